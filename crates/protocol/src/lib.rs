@@ -1,1 +1,17 @@
-//! Placeholder while the house is laid out.
+//! The wire: words and how they are written. Client and server messages, error and close codes,
+//! limits, records as plain values, and the doors as machines without IO.
+//!
+//! Place in the flow: bytes → frames (`ws`) → packets → typed messages (`plain`, `json`) → engine,
+//! and back. What must never be here: tokio, sockets, clocks, randomness, SQL, rules of a session.
+//!
+//! Read first: [`client::ClientMessage`], [`server::ServerMessage`].
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
+
+pub mod client;
+pub mod close;
+pub mod error;
+pub mod id;
+pub mod record;
+pub mod server;
+pub mod time;
+pub mod value;

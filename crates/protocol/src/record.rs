@@ -1,0 +1,202 @@
+//! What is written down: rows as absolute images, as the engine hands them to the store. Plain
+//! values; no SQL here, no rules there.
+
+use std::sync::Arc;
+
+use crate::id::{
+    BootId, Epoch, Generation, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
+};
+use crate::time::Wall;
+use crate::value::{Audience, EndReason, Outcome, Role, Status};
+
+/// Everything one session wants written, in one transaction. Repeating it is harmless: rows are
+/// absolute images, events are kept as first written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Save {
+    /// Which session.
+    pub session: SessionId,
+    /// Who owns it; the store refuses a lower generation or another boot (`Saved::Fenced`).
+    pub fence: Fence,
+    /// The session's row as it should be.
+    pub row: SessionRow,
+    /// Events from the first uncommitted one on, without a hole.
+    pub events: Vec<EventRow>,
+    /// What becomes of the candidate's row in `active_interview_sessions` (L6).
+    pub active: ActiveChange,
+    /// Seats as they are; written whole when something changed since the last save.
+    pub participants: Vec<ParticipantRow>,
+    /// Questions closed with these events.
+    pub answers: Vec<AnswerRow>,
+    /// Finals among these events.
+    pub segments: Vec<SegmentRow>,
+    /// Requests answered durably with these events.
+    pub requests: Vec<RequestRow>,
+    /// The report, when the session ends.
+    pub report: Option<Arc<str>>,
+}
+
+/// The right to write a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The process run that owns it.
+    pub boot: BootId,
+    /// The owner generation; grows with every change of owner.
+    pub generation: Generation,
+}
+
+/// A row of `sessions`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRow {
+    /// Key.
+    pub session: SessionId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Set exactly when `status` is `ended`.
+    pub reason: Option<EndReason>,
+    /// Who ended it, where a person or program did.
+    pub ended_by: Option<UserId>,
+    /// The candidate, once known.
+    pub candidate: Option<UserId>,
+    /// For people.
+    pub title: Arc<str>,
+    /// Plan, invitations, question times and options as versioned JSON; read back on recovery.
+    pub snapshot: Arc<str>,
+    /// The log's incarnation.
+    pub epoch: Epoch,
+    /// The last event's place after this save.
+    pub seq: Seq,
+    /// When it was made.
+    pub created_at: Wall,
+    /// When it became active.
+    pub started_at: Option<Wall>,
+    /// When it ended.
+    pub ended_at: Option<Wall>,
+    /// From start to end by the monotonic clock, milliseconds; set with the end.
+    pub duration_ms: Option<u64>,
+    /// When something must happen at the latest: never empty before the end.
+    pub deadline_at: Option<Wall>,
+    /// When somebody last did something.
+    pub last_activity_at: Wall,
+}
+
+/// What a save does to the candidate's row in `active_interview_sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActiveChange {
+    /// Leave it.
+    Keep,
+    /// There is to be a row with this status and this session; one of another session answers
+    /// `Saved::ActiveElsewhere` and nothing is written, unless `force`.
+    Upsert {
+        /// `active` or `completing`.
+        status: Status,
+        /// Take the row from another session.
+        force: bool,
+    },
+    /// There is to be no row of this session.
+    Delete,
+}
+
+/// A row of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Place.
+    pub seq: Seq,
+    /// When it was recorded.
+    pub at: Wall,
+    /// Who may see it.
+    pub audience: Audience,
+    /// The event as sent: a flat JSON object without `seq` and `prev`.
+    pub body: Arc<str>,
+}
+
+/// A row of `participants`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantRow {
+    /// Who.
+    pub user: UserId,
+    /// Their number in the session.
+    pub participant: Participant,
+    /// As what.
+    pub role: Role,
+    /// Which connection holds the seat, as a growing number.
+    pub generation: Generation,
+    /// When they first came.
+    pub joined_at: Option<Wall>,
+}
+
+/// A row of `answers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRow {
+    /// Which question.
+    pub question: QuestionId,
+    /// 0-based place in the plan.
+    pub index: u32,
+    /// How it was closed.
+    pub outcome: Outcome,
+    /// When it was put, milliseconds of the session.
+    pub from_ms: u64,
+    /// When it was closed, milliseconds of the session.
+    pub to_ms: u64,
+    /// Its limit, milliseconds.
+    pub limit_ms: u64,
+}
+
+/// A row of `segments`: where to find a final in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRow {
+    /// The event that holds the words.
+    pub seq: Seq,
+    /// Who spoke.
+    pub user: UserId,
+    /// Which stream.
+    pub stream: StreamId,
+    /// Which utterance of it.
+    pub utterance: u32,
+    /// The question it belongs to.
+    pub question: Option<QuestionId>,
+    /// Milliseconds of the stream.
+    pub start_ms: u64,
+    /// Milliseconds of the stream.
+    pub end_ms: u64,
+}
+
+/// A row of `requests`: a request with an `id`, and the answer it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Who asked.
+    pub user: UserId,
+    /// Their `id`.
+    pub id: Box<str>,
+    /// The reply's fields.
+    pub reply: Arc<str>,
+}
+
+/// What became of a [`Save`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// All of it is on disk; the log reaches to here.
+    Committed(Seq),
+    /// The candidate's active row belongs to this other session; nothing was written.
+    ActiveElsewhere(SessionId),
+    /// Somebody else owns the session; nothing was written.
+    Fenced,
+    /// Not now (locked, full, away); nothing is known to be written, try again.
+    Temporary,
+    /// Never (a constraint we broke); nothing was written.
+    Rejected,
+}
+
+/// A session as read back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The row.
+    pub row: SessionRow,
+    /// Who owned it when it was read.
+    pub fence: Fence,
+    /// Seats.
+    pub participants: Vec<ParticipantRow>,
+    /// Requests answered durably.
+    pub requests: Vec<RequestRow>,
+    /// Last seq per role that a member of it was entitled to, index = [`Role::index`].
+    pub last_seq: [Seq; 3],
+}
