@@ -201,12 +201,4 @@ impl Effect {
             reply: Reply::Refused(refusal.into()),
         }
     }
-
-    /// A reply that says yes, with fields as JSON text without braces.
-    pub(crate) fn ok(to: ReplyTo, fields: impl Into<Arc<str>>) -> Self {
-        Self::Reply {
-            to,
-            reply: Reply::Ok(fields.into()),
-        }
-    }
 }
