@@ -1,7 +1,5 @@
 //! Everything a node can ask for. Orders, carried out in the order given. No behavior here.
 
-use std::sync::Arc;
-
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::close::CloseCode;
 use protocol::error::Refusal;

@@ -30,6 +30,9 @@ pub mod planted;
 mod rng;
 mod session;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::Config;
 pub use effect::Effect;
 pub use event::Event;
