@@ -1,5 +1,6 @@
 //! Placeholder while the house is laid out.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+pub mod audio;
 pub mod outbox;
 pub mod ws;
