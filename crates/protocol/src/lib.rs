@@ -2,5 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod audio;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod outbox;
 pub mod ws;
