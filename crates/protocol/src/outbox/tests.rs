@@ -201,6 +201,14 @@ fn events_beyond_their_bound_make_a_slow_consumer_once() {
 }
 
 #[test]
+fn one_event_larger_than_the_bound_still_goes_out() {
+    let mut outbox = Outbox::new(limits());
+    queued(&mut outbox, [event('a', 500), audio('b', 5, 0)]);
+    assert_eq!(letters(&outbox), "ab");
+    assert_eq!(outbox.push(event('c', 1)), Push::SlowConsumer);
+}
+
+#[test]
 fn a_flood_of_pings_makes_a_slow_consumer() {
     let mut outbox = Outbox::new(limits());
     queued(&mut outbox, (0..10).map(|_| Frame::control(bytes('p', 2))));
