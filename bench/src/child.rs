@@ -37,7 +37,10 @@ impl Guarded {
             .arg(core.to_string())
             .arg(program)
             .args(args)
+            // What the caller's shell has set must not change what is measured.
+            .env_clear()
             .envs(environment.iter().map(|(k, v)| (*k, v)))
+            .current_dir(log.parent().unwrap_or(Path::new(".")))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -88,6 +91,7 @@ impl Drop for Guarded {
 /// Whatever kept it from running.
 pub fn become_pinned(core: usize, program: &OsString, args: &[OsString]) -> Result<()> {
     crate::sys::pin(core)?;
+    crate::sys::go_before_others();
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let error = Command::new(program).args(args).exec();
     Err(error).with_context(|| format!("running {}", program.display()))

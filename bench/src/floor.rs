@@ -45,8 +45,8 @@ pub enum Sabotage {
     Corrupt,
     /// Every read burns 60 µs.
     Burn,
-    /// Every read waits 5 ms before it goes on.
-    Delay,
+    /// Every 400th read stops everything for 40 ms.
+    Stall,
     /// Every connection holds 8 KiB it does not need.
     Hoard,
 }
@@ -95,7 +95,7 @@ pub fn run(port_file: &Path, sabotage: Sabotage) -> Result<()> {
     })
 }
 
-async fn serve(listener: TcpListener, sabotage: Sabotage) -> Result<()> {
+pub(crate) async fn serve(listener: TcpListener, sabotage: Sabotage) -> Result<()> {
     let floor = Arc::new(Floor {
         sabotage,
         ..Floor::default()
@@ -176,9 +176,6 @@ async fn relay(floor: &Floor, room: &Room, me: &Arc<Member>, mut read: OwnedRead
         if got == 0 {
             return;
         }
-        if floor.sabotage == Sabotage::Delay {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         for (member, rest) in late.drain(..) {
             send(&member, &rest).await;
         }
@@ -204,7 +201,8 @@ impl Floor {
         if self.sabotage == Sabotage::None {
             return true;
         }
-        let strike = self.reads.fetch_add(1, Ordering::Relaxed) == STRIKE;
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        let strike = reads == STRIKE;
         match self.sabotage {
             Sabotage::Lose => !strike,
             Sabotage::Corrupt if strike => {
@@ -217,6 +215,10 @@ impl Floor {
                 while Instant::now() < until {
                     std::hint::spin_loop();
                 }
+                true
+            }
+            Sabotage::Stall if reads.is_multiple_of(STRIKE) => {
+                std::thread::sleep(Duration::from_millis(40));
                 true
             }
             _ => true,

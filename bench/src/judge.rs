@@ -66,7 +66,8 @@ impl Sheet {
 
     /// Judges one number against its upper limit, both in `unit`.
     pub fn at_most(&mut self, name: &str, value: f64, limit: f64, unit: &str) {
-        if !value.is_finite() {
+        // Infinity is a value far over the limit; not a number is none at all.
+        if value.is_nan() {
             self.fault(format!("{name}: nothing was measured"));
             return;
         }

@@ -132,13 +132,18 @@ fn main() -> Result<ExitCode> {
 fn prepare() -> Result<Cores> {
     let cores = sys::two_cores()?;
     sys::pin(cores.generator)?;
+    let nice = if sys::go_before_others() {
+        "all at nice -10"
+    } else {
+        "all at ordinary priority"
+    };
     let files = sys::raise_open_files()?;
     ensure!(
         files >= 19_000,
         "20,000 open files are needed, {files} are allowed"
     );
     println!(
-        "core {} for what is measured, core {} for the generator; load {}",
+        "core {} for what is measured, core {} for the generator, {nice}; load {}",
         cores.measured,
         cores.generator,
         sys::load()

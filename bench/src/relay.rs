@@ -1,7 +1,7 @@
 //! The relay benchmark: server and floor under the same load, in alternating
 //! rounds, judged by the ratio of each pair.
 
-use crate::fleet::{Fleet, Load, Shape, Tally};
+use crate::fleet::{Dialect, Fleet, Load, SPEAKER, Shape, Tally};
 use crate::judge::Sheet;
 use crate::limits::{Limits, Ratios};
 use crate::stats::median;
@@ -148,6 +148,10 @@ pub struct Pair {
     pub load: String,
 }
 
+/// An interview without questions: a plain room, active.
+const START: &str = r#"{"type":"interview:start","ref":"start","questions":[]}"#;
+const START_LIMIT: Duration = Duration::from_secs(60);
+
 struct Side {
     target: Target,
     fleet: Fleet,
@@ -156,7 +160,11 @@ struct Side {
 impl Side {
     fn open(program: &Program, core: usize, shape: Shape) -> Result<Side> {
         let target = Target::start(program, core)?;
-        let fleet = Fleet::open(target.address, target.dialect.clone(), shape)?;
+        let mut fleet = Fleet::open(target.address, target.dialect.clone(), shape)?;
+        if matches!(target.dialect, Dialect::Plain(_)) {
+            // Live interviews are what a server relays for.
+            fleet.ask_all(SPEAKER, START, START_LIMIT)?;
+        }
         Ok(Side { target, fleet })
     }
 
@@ -232,9 +240,7 @@ pub fn measure(
             break;
         }
     }
-    if matches!(server.target.dialect, crate::fleet::Dialect::Plain(_))
-        && server.target.log_bytes() == 0
-    {
+    if matches!(server.target.dialect, Dialect::Plain(_)) && server.target.log_bytes() == 0 {
         faults.push("the server wrote no log: it must be measured with the log on".to_owned());
     }
     Ok(Outcome {

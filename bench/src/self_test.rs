@@ -57,7 +57,7 @@ pub fn run(limits: &Limits, cores: Cores) -> Result<Vec<Case>> {
     cases.push(case(
         "p99 over its limit",
         false,
-        &relay(Sabotage::Delay, enough)?,
+        &relay(Sabotage::Stall, enough)?,
     ));
     cases.push(case(
         "too few rounds",
@@ -102,7 +102,7 @@ fn relay_case(limits: &Limits, cores: Cores, sabotage: Sabotage, rounds: usize) 
             cpu_ratio: scenario.limits.cpu_ratio,
             p99_ratio: wide,
         },
-        Sabotage::Delay => Ratios {
+        Sabotage::Stall => Ratios {
             cpu_ratio: wide,
             p99_ratio: scenario.limits.p99_ratio,
         },

@@ -197,13 +197,17 @@ fn start_server(
     Ok((process, address, Dialect::Plain(identity)))
 }
 
-/// The server's settings for a benchmark: what a production server has, but
-/// for the handshakes an address may make and sessions made on join.
+/// The server's settings for a benchmark: its defaults, but for one socket
+/// thread (the server has one core), sessions made on join, no recognition (it
+/// is measured by its own benchmark), and the handshakes of an address.
 fn server_config(address: SocketAddr, folder: &Path) -> String {
     format!(
-        "listen = \"{address}\"\ndata_dir = \"{}\"\n\n[log]\nlevel = \"info\"\n\n\
+        "[server]\nlisten = \"{address}\"\nio_threads = 1\n\n\
          [sessions]\ncreate_on_join = true\n\n\
-         [limits]\nhandshakes_per_address = {HANDSHAKES}\nhandshakes_burst = {HANDSHAKES}\n",
+         [store]\ndir = \"{}\"\n\n\
+         [speech]\nenabled = \"off\"\n\n\
+         [log]\nlevel = \"info\"\n\n\
+         [limits]\nhandshakes_per_second = {HANDSHAKES}\nhandshakes_burst = {HANDSHAKES}\n",
         folder.join("data").display()
     )
 }

@@ -87,7 +87,7 @@ impl Fleet {
             self.done.clear();
         }
         let until = Instant::now() + DRAIN;
-        while self.waiting > 0 && Instant::now() < until {
+        while self.waiting > 0 && self.faults.is_empty() && Instant::now() < until {
             self.turn(Duration::from_millis(5))?;
         }
         self.give_up_waiting();

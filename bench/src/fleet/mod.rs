@@ -4,6 +4,8 @@
 
 mod load;
 mod member;
+#[cfg(test)]
+mod tests;
 
 pub use load::{Load, Tally};
 pub use member::Reply;
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 const READ_BUFFER: usize = 256 * 1024;
 /// Members that may be between connect and ready at once.
 const AT_ONCE: usize = 256;
+/// Requests under way at once when every room asks the same.
+const ASKED_AT_ONCE: u32 = 64;
 /// All members must be ready by then.
 const OPENING_LIMIT: Duration = Duration::from_secs(180);
 /// Faults kept word for word; one is enough to fail.
@@ -62,7 +66,7 @@ pub enum Dialect {
 }
 
 /// Where in a room the speaker sits, by the shape's members.
-const SPEAKER: u32 = 1;
+pub const SPEAKER: u32 = 1;
 
 #[derive(Debug, Default, Clone)]
 struct Room {
@@ -229,6 +233,38 @@ impl Fleet {
             }
             self.turn(Duration::from_millis(50))?;
         }
+    }
+
+    /// Sends `text` from the same place of every room, a few at a time, and
+    /// waits for all answers.
+    ///
+    /// # Errors
+    /// When one is no `ok`, does not come within `limit`, or a connection fails.
+    pub fn ask_all(&mut self, place: u32, text: &str, limit: Duration) -> Result<()> {
+        let until = Instant::now() + limit;
+        let (mut asked, mut answered) = (0, 0);
+        self.replies.clear();
+        while answered < self.shape.rooms {
+            while asked < self.shape.rooms && asked - answered < ASKED_AT_ONCE {
+                self.say((place * self.shape.rooms + asked) as usize, text);
+                asked += 1;
+            }
+            self.turn(Duration::from_millis(50))?;
+            for reply in self.replies.drain(..) {
+                anyhow::ensure!(reply.is_ok(), "{text} was answered with {}", reply.body);
+                answered += 1;
+            }
+            if let Some(fault) = self.faults.first() {
+                bail!("{fault}");
+            }
+            if Instant::now() > until {
+                bail!(
+                    "only {answered} of {} rooms answered {text}",
+                    self.shape.rooms
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Everything that went wrong so far, and forgets it.
