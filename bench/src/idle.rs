@@ -1,9 +1,9 @@
 //! Memory of idle connections: each its own user, joined to its own session.
 
-use crate::fleet::{Fleet, Shape};
+use crate::fleet::{Dialect, Fleet, Shape};
 use crate::judge::Sheet;
 use crate::limits::Idle;
-use crate::sys::Memory;
+use crate::sys::{CpuTime, Memory};
 use crate::target::{Program, Target};
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Readings {
     pub connections: u32,
     /// From the first connect to the last join.
     pub opening: Duration,
+    /// Share of its core used while all were idle.
+    pub cpu: f64,
 }
 
 impl Readings {
@@ -57,16 +59,22 @@ pub fn measure(
 ) -> Result<Readings> {
     let target = Target::start(program, core)?;
     let alone = |rooms| Shape { rooms, members: 1 };
-    let open = |rooms| Fleet::open(target.address, target.dialect.clone(), alone(rooms));
-    let mut warm = open(WARM_UP.min(connections))?;
+    let first = match &target.dialect {
+        Dialect::Floor => Dialect::Floor,
+        // Sessions of their own: they may stay in memory for their grace.
+        Dialect::Plain(identity) => Dialect::Plain(identity.named("warm-up")),
+    };
+    let mut warm = Fleet::open(target.address, first, alone(WARM_UP.min(connections)))?;
     warm.rest(Duration::from_millis(500))?;
     drop(warm);
     std::thread::sleep(Duration::from_secs(1).min(settle));
     let before = Memory::read(target.pid())?;
     let begin = Instant::now();
-    let mut fleet = open(connections)?;
+    let mut fleet = Fleet::open(target.address, target.dialect.clone(), alone(connections))?;
     let opening = begin.elapsed();
+    let busy = CpuTime::read(target.pid())?;
     fleet.rest(settle)?;
+    let cpu = CpuTime::read(target.pid())?.since(&busy) as f64 / settle.as_nanos() as f64;
     let faults = fleet.take_faults();
     anyhow::ensure!(faults.is_empty(), "while idle: {}", faults.join("; "));
     let idle = Memory::read(target.pid())?;
@@ -79,6 +87,7 @@ pub fn measure(
         after,
         connections,
         opening,
+        cpu,
     })
 }
 
@@ -115,6 +124,10 @@ pub fn judge(sheet: &mut Sheet, limits: Idle, server: &Readings, floor: Option<&
         ),
     );
     sheet.note(
+        "idle: core used while idle",
+        format!("{:.1} %", server.cpu * 100.0),
+    );
+    sheet.note(
         "idle: connections, joins/s",
         format!(
             "{}, {:.0}/s",
@@ -140,6 +153,7 @@ mod tests {
             after: memory(1_000_000),
             connections: 9000,
             opening: Duration::from_secs(3),
+            cpu: 0.0,
         }
     }
 

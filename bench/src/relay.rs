@@ -30,7 +30,7 @@ pub struct Scenario {
 }
 
 /// Most messages a second one room sends: under both limits of its speaker.
-const CLOSED_RATE: u32 = 45;
+const CLOSED_RATE: u32 = 48;
 
 /// The four scenarios. A speaker may send no more than its limits allow, so
 /// the closed loops take many rooms to fill a core.
@@ -74,7 +74,7 @@ pub fn scenarios(limits: &Limits) -> [Scenario; 4] {
         },
         Scenario {
             name: "closed 1->10, 8 under way",
-            shape: shape(800, 10),
+            shape: shape(880, 10),
             load: closed(8),
             limits: relay.closed_1_to_10_by_8,
         },

@@ -34,6 +34,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Identity {
     secret: String,
+    name: &'static str,
 }
 
 #[derive(Serialize)]
@@ -53,19 +54,29 @@ impl Identity {
         let mut bytes = [0; 32];
         std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         let secret = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Identity { secret })
+        Ok(Identity {
+            secret,
+            name: "bench",
+        })
+    }
+
+    /// The same secret, other users and sessions.
+    #[must_use]
+    pub fn named(&self, name: &'static str) -> Identity {
+        let secret = self.secret.clone();
+        Identity { secret, name }
     }
 
     /// The session of a room.
     #[must_use]
     pub fn session(&self, room: u32) -> String {
-        format!("bench-room-{room}")
+        format!("{}-room-{room}", self.name)
     }
 
     /// The user at a place of a room.
     #[must_use]
     pub fn user(&self, room: u32, place: u32) -> String {
-        format!("bench-user-{room}-{place}")
+        format!("{}-user-{room}-{place}", self.name)
     }
 
     /// An HS256 token that lets that user into that room for two hours.
