@@ -11,5 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod auth;
+pub mod cors;
 pub mod identity;
+pub mod problem;
 pub mod secret;
