@@ -38,7 +38,7 @@ pub fn weakness(secret: &str) -> Option<&'static str> {
         .collect();
     let tutorial = |known: &&str| bare == **known || bare.strip_prefix(*known) == Some("123");
     let pasted = bare.contains("atleast256bits") || bare.contains("changethis");
-    if WELL_KNOWN.iter().any(|known| tutorial(known)) || pasted || bare.contains("inproduction") {
+    if WELL_KNOWN.iter().any(tutorial) || pasted || bare.contains("inproduction") {
         return Some("is a well-known example");
     }
     if secret.len() < api::auth::SECRET_BYTES_MIN {
