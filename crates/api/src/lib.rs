@@ -10,8 +10,13 @@
 //! router in memory (`src/routes/tests`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+pub mod access;
 pub mod auth;
 pub mod cors;
+pub mod extract;
+pub mod handle;
 pub mod identity;
 pub mod problem;
+pub mod router;
+pub mod routes;
 pub mod secret;

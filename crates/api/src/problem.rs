@@ -10,31 +10,64 @@ use serde_json::{Map, Value, json};
 /// refusal has for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    status: StatusCode,
-    refusal: Refusal,
+    /// The status line.
+    pub status: StatusCode,
+    /// Stable word.
+    pub code: &'static str,
+    /// For a person.
+    pub detail: String,
+    /// When to try again, milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// Further fields for programs.
+    pub more: Map<String, Value>,
 }
 
 impl Problem {
-    /// With another status than the code's own.
-    pub fn with_status(status: StatusCode, refusal: impl Into<Refusal>) -> Self {
-        Self {
-            status,
-            refusal: refusal.into(),
-        }
+    /// No such page. A session that is unknown or not theirs has its own code.
+    pub fn not_found() -> Self {
+        let detail = "There is nothing at this address.";
+        Self::only_here(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// What is refused and why.
-    pub fn refusal(&self) -> &Refusal {
-        &self.refusal
+    /// The page is there, the method is not.
+    pub fn method_not_allowed() -> Self {
+        let detail = "This address does not understand that method.";
+        Self::only_here(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// The session is there, its report is not yet.
+    pub fn report_not_ready() -> Self {
+        let detail = "There is no report yet. It is made when the interview ends.";
+        Self::only_here(StatusCode::NOT_FOUND, "report_not_ready", detail)
+    }
+
+    /// Words that only HTTP needs; the realtime doors have no such case.
+    fn only_here(status: StatusCode, code: &'static str, detail: &str) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.to_owned(),
+            retry_after_ms: None,
+            more: Map::new(),
+        }
     }
 }
 
 impl<T: Into<Refusal>> From<T> for Problem {
     fn from(refusal: T) -> Self {
-        let refusal = refusal.into();
+        let refusal: Refusal = refusal.into();
+        let more = refusal
+            .detail
+            .as_deref()
+            .map(|fields| format!("{{{fields}}}"));
         Self {
             status: status_of(refusal.code),
-            refusal,
+            code: refusal.code.as_str(),
+            detail: refusal.message,
+            retry_after_ms: refusal.retry_after_ms,
+            more: more
+                .and_then(|json| serde_json::from_str(&json).ok())
+                .unwrap_or_default(),
         }
     }
 }
@@ -79,31 +112,25 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let refusal = &self.refusal;
-        let mut body: Map<String, Value> = refusal
-            .detail
-            .as_deref()
-            .and_then(|fields| serde_json::from_str(&format!("{{{fields}}}")).ok())
-            .unwrap_or_default();
         let own = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
-            "code": refusal.code.as_str(),
-            "detail": refusal.message,
+            "code": self.code,
+            "detail": self.detail,
         });
+        let mut body = self.more;
         if let Value::Object(own) = own {
             body.extend(own);
         }
-        if let Some(ms) = refusal.retry_after_ms {
+        if let Some(ms) = self.retry_after_ms {
             body.insert("retryAfterMs".to_owned(), ms.into());
         }
         let mut response = (self.status, Value::Object(body).to_string()).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(ms) = refusal.retry_after_ms {
+        if let Some(ms) = self.retry_after_ms {
             headers.insert(header::RETRY_AFTER, ms.div_ceil(1000).into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
