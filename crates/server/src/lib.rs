@@ -1,1 +1,5 @@
-//! Placeholder while the house is laid out.
+//! The shell around the engine and the binary `greenroom`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
+
+pub mod config;
+pub mod telemetry;
