@@ -66,8 +66,15 @@ pub fn manifest() -> Manifest {
 }
 
 fn parse(text: &'static str) -> Option<Manifest> {
-    let mut manifest = Manifest { package: String::new(), wheels: Vec::new(), files: Vec::new() };
-    for line in text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
+    let mut manifest = Manifest {
+        package: String::new(),
+        wheels: Vec::new(),
+        files: Vec::new(),
+    };
+    for line in text
+        .lines()
+        .filter(|l| !l.trim().is_empty() && !l.starts_with('#'))
+    {
         let parts: Vec<&'static str> = line.split_whitespace().collect();
         match parts.as_slice() {
             ["package", name, version] => manifest.package = format!("{name}=={version}"),
@@ -224,7 +231,10 @@ pub fn install_from_wheel(wheel: &Path, dir: &Path) -> Result<usize, ModelError>
         message: "no package is pinned".to_owned(),
     })?;
     check_file(wheel, pinned.bytes, pinned.sha256)?;
-    let package = |message: String| ModelError::Package { path: wheel.to_owned(), message };
+    let package = |message: String| ModelError::Package {
+        path: wheel.to_owned(),
+        message,
+    };
     let opened = File::open(wheel).map_err(|source| ModelError::Io {
         doing: "open",
         path: wheel.to_owned(),
@@ -232,7 +242,9 @@ pub fn install_from_wheel(wheel: &Path, dir: &Path) -> Result<usize, ModelError>
     })?;
     let mut archive = zip::ZipArchive::new(opened).map_err(|e| package(e.to_string()))?;
     for file in &missing {
-        let mut member = archive.by_name(file.member).map_err(|e| package(e.to_string()))?;
+        let mut member = archive
+            .by_name(file.member)
+            .map_err(|e| package(e.to_string()))?;
         place(&mut member, file, &dir.join(file.target), wheel)?;
     }
     Ok(missing.len())
@@ -246,12 +258,19 @@ fn place(
 ) -> Result<(), ModelError> {
     let failed = |doing| {
         let path = path.to_owned();
-        move |source| ModelError::Io { doing, path, source }
+        move |source| ModelError::Io {
+            doing,
+            path,
+            source,
+        }
     };
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed("create the folder of"))?;
     let mut body = Vec::new();
-    member.take(file.bytes + 1).read_to_end(&mut body).map_err(failed("unpack"))?;
+    member
+        .take(file.bytes + 1)
+        .read_to_end(&mut body)
+        .map_err(failed("unpack"))?;
     let found = hex(&Sha256::digest(&body));
     if found != file.sha256 {
         return Err(ModelError::Package {
@@ -266,7 +285,9 @@ fn place(
     partial.write_all(&body).map_err(failed("write"))?;
     readable_by_all(partial.as_file()).map_err(failed("set permissions of"))?;
     partial.as_file().sync_all().map_err(failed("write"))?;
-    partial.persist(path).map_err(|e| failed("place")(e.error))?;
+    partial
+        .persist(path)
+        .map_err(|e| failed("place")(e.error))?;
     Ok(())
 }
 
@@ -276,11 +297,17 @@ fn readable_by_all(file: &File) -> io::Result<()> {
 }
 
 fn check_file(path: &Path, bytes: u64, sha256: &str) -> Result<(), ModelError> {
-    let unreadable = |source| ModelError::Io { doing: "read", path: path.to_owned(), source };
+    let unreadable = |source| ModelError::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ModelError::Missing { path: path.to_owned() });
+            return Err(ModelError::Missing {
+                path: path.to_owned(),
+            });
         }
         Err(error) => return Err(unreadable(error)),
     };
@@ -310,7 +337,12 @@ fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
         .map(char::from)
         .collect()
 }

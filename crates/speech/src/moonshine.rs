@@ -72,11 +72,15 @@ fn environment(files: &ModelFiles) -> Result<Environment, SpeechError> {
 }
 
 fn load(error: impl std::fmt::Display) -> SpeechError {
-    SpeechError::Load { message: error.to_string() }
+    SpeechError::Load {
+        message: error.to_string(),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> SpeechError {
-    SpeechError::Failed { message: error.to_string() }
+    SpeechError::Failed {
+        message: error.to_string(),
+    }
 }
 
 fn session(environment: &Environment, path: &std::path::Path) -> Result<Session, SpeechError> {
@@ -106,8 +110,16 @@ impl Moonshine {
         let bytes = std::fs::read(files.tokenizer()).map_err(load)?;
         let tokenizer =
             Tokenizer::parse(&bytes).ok_or_else(|| load("the tokenizer file is malformed"))?;
-        let encoder_inputs = encoder.inputs().iter().map(|i| i.name().to_owned()).collect();
-        let names: Vec<String> = decoder.inputs().iter().map(|i| i.name().to_owned()).collect();
+        let encoder_inputs = encoder
+            .inputs()
+            .iter()
+            .map(|i| i.name().to_owned())
+            .collect();
+        let names: Vec<String> = decoder
+            .inputs()
+            .iter()
+            .map(|i| i.name().to_owned())
+            .collect();
         let past: Vec<Past> = names
             .iter()
             .filter_map(|name| {
@@ -119,7 +131,10 @@ impl Moonshine {
                 })
             })
             .collect();
-        let layers = past.iter().filter(|p| p.input.ends_with(".decoder.key")).count();
+        let layers = past
+            .iter()
+            .filter(|p| p.input.ends_with(".decoder.key"))
+            .count();
         let (heads, head_size) = match layers {
             6 => (8, 36),
             8 => (8, 52),
@@ -142,7 +157,9 @@ impl Moonshine {
         let shape = [1, samples.len()];
         let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(2);
         let mut names = self.encoder_inputs.iter();
-        let sound = names.next().ok_or_else(|| failed("the encoder lists no input"))?;
+        let sound = names
+            .next()
+            .ok_or_else(|| failed("the encoder lists no input"))?;
         let tensor = TensorRef::from_array_view((shape, samples)).map_err(failed)?;
         inputs.push((Cow::from(sound.as_str()), tensor.into()));
         if let Some(mask) = names.next() {
@@ -156,7 +173,11 @@ impl Moonshine {
     }
 
     /// Greedy decoding: tokens with the log probability the model gave each.
-    fn decode(&mut self, hidden: &DynValue, samples: usize) -> Result<Vec<(u32, f32)>, SpeechError> {
+    fn decode(
+        &mut self,
+        hidden: &DynValue,
+        samples: usize,
+    ) -> Result<Vec<(u32, f32)>, SpeechError> {
         let seconds = samples as f32 / SAMPLE_RATE as f32;
         let steps = (seconds * TOKENS_PER_SECOND_MAX).ceil() as usize;
         let mask = if self.decoder_wants_mask {
@@ -223,8 +244,11 @@ impl Moonshine {
 
 /// The likeliest token and the logarithm of its probability.
 fn best(logits: &[f32]) -> Option<(u32, f32)> {
-    let (index, top) =
-        logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, &v)| (i, v))?;
+    let (index, top) = logits
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.total_cmp(b.1))
+        .map(|(i, &v)| (i, v))?;
     let total: f32 = logits.iter().map(|&v| (v - top).exp()).sum();
     Some((u32::try_from(index).ok()?, -total.ln()))
 }
@@ -246,7 +270,10 @@ impl Recognizer for Moonshine {
     fn transcribe(&mut self, samples: &[f32]) -> Result<Transcript, SpeechError> {
         let ms = (samples.len() / SAMPLES_PER_MS) as u64;
         if ms > UTTERANCE_MS_MAX {
-            return Err(SpeechError::TooLong { ms, max_ms: UTTERANCE_MS_MAX });
+            return Err(SpeechError::TooLong {
+                ms,
+                max_ms: UTTERANCE_MS_MAX,
+            });
         }
         if samples.len() < SAMPLES_MIN {
             return Ok(Transcript::default());

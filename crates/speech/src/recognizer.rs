@@ -72,7 +72,11 @@ impl Transcript {
     pub fn from_words(words: Vec<Word>) -> Self {
         let text = join(&words);
         let confidence = mean_confidence(&words);
-        Self { words, text, confidence }
+        Self {
+            words,
+            text,
+            confidence,
+        }
     }
 }
 

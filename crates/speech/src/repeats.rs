@@ -7,7 +7,7 @@
 /// How often a run has to come in a row.
 const TIMES: usize = 4;
 /// Longest run looked for, in tokens.
-const RUN_MAX: usize = 10;
+const RUN_MAX: usize = 20;
 
 /// When `items` ends in the same run four times, how many items to keep: up to the first run's end.
 pub(crate) fn end_of_loop<T, K: PartialEq>(items: &[T], key: impl Fn(&T) -> K) -> Option<usize> {
@@ -38,7 +38,10 @@ mod tests {
     #[test]
     fn three_times_is_speech() {
         assert_eq!(kept("no no no"), None);
-        assert_eq!(kept("it was the best it was the worst it was the age"), None);
+        assert_eq!(
+            kept("it was the best it was the worst it was the age"),
+            None
+        );
     }
 
     #[test]

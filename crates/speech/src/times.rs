@@ -12,7 +12,10 @@ use crate::recognizer::Word;
 pub(crate) fn spread(words: Vec<(String, f32)>, spans: &[(u64, u64)]) -> Vec<Word> {
     let weight = |text: &str| text.chars().count() as f64 + 1.0;
     let total: f64 = words.iter().map(|(text, _)| weight(text)).sum();
-    let length: u64 = spans.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
+    let length: u64 = spans
+        .iter()
+        .map(|(from, to)| to.saturating_sub(*from))
+        .sum();
     let mut done = 0.0;
     words
         .into_iter()
@@ -22,7 +25,12 @@ pub(crate) fn spread(words: Vec<(String, f32)>, spans: &[(u64, u64)]) -> Vec<Wor
             let end = done / total * length as f64;
             let start_ms = place(begin.round() as u64, spans, true);
             let end_ms = place(end.round() as u64, spans, false).max(start_ms);
-            Word { text, start_ms, end_ms, confidence }
+            Word {
+                text,
+                start_ms,
+                end_ms,
+                confidence,
+            }
         })
         .collect()
 }
@@ -48,7 +56,10 @@ mod tests {
 
     fn laid(words: &[&str], spans: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let words = words.iter().map(|w| ((*w).to_owned(), 1.0)).collect();
-        spread(words, spans).iter().map(|w| (w.start_ms, w.end_ms)).collect()
+        spread(words, spans)
+            .iter()
+            .map(|w| (w.start_ms, w.end_ms))
+            .collect()
     }
 
     #[test]
@@ -58,7 +69,10 @@ mod tests {
 
     #[test]
     fn a_pause_between_spans_stays_free_of_words() {
-        assert_eq!(laid(&["ab", "ab"], &[(100, 400), (1000, 1300)]), [(100, 400), (1000, 1300)]);
+        assert_eq!(
+            laid(&["ab", "ab"], &[(100, 400), (1000, 1300)]),
+            [(100, 400), (1000, 1300)]
+        );
     }
 
     #[test]

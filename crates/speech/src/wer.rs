@@ -44,11 +44,30 @@ pub fn normalize(text: &str) -> Vec<String> {
 }
 
 const SMALL: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: [&str; 10] = [
+    "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+];
 
 fn spell(number: u32, words: &mut Vec<String>) {
     let mut push = |word: &str| words.push(word.to_owned());
@@ -92,7 +111,10 @@ pub fn score(reference: &str, heard: &str) -> WordErrors {
             row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
         }
     }
-    WordErrors { errors: row[heard.len()], reference_words: reference.len() }
+    WordErrors {
+        errors: row[heard.len()],
+        reference_words: reference.len(),
+    }
 }
 
 #[cfg(test)]
@@ -103,14 +125,23 @@ mod tests {
     fn case_punctuation_hyphens_and_numbers_do_not_count() {
         assert_eq!(
             normalize("Mr. Well-known paid 1,042 — no, 21!"),
-            ["mister", "well", "known", "paid", "one", "thousand", "forty", "two", "no", "twenty", "one"]
+            [
+                "mister", "well", "known", "paid", "one", "thousand", "forty", "two", "no",
+                "twenty", "one"
+            ]
         );
         assert_eq!(score("don't stop", "Dont stop.").errors, 0);
     }
 
     #[test]
     fn each_kind_of_error_counts_one() {
-        assert_eq!(score("a b c", "a x c"), WordErrors { errors: 1, reference_words: 3 });
+        assert_eq!(
+            score("a b c", "a x c"),
+            WordErrors {
+                errors: 1,
+                reference_words: 3
+            }
+        );
         assert_eq!(score("a b c", "a c").errors, 1);
         assert_eq!(score("a b c", "a b b c").errors, 1);
         assert_eq!(score("a b c", "").errors, 3);

@@ -1,7 +1,12 @@
 use super::*;
 
 fn tiny(target: &'static str, sha256: &'static str) -> PinnedFile {
-    PinnedFile { target, bytes: 3, sha256, member: "m" }
+    PinnedFile {
+        target,
+        bytes: 3,
+        sha256,
+        member: "m",
+    }
 }
 
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -11,7 +16,12 @@ fn the_committed_list_names_one_package_two_wheels_and_seven_files() {
     let manifest = manifest();
     assert_eq!(manifest.package, "moonshine-voice==0.0.73");
     assert_eq!((manifest.wheels.len(), manifest.files.len()), (2, 7));
-    assert!(manifest.files.iter().all(|f| f.sha256.len() == 64 && f.bytes > 0));
+    assert!(
+        manifest
+            .files
+            .iter()
+            .all(|f| f.sha256.len() == 64 && f.bytes > 0)
+    );
 }
 
 #[test]

@@ -44,7 +44,9 @@ impl Tokenizer {
     pub(super) fn words(&self, tokens: &[(u32, f32)]) -> Vec<SpelledWord> {
         let mut words: Vec<(Vec<u8>, f32, u32)> = Vec::new();
         for &(token, log_probability) in tokens {
-            let Some(bytes) = self.tokens.get(token as usize) else { continue };
+            let Some(bytes) = self.tokens.get(token as usize) else {
+                continue;
+            };
             if bytes.is_empty() || (bytes.starts_with(b"<") && bytes.ends_with(b">")) {
                 continue;
             }
@@ -93,7 +95,8 @@ mod tests {
     #[test]
     fn tokens_become_words_at_their_start_marks_and_marks_in_angles_are_dropped() {
         let tokenizer = Tokenizer::parse(&file()).unwrap();
-        let words = tokenizer.words(&[(0, 0.0), (2, 0.0), (3, -2.0), (4, 0.0), (5, 0.0), (99, 0.0)]);
+        let words =
+            tokenizer.words(&[(0, 0.0), (2, 0.0), (3, -2.0), (4, 0.0), (5, 0.0), (99, 0.0)]);
         let texts: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
         assert_eq!(texts, ["hello", "you!"]);
         assert!((words[0].confidence - (-1.0f32).exp()).abs() < 1e-6);
