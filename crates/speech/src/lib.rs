@@ -7,9 +7,11 @@ pub mod format;
 pub mod models;
 mod moonshine;
 mod offline;
+mod pool;
 mod recognizer;
 mod repeats;
 pub mod resample;
+pub mod scripted;
 mod segment;
 mod times;
 pub mod vad;
@@ -17,6 +19,11 @@ pub mod wer;
 
 pub use moonshine::Moonshine;
 pub use offline::{transcribe_samples, utterances};
+pub use pool::{
+    DECODE_MS_BORDERS, GapReason, OpenError, RecognizerFactory, Sink, Speech, SpeechConfig,
+    SpeechEvent, SpeechStats, StartError, StreamConfig, StreamKey, StreamTap, Timing,
+    moonshine_factory,
+};
 pub use recognizer::{
     Capabilities, Recognizer, SAMPLE_RATE, SpeechError, Transcript, Word, WordTimes, join,
 };

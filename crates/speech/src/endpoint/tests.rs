@@ -202,7 +202,10 @@ fn a_long_utterance_is_cut_in_its_quietest_place_and_nothing_is_lost() {
         panic!("{:?}", short(&cues))
     };
     assert!((10_100..=10_108).contains(&a.end_ms), "{}", a.end_ms);
-    assert_eq!((b.start_ms, *voice_ms, b.end_ms), (a.end_ms, a.end_ms, 20_150));
+    assert_eq!(
+        (b.start_ms, *voice_ms, b.end_ms),
+        (a.end_ms, a.end_ms, 20_150)
+    );
     assert!(a.is_cut && !b.is_cut);
     assert_eq!(a.voiced_ms() + b.voiced_ms(), 20_000);
     let mut joined = a.samples.clone();
