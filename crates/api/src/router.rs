@@ -65,17 +65,26 @@ pub fn build(api: Api) -> Router {
         )
         .route("/api/plans", get(plans::list))
         .route("/api/metrics", get(operations::metrics))
+        .route("/reports/{id}", get(reports::page))
+        // Before the layer: a preflight is an OPTIONS no route has.
+        .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(origins, cors::layer));
-    Router::new()
-        .merge(pages)
+    let operations = Router::new()
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::prometheus))
+        .method_not_allowed_fallback(no_such_method);
+    Router::new()
+        .merge(pages)
+        .merge(operations)
         .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(around))
         .with_state(api)
+}
+
+async fn no_such_method() -> Problem {
+    Problem::method_not_allowed()
 }
 
 /// Headers every answer has, unless its route knows better; and the log.
