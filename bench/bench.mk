@@ -1,6 +1,6 @@
 # Included by the Makefile at the root. Each command ends by itself and exits
 # non-zero when a figure falls short; limits are in bench/limits.toml.
-.PHONY: bench-build bench-self-test bench-relay bench-idle bench-starts
+.PHONY: bench-build bench-self-test bench-relay bench-idle bench-starts bench-speech
 
 # Two builds: together the generator's needs would change the server's.
 bench-build:
@@ -21,3 +21,6 @@ bench-idle: bench-build
 
 bench-starts: bench-build
 	target/release/bench starts
+
+bench-speech: setup bench-build
+	target/release/bench speech

@@ -21,6 +21,7 @@ pub mod payload;
 pub mod prometheus;
 pub mod relay;
 pub mod self_test;
+pub mod speech;
 pub mod starts;
 pub mod stats;
 pub mod sys;

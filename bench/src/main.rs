@@ -7,12 +7,13 @@ use bench::floor::Sabotage;
 use bench::judge::Sheet;
 use bench::limits::Limits;
 use bench::sys::Cores;
-use bench::target::Program;
-use bench::{child, floor, idle, relay, self_test, starts, sys, target};
+use bench::target::{Program, Target};
+use bench::{child, floor, idle, relay, self_test, speech, starts, sys, target};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Parser)]
@@ -61,6 +62,14 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Words and captions of live streams through the socket, on the real model.
+    Speech {
+        #[command(flatten)]
+        common: Common,
+        /// The folder of the speech model (`make setup` fills it).
+        #[arg(long, default_value = "models")]
+        models: PathBuf,
+    },
     /// Breaks each measured thing once; succeeds if every breakage was caught.
     SelfTest,
     /// The raw relay itself; runs until it is killed.
@@ -107,7 +116,10 @@ fn main() -> Result<ExitCode> {
             true
         }
         Command::SelfTest => run_self_test(&limits)?,
-        Command::Relay { common, .. } | Command::Idle { common } | Command::Starts { common }
+        Command::Relay { common, .. }
+        | Command::Idle { common }
+        | Command::Starts { common }
+        | Command::Speech { common, .. }
             if common.self_test =>
         {
             run_self_test(&limits)?
@@ -120,6 +132,7 @@ fn main() -> Result<ExitCode> {
         } => run_relay(&limits, &common, rounds.into(), only.as_deref(), floor_only)?,
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
+        Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
     };
     Ok(if holds {
         ExitCode::SUCCESS
@@ -227,6 +240,27 @@ fn run_starts(limits: &Limits, common: &Common) -> Result<bool> {
     let outcome = starts::measure(&server, starts, cores.measured)?;
     let mut sheet = Sheet::new("Interview starts", limits.method, common.quick);
     starts::judge(&mut sheet, limits.starts, starts, &outcome);
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_speech(limits: &Limits, common: &Common, models: &Path) -> Result<bool> {
+    let cores = prepare()?;
+    let Program::Server(binary) = server(common)? else {
+        anyhow::bail!("speech is measured on the server");
+    };
+    let models = std::fs::canonicalize(models)
+        .with_context(|| format!("{}: `make setup` fills it", models.display()))?;
+    let reference = Arc::new(speech::Reference::open(&models)?);
+    let streams = if common.quick {
+        1
+    } else {
+        limits.speech.streams
+    };
+    let target = Target::start(&Program::Speaking(binary, models), cores.measured)?;
+    let outcome = speech::measure(&target, &reference, streams)?;
+    let mut sheet = Sheet::new("Speech through the socket", limits.method, common.quick);
+    speech::judge(&mut sheet, limits.speech, &reference, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

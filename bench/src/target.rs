@@ -114,6 +114,8 @@ pub enum Program {
     Floor(Sabotage),
     /// The server's binary.
     Server(PathBuf),
+    /// The server's binary with the speech model of this folder, on one worker.
+    Speaking(PathBuf, PathBuf),
 }
 
 impl Target {
@@ -127,7 +129,14 @@ impl Target {
         let log = folder.path().join("log");
         let started = match program {
             Program::Floor(sabotage) => start_floor(core, *sabotage, folder.path(), &log),
-            Program::Server(binary) => start_server(core, binary, folder.path(), &log),
+            Program::Server(binary) => {
+                start_server(core, binary, "enabled = \"off\"", folder.path(), &log)
+            }
+            Program::Speaking(binary, models) => {
+                let models = models.display();
+                let speech = format!("enabled = \"on\"\nmodels = \"{models}\"\nworkers = 1");
+                start_server(core, binary, &speech, folder.path(), &log)
+            }
         };
         let (process, address, dialect) = started.with_context(|| {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -194,13 +203,14 @@ fn start_floor(
 fn start_server(
     core: usize,
     binary: &Path,
+    speech: &str,
     folder: &Path,
     log: &Path,
 ) -> Result<(Guarded, SocketAddr, Dialect)> {
     let identity = Identity::random()?;
     let address = local(free_port()?);
     let config = folder.join("greenroom.toml");
-    std::fs::write(&config, server_config(address, folder))?;
+    std::fs::write(&config, server_config(address, speech, folder))?;
     let args = ["serve".into(), "--config".into(), config.into()];
     let environment = [("JWT_SECRET", identity.secret.clone())];
     let mut process = Guarded::start(core, binary, &args, &environment, log)?;
@@ -209,14 +219,14 @@ fn start_server(
 }
 
 /// The server's settings for a benchmark: its defaults, but for one socket
-/// thread (the server has one core), sessions made on join, no recognition (it
-/// is measured by its own benchmark), and the handshakes of an address.
-fn server_config(address: SocketAddr, folder: &Path) -> String {
+/// thread (the server has one core), sessions made on join, recognition only
+/// where it is what is measured, and the handshakes of an address.
+fn server_config(address: SocketAddr, speech: &str, folder: &Path) -> String {
     format!(
         "[server]\nlisten = \"{address}\"\nio_threads = 1\n\n\
          [sessions]\ncreate_on_join = true\n\n\
          [store]\ndir = \"{}\"\n\n\
-         [speech]\nenabled = \"off\"\n\n\
+         [speech]\n{speech}\n\n\
          [log]\nlevel = \"info\"\n\n\
          [limits]\nhandshakes_per_second = {HANDSHAKES}\nhandshakes_burst = {HANDSHAKES}\n",
         folder.join("data").display()
