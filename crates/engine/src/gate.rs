@@ -133,3 +133,6 @@ impl Gate {
         (self.connections, self.users.len())
     }
 }
+
+#[cfg(test)]
+mod tests;
