@@ -7,8 +7,11 @@ fn address(last: u8) -> IpAddr {
 }
 
 fn gate(rate: u32, burst: u32) -> Gate {
-    let limits =
-        GateLimits { handshakes_per_second: rate, handshakes_burst: burst, ..GateLimits::default() };
+    let limits = GateLimits {
+        handshakes_per_second: rate,
+        handshakes_burst: burst,
+        ..GateLimits::default()
+    };
     Gate::new(limits)
 }
 
@@ -27,7 +30,9 @@ fn an_address_gets_its_burst_and_then_its_rate() {
 #[test]
 fn never_more_than_burst_plus_rate_times_time() {
     let mut gate = gate(7, 3);
-    let let_in = (0..10_000).filter(|ms| gate.handshake(Mono(*ms), address(1)).is_ok()).count();
+    let let_in = (0..10_000)
+        .filter(|ms| gate.handshake(Mono(*ms), address(1)).is_ok())
+        .count();
     assert!((70..=73).contains(&let_in), "{let_in}");
 }
 
@@ -45,7 +50,10 @@ fn a_flood_of_addresses_does_not_grow_the_table() {
 
 #[test]
 fn a_user_has_so_many_connections_and_gets_them_back() {
-    let limits = GateLimits { connections_per_user: 2, ..GateLimits::default() };
+    let limits = GateLimits {
+        connections_per_user: 2,
+        ..GateLimits::default()
+    };
     let mut gate = Gate::new(limits);
     let ana = UserId::parse("ana").unwrap();
     assert!(gate.admit(&ana) && gate.admit(&ana) && !gate.admit(&ana));
@@ -58,7 +66,10 @@ fn a_user_has_so_many_connections_and_gets_them_back() {
 
 #[test]
 fn a_full_process_lets_nobody_in() {
-    let limits = GateLimits { connections: 1, ..GateLimits::default() };
+    let limits = GateLimits {
+        connections: 1,
+        ..GateLimits::default()
+    };
     let mut gate = Gate::new(limits);
     assert!(gate.open() && !gate.open());
     assert!(gate.handshake(Mono(0), address(1)).is_err());
