@@ -63,6 +63,7 @@ impl Gate {
             connections: 0,
             users: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            swept: None,
         }
     }
 
