@@ -159,6 +159,12 @@ impl Queue {
         std::mem::take(&mut inner.saves).len()
     }
 
+    /// Whether saves are taken.
+    pub(crate) fn is_open(&self) -> bool {
+        let inner = self.inner.lock();
+        !inner.closed && inner.stop.is_none()
+    }
+
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.inner.lock().bytes
