@@ -133,7 +133,7 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         schema::check_library()?;
         let lock = lock(&config.path)?;
-        let mut connection = schema::open_writer(&config.path, config.busy)?;
+        let mut connection = schema::open_writer(&config.path, config.busy, true)?;
         schema::migrate(&mut connection)?;
         let now = wall();
         let lease_ms = u64::try_from(config.lease.as_millis()).unwrap_or(u64::MAX);
@@ -186,6 +186,13 @@ impl Sqlite {
             #[cfg(test)]
             faults,
         })
+    }
+
+    /// Runs something on the write connection, for tests.
+    #[cfg(test)]
+    pub(crate) fn on_writer(&self, sql: &'static str) {
+        self.command(move |connection| connection.execute_batch(sql))
+            .unwrap();
     }
 
     /// Runs something on the write connection and waits for its answer.

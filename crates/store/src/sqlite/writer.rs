@@ -234,7 +234,7 @@ impl Writer {
         if self.connection.is_some() || Instant::now() < self.retry_at {
             return;
         }
-        match schema::open_writer(&self.settings.path, self.settings.busy) {
+        match schema::open_writer(&self.settings.path, self.settings.busy, false) {
             Ok(connection) => {
                 Metrics::count(&self.metrics.reopened);
                 self.connection = Some(connection);
