@@ -377,7 +377,7 @@ fn audio_goes_once_its_words_are_committed() {
         .into_iter()
         .map(|(id, _)| id)
         .collect();
-    assert_eq!(sessions, [two.session.clone()]);
+    assert_eq!(sessions, std::slice::from_ref(&two.session));
 
     let rig = rig_with(folder, |_| {});
     rig.recorder.delete(&two, 9);

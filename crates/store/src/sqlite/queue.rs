@@ -37,7 +37,7 @@ pub(crate) struct Work {
     /// Set once the end was asked for.
     pub(crate) stop: Option<Stop>,
     /// Nothing else waits.
-    pub(crate) idle: bool,
+    pub(crate) drained: bool,
 }
 
 /// How to end.
@@ -193,7 +193,7 @@ impl Queue {
             batch,
             commands: inner.commands.drain(..).collect(),
             stop: inner.stop,
-            idle: inner.order.is_empty(),
+            drained: inner.order.is_empty(),
         }
     }
 }

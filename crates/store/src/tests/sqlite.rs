@@ -381,3 +381,23 @@ fn the_lease_is_written_again_and_again() {
         .unwrap();
     assert_eq!(until, last, "given back when it stopped");
 }
+
+#[test]
+fn the_log_file_is_emptied_into_the_database_when_there_is_nothing_else_to_do() {
+    let rig = Rig::sqlite();
+    for n in 0..6 {
+        let mut large = save(&format!("s{n}"), "ana", 0);
+        large.row.snapshot = "x".repeat(1 << 20).into();
+        assert_eq!(rig.save(&large), Saved::Committed(Seq(0)));
+    }
+    let until = std::time::Instant::now() + PATIENCE;
+    while rig.store().metrics().checkpoints.load(Ordering::SeqCst) == 0 {
+        assert!(std::time::Instant::now() < until, "never");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let (log, moved): (i64, i64) = rig
+        .outsider()
+        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+        .unwrap();
+    assert_eq!(log, moved);
+}
