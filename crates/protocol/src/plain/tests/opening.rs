@@ -132,6 +132,24 @@ fn strangers_may_send_four_kibibytes_in_all() {
 }
 
 #[test]
+fn a_stranger_cannot_have_a_large_unfinished_message_kept() {
+    let mut bench = Bench::waiting(Limits::default());
+    bench.text(r#"{"type":"ping"}"#);
+    bench.said();
+    bench.machine.unfinished(4_096 - 15, &mut bench.out);
+    assert!(bench.said().is_empty());
+    bench.machine.unfinished(4_096 - 14, &mut bench.out);
+    assert_eq!(
+        bench.said(),
+        ["connection:error auth_required", "close 4401"]
+    );
+
+    let mut bench = Bench::open(Limits::default());
+    bench.machine.unfinished(200_000, &mut bench.out);
+    assert!(bench.said().is_empty());
+}
+
+#[test]
 fn a_second_token_on_an_open_connection_is_answered_and_nothing_more() {
     let mut bench = Bench::open(Limits::default());
     bench.text(r#"{"type":"auth","token":"a.b.c","ref":1}"#);
