@@ -5,7 +5,7 @@ use protocol::value::Outcome;
 use crate::report::{Figures, QuestionPart, Report};
 use crate::text;
 
-/// Lines of at most some 100 characters, each ended by a line feed, without color and without
+/// Lines of at most 120 characters, each ended by a line feed, without color and without
 /// anything spoken. Control characters of titles and questions are made visible.
 pub fn summary(report: &Report) -> String {
     let title = text::shortened(&text::plain(report.session.title.trim()), 60);

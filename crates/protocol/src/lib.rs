@@ -7,11 +7,20 @@
 //! Read first: [`client::ClientMessage`], [`server::ServerMessage`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+pub mod audio;
 pub mod client;
 pub mod close;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod id;
+pub mod json;
+pub mod limits;
+pub mod outbox;
+pub mod plain;
+pub mod rate;
 pub mod record;
 pub mod server;
 pub mod time;
 pub mod value;
+pub mod ws;

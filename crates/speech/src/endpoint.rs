@@ -18,6 +18,12 @@ mod tests;
 const FRAME_MS: u64 = (FRAME / SAMPLES_PER_MS) as u64;
 /// Window whose energy decides where a forced cut falls.
 const CUT_WINDOW_MS: u64 = 200;
+/// How far before the detector's first frame a voice is looked for.
+const LATE_MS: u64 = 400;
+/// Sound taken along before a voice that began so much earlier.
+const LEAD_MS: u64 = 100;
+/// Weak frames in a row that do not yet separate a beginning from its voice: a closed consonant.
+const WEAK_FRAMES: u32 = 3;
 
 /// When speech starts, ends and is shown. Defaults are measured; see the field of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +36,8 @@ pub struct EndpointConfig {
     pub end_score: f32,
     /// Silence that ends an utterance, in milliseconds.
     pub end_silence_ms: u64,
-    /// Sound taken along from before the first voiced frame, in milliseconds.
+    /// Sound taken along from before the first frame scored as voice, in milliseconds; a little
+    /// more when the voice was there before the detector noticed.
     pub pre_roll_ms: u64,
     /// Sound taken along after the last voiced frame, in milliseconds.
     pub tail_ms: u64,
@@ -156,7 +163,7 @@ pub enum Cue {
     Started {
         /// Of the utterance.
         id: u64,
-        /// Stream audio time of the first voiced frame.
+        /// Stream audio time at which the voice began.
         voice_ms: u64,
     },
     /// Time to show interim words for the utterance so far.
@@ -315,7 +322,7 @@ impl<V: VoiceDetector> Endpointer<V> {
         };
         let run_samples = u64::from(self.run) * FRAME as u64;
         if self.run < self.config.start_frames {
-            let keep = samples_of(self.config.pre_roll_ms) + run_samples;
+            let keep = self.idle_samples() + run_samples;
             let surplus = self
                 .history
                 .len()
@@ -324,16 +331,18 @@ impl<V: VoiceDetector> Endpointer<V> {
             return;
         }
         self.run = 0;
-        let voice = self.position - run_samples;
         let available = self.position - self.history.len() as u64;
-        let start = voice
+        let detected = self.position - run_samples;
+        let voice = detected - self.late_by(run_samples);
+        let start = detected
             .saturating_sub(samples_of(self.config.pre_roll_ms))
+            .min(voice.saturating_sub(samples_of(LEAD_MS)))
             .max(available);
         let skip = usize::try_from(start - available).unwrap_or(0);
         let samples: Vec<f32> = self.history.drain(..).skip(skip).collect();
         let id = self.next_id;
         self.next_id += 1;
-        self.voiced_samples += run_samples;
+        self.voiced_samples += self.position - voice;
         self.active = Some(Active {
             id,
             start,
@@ -351,6 +360,36 @@ impl<V: VoiceDetector> Endpointer<V> {
             id,
             voice_ms: self.to_ms(voice),
         });
+    }
+
+    /// Sound kept while nobody speaks, for the beginning of the next utterance.
+    fn idle_samples(&self) -> u64 {
+        samples_of(self.config.pre_roll_ms.max(LATE_MS) + LEAD_MS)
+    }
+
+    /// How many samples before the detected run the voice began, judged by loudness. The detector
+    /// needs some 0.3 s of speech before it is sure.
+    fn late_by(&self, run_samples: u64) -> u64 {
+        let history: Vec<f32> = self.history.iter().copied().collect();
+        let run = usize::try_from(run_samples).unwrap_or(0).min(history.len());
+        let (before, run) = history.split_at(history.len() - run);
+        let levels: Vec<f32> = before.rchunks_exact(FRAME).map(level).collect();
+        let floor = levels.iter().copied().fold(f32::INFINITY, f32::min);
+        // 20 dB below the voice and clearly above the room.
+        let threshold = (level(run) * 0.1).max(floor * 2.0);
+        let mut weak = 0;
+        let mut late = 0;
+        let frames = usize::try_from(LATE_MS / FRAME_MS).unwrap_or(0);
+        for (index, &level) in levels.iter().take(frames).enumerate() {
+            weak = if level > threshold { 0 } else { weak + 1 };
+            if weak > WEAK_FRAMES {
+                break;
+            }
+            if weak == 0 {
+                late = index as u64 + 1;
+            }
+        }
+        late * FRAME as u64
     }
 
     fn speaking(&mut self, frame: &[f32; FRAME], from: u64, score: f32, cues: &mut Vec<Cue>) {
@@ -432,7 +471,7 @@ impl<V: VoiceDetector> Endpointer<V> {
         };
         // What follows the utterance may be the beginning of the next one.
         let used = utterance.samples.len();
-        let keep = usize::try_from(samples_of(self.config.pre_roll_ms)).unwrap_or(0);
+        let keep = usize::try_from(self.idle_samples()).unwrap_or(0);
         let from = used.max(active.samples.len().saturating_sub(keep));
         self.history = active.samples.drain(from..).collect();
         cues.push(Cue::Ended {
@@ -495,6 +534,11 @@ impl<V: VoiceDetector> Endpointer<V> {
         });
         self.active = Some(rest);
     }
+}
+
+/// Root mean square.
+fn level(samples: &[f32]) -> f32 {
+    (samples.iter().map(|s| s * s).sum::<f32>() / samples.len().max(1) as f32).sqrt()
 }
 
 /// Middle of the quietest 200 ms in the later half of `samples`.

@@ -17,7 +17,7 @@ mod times;
 pub mod vad;
 pub mod wer;
 
-pub use moonshine::Moonshine;
+pub use moonshine::{Drafts, Moonshine};
 pub use offline::{transcribe_samples, utterances};
 pub use pool::{
     DECODE_MS_BORDERS, GapReason, OpenError, RecognizerFactory, Sink, Speech, SpeechConfig,

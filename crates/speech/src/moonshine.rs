@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
-use ort::session::{Session, SessionInputValue};
+use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynValue, Tensor, TensorRef};
 use parking_lot::Mutex;
 
@@ -22,8 +22,10 @@ use crate::recognizer::{
 };
 use crate::{repeats, times};
 
+mod drafts;
 mod tokenizer;
 
+pub use drafts::Drafts;
 use tokenizer::Tokenizer;
 
 const START: i64 = 1;
@@ -33,6 +35,10 @@ const SAMPLES_MIN: usize = 1_600;
 const UTTERANCE_MS_MAX: u64 = 30_000;
 /// Fast speech has about five tokens a second.
 const TOKENS_PER_SECOND_MAX: f32 = 6.5;
+/// Passes over a draft, each with one word more put right.
+const ROUNDS: usize = 3;
+/// With no more than this left of a draft, single steps are as fast as another pass.
+const DRAFT_REST_MIN: usize = 6;
 
 /// A loaded Moonshine tiny-en: about 120 MB resident.
 pub struct Moonshine {
@@ -45,6 +51,7 @@ pub struct Moonshine {
     decoder_wants_mask: bool,
     head_size: usize,
     heads: usize,
+    drafts: Drafts,
 }
 
 struct Past {
@@ -99,11 +106,12 @@ fn session(environment: &Environment, path: &std::path::Path) -> Result<Session,
 }
 
 impl Moonshine {
-    /// Loads the model (about 0.3 s).
+    /// Loads the model (about 0.3 s). Recognizers that may be given the same utterance in turn
+    /// share `drafts`.
     ///
     /// # Errors
     /// [`SpeechError::Load`] when the runtime refuses the files.
-    pub fn load(files: &ModelFiles) -> Result<Self, SpeechError> {
+    pub fn load(files: &ModelFiles, drafts: Drafts) -> Result<Self, SpeechError> {
         let environment = environment(files)?;
         let encoder = session(&environment, files.encoder())?;
         let decoder = session(&environment, files.decoder())?;
@@ -150,6 +158,7 @@ impl Moonshine {
             decoder_wants_mask,
             head_size,
             heads,
+            drafts,
         })
     }
 
@@ -173,10 +182,15 @@ impl Moonshine {
     }
 
     /// Greedy decoding: tokens with the log probability the model gave each.
+    ///
+    /// The words found in a shorter form of the same utterance are taken as a draft and checked in
+    /// one pass over all of them, which costs as much as five single steps; only what follows the
+    /// last confirmed token is decoded step by step.
     fn decode(
         &mut self,
         hidden: &DynValue,
         samples: usize,
+        draft: Vec<u32>,
     ) -> Result<Vec<(u32, f32)>, SpeechError> {
         let seconds = samples as f32 / SAMPLE_RATE as f32;
         let steps = (seconds * TOKENS_PER_SECOND_MAX).ceil() as usize;
@@ -185,48 +199,84 @@ impl Moonshine {
         } else {
             None
         };
-        let mut past = self.empty_past()?;
-        let mut tokens: Vec<(u32, f32)> = Vec::with_capacity(steps);
-        let mut last = START;
-        for step in 0..steps {
-            let cached = step > 0;
-            let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> =
-                Vec::with_capacity(past.len() + 4);
-            let ids = Tensor::from_array(([1usize, 1], vec![last])).map_err(failed)?;
-            let branch = Tensor::from_array(([1usize], vec![cached])).map_err(failed)?;
-            inputs.push(("input_ids".into(), ids.into()));
-            inputs.push(("encoder_hidden_states".into(), hidden.into()));
-            inputs.push(("use_cache_branch".into(), branch.into()));
-            if let Some(mask) = &mask {
-                inputs.push(("encoder_attention_mask".into(), mask.into()));
-            }
-            for (slot, value) in self.past.iter().zip(&past) {
-                inputs.push((slot.input.as_str().into(), value.into()));
-            }
-            let mut outputs = self.decoder.run(inputs).map_err(failed)?;
-            let logits = outputs.get("logits").ok_or_else(|| failed("no logits"))?;
-            let (_, logits) = logits.try_extract_tensor::<f32>().map_err(failed)?;
-            let (token, log_probability) =
-                best(logits).ok_or_else(|| failed("the logits are empty"))?;
-            for (slot, value) in self.past.iter().zip(past.iter_mut()) {
-                if !slot.of_encoder || !cached {
-                    *value = outputs
-                        .remove(&slot.output)
-                        .ok_or_else(|| failed("the decoder left out a cache"))?;
-                }
-            }
-            if i64::from(token) == END {
-                break;
-            }
-            tokens.push((token, log_probability));
-            last = i64::from(token);
+        let (mut tokens, mut next, mut past) = self.check_draft(hidden, mask.as_ref(), draft)?;
+        while i64::from(next.0) != END && tokens.len() < steps {
+            tokens.push(next);
             if let Some(kept) = repeats::end_of_loop(&tokens, |t| t.0) {
                 tracing::debug!(kept, "a repetition loop was cut");
                 tokens.truncate(kept);
                 break;
             }
+            next = self.step(hidden, mask.as_ref(), next.0, &mut past)?;
         }
+        tokens.truncate(steps);
         Ok(tokens)
+    }
+
+    /// Confirms as much of `draft` as the model itself would say, after at most [`ROUNDS`] passes.
+    /// Gives the confirmed tokens, the one that follows, and the caches up to there.
+    fn check_draft(
+        &mut self,
+        hidden: &DynValue,
+        mask: Option<&Tensor<i64>>,
+        mut draft: Vec<u32>,
+    ) -> Result<(Vec<(u32, f32)>, (u32, f32), Vec<DynValue>), SpeechError> {
+        let empty = self.empty_past()?;
+        for round in 1.. {
+            let ids: Vec<i64> = std::iter::once(START)
+                .chain(draft.iter().map(|&t| i64::from(t)))
+                .collect();
+            let count = ids.len();
+            let inputs = inputs(&self.past, hidden, mask, ids, false, &empty)?;
+            let mut outputs = self.decoder.run(inputs).map_err(failed)?;
+            let said = said(&outputs, count)?;
+            let agreed = draft
+                .iter()
+                .zip(&said)
+                .take_while(|(d, s)| **d == s.0)
+                .count();
+            let is_substitution = draft.len() > agreed + DRAFT_REST_MIN;
+            if is_substitution && round < ROUNDS && i64::from(said[agreed].0) != END {
+                draft[agreed] = said[agreed].0;
+                continue;
+            }
+            let past = self
+                .past
+                .iter()
+                .map(|slot| {
+                    let value = outputs.remove(&slot.output).ok_or_else(missing_cache)?;
+                    if slot.of_encoder || agreed + 1 == count {
+                        Ok(value)
+                    } else {
+                        shortened(&value, agreed + 1)
+                    }
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            return Ok((said[..agreed].to_vec(), said[agreed], past));
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// One step with caches: the token after `last`.
+    fn step(
+        &mut self,
+        hidden: &DynValue,
+        mask: Option<&Tensor<i64>>,
+        last: u32,
+        past: &mut [DynValue],
+    ) -> Result<(u32, f32), SpeechError> {
+        let inputs = inputs(&self.past, hidden, mask, vec![i64::from(last)], true, past)?;
+        let mut outputs = self.decoder.run(inputs).map_err(failed)?;
+        let next = said(&outputs, 1)?[0];
+        for (slot, value) in self
+            .past
+            .iter()
+            .zip(past)
+            .filter(|(slot, _)| !slot.of_encoder)
+        {
+            *value = outputs.remove(&slot.output).ok_or_else(missing_cache)?;
+        }
+        Ok(next)
     }
 
     fn empty_past(&self) -> Result<Vec<DynValue>, SpeechError> {
@@ -240,6 +290,67 @@ impl Moonshine {
             })
             .collect()
     }
+}
+
+fn missing_cache() -> SpeechError {
+    failed("the decoder left out a cache")
+}
+
+type Inputs<'v> = Vec<(Cow<'v, str>, SessionInputValue<'v>)>;
+
+fn inputs<'v>(
+    slots: &'v [Past],
+    hidden: &'v DynValue,
+    mask: Option<&'v Tensor<i64>>,
+    ids: Vec<i64>,
+    is_cached: bool,
+    past: &'v [DynValue],
+) -> Result<Inputs<'v>, SpeechError> {
+    let mut inputs: Inputs<'v> = Vec::with_capacity(past.len() + 4);
+    let ids = Tensor::from_array(([1, ids.len()], ids)).map_err(failed)?;
+    let branch = Tensor::from_array(([1usize], vec![is_cached])).map_err(failed)?;
+    inputs.push(("input_ids".into(), ids.into()));
+    inputs.push(("encoder_hidden_states".into(), hidden.into()));
+    inputs.push(("use_cache_branch".into(), branch.into()));
+    if let Some(mask) = mask {
+        inputs.push(("encoder_attention_mask".into(), mask.into()));
+    }
+    for (slot, value) in slots.iter().zip(past) {
+        inputs.push((slot.input.as_str().into(), value.into()));
+    }
+    Ok(inputs)
+}
+
+/// What the model says after each of the `count` tokens it was given.
+fn said(outputs: &SessionOutputs<'_>, count: usize) -> Result<Vec<(u32, f32)>, SpeechError> {
+    let logits = outputs
+        .get("logits")
+        .ok_or_else(|| failed("the decoder gave no logits"))?;
+    let (_, logits) = logits.try_extract_tensor::<f32>().map_err(failed)?;
+    let width = logits.len() / count;
+    if width == 0 || logits.len() != width * count {
+        return Err(failed("the logits have an unknown shape"));
+    }
+    Ok(logits.chunks_exact(width).filter_map(best).collect())
+}
+
+/// The first `length` positions of a cache `[1, heads, positions, size]`.
+fn shortened(cache: &DynValue, length: usize) -> Result<DynValue, SpeechError> {
+    let (shape, data) = cache.try_extract_tensor::<f32>().map_err(failed)?;
+    let sizes: Vec<usize> = shape
+        .iter()
+        .filter_map(|&n| usize::try_from(n).ok())
+        .collect();
+    let [1, heads, positions, size] = sizes[..] else {
+        return Err(failed("a cache has an unknown shape"));
+    };
+    let kept: Vec<f32> = data
+        .chunks_exact(positions * size)
+        .flat_map(|head| &head[..length.min(positions) * size])
+        .copied()
+        .collect();
+    let tensor = Tensor::from_array(([1, heads, length, size], kept)).map_err(failed)?;
+    Ok(tensor.into_dyn())
 }
 
 /// The likeliest token and the logarithm of its probability.
@@ -279,7 +390,10 @@ impl Recognizer for Moonshine {
             return Ok(Transcript::default());
         }
         let hidden = self.encode(samples)?;
-        let tokens = self.decode(&hidden, samples.len())?;
+        let key = Drafts::key(samples);
+        let draft = self.drafts.get(key);
+        let tokens = self.decode(&hidden, samples.len(), draft)?;
+        self.drafts.put(key, tokens.iter().map(|t| t.0).collect());
         let words = self.tokenizer.words(&tokens);
         let words = words.into_iter().map(|w| (w.text, w.confidence)).collect();
         Ok(Transcript::from_words(times::spread(words, &[(0, ms)])))

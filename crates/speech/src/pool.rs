@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::endpoint::EndpointConfig;
 use crate::format::{AudioError, AudioFormat, ChunkDecoder, Encoding};
 use crate::models::ModelFiles;
-use crate::moonshine::Moonshine;
+use crate::moonshine::{Drafts, Moonshine};
 use crate::recognizer::{Capabilities, Recognizer, SpeechError};
 use crate::segment::Spoken;
 use crate::vad::Earshot;
@@ -56,7 +56,8 @@ pub type Sink = Arc<dyn Fn(SpeechEvent) + Send + Sync>;
 /// A factory for the embedded model.
 #[must_use]
 pub fn moonshine_factory(files: ModelFiles) -> RecognizerFactory {
-    Arc::new(move || Ok(Box::new(Moonshine::load(&files)?)))
+    let drafts = Drafts::default();
+    Arc::new(move || Ok(Box::new(Moonshine::load(&files, drafts.clone())?)))
 }
 
 /// Sizes and times of the machine.

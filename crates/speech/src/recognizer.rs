@@ -140,8 +140,8 @@ impl SpeechError {
 
 /// Turns one stretch of speech into words.
 ///
-/// One instance belongs to one thread at a time. Implementations keep nothing between calls: the
-/// same samples give the same words.
+/// One instance belongs to one thread at a time. What an implementation keeps between calls may make
+/// a call faster, not give other words, ties apart.
 pub trait Recognizer: Send {
     /// What this recognizer can do; the same for its whole life.
     fn capabilities(&self) -> Capabilities;

@@ -3,7 +3,7 @@
 //!
 //! Everything that was spoken or typed by somebody goes through `text::plain`, which takes
 //! the power from control characters, and through the template's escaping, and stands isolated
-//! from the text around it (`<bdi>`). Which words and figures a page shows is `view`'s business;
+//! from the text around it (`<bdi>`, or a block with `dir="auto"`). Which words and figures a page shows is `view`'s business;
 //! how they are laid out is the templates'.
 
 mod view;

@@ -16,8 +16,8 @@ pub(super) struct ReportPage {
     title: String,
     end_title: String,
     end_text: String,
-    ended_by: Option<String>,
-    is_early: bool,
+    /// Class of the box that says how it ended: none, `early`, `broken`.
+    end_class: &'static str,
     dates: Vec<(&'static str, Date)>,
     facts: Vec<Row>,
     people: Vec<String>,
@@ -49,6 +49,7 @@ struct QuestionView {
     short: String,
     outcome: &'static str,
     used: String,
+    limit: String,
     words: u64,
     clock: String,
     percent: u64,
@@ -88,8 +89,7 @@ impl ReportPage {
             title: titled(&report.session.title),
             end_title: plain(&report.end.title),
             end_text: plain(&report.end.text),
-            ended_by: ended_by(report),
-            is_early: report.end.reason != Some(EndReason::Completed),
+            end_class: end_class(report.end.reason),
             dates: dates(report),
             facts: facts(report),
             people: people(report),
@@ -131,12 +131,34 @@ fn silence(report: &Report) -> &'static str {
     }
 }
 
-fn ended_by(report: &Report) -> Option<String> {
-    let user = report.end.ended_by.as_ref()?;
-    Some(match report.end.ended_by_role {
-        Some(role) => format!("{user}, the {role}"),
-        None => user.to_string(),
-    })
+/// Finished, ended on purpose, or ended by something that went wrong.
+fn end_class(reason: Option<EndReason>) -> &'static str {
+    match reason {
+        Some(EndReason::Completed) => "",
+        None
+        | Some(
+            EndReason::CandidateEnded
+            | EndReason::InterviewerEnded
+            | EndReason::AdminEnded
+            | EndReason::ApiEnded
+            | EndReason::ClosedByApi
+            | EndReason::ClosedExternally
+            | EndReason::ClearedByUser
+            | EndReason::ReplacedByNewSession
+            | EndReason::Declined,
+        ) => " early",
+        Some(
+            EndReason::Expired
+            | EndReason::MaxDuration
+            | EndReason::Inactivity
+            | EndReason::Abandoned
+            | EndReason::UploadTimeout
+            | EndReason::TokenRevoked
+            | EndReason::ServerCrash
+            | EndReason::StoreLost
+            | EndReason::InternalError,
+        ) => " broken",
+    }
 }
 
 fn dates(report: &Report) -> Vec<(&'static str, Date)> {
@@ -157,6 +179,15 @@ fn facts(report: &Report) -> Vec<Row> {
         rows.push(Row {
             name: "Length",
             value: spelled(ms),
+        });
+    }
+    if let Some(user) = &report.end.ended_by {
+        rows.push(Row {
+            name: "Ended by",
+            value: match report.end.ended_by_role {
+                Some(as_what) => format!("{} {user}", role(as_what)),
+                None => user.to_string(),
+            },
         });
     }
     if let Some(plan) = &report.plan {
@@ -215,7 +246,7 @@ fn tiles(report: &Report) -> Vec<Tile> {
     tiles.push(Tile {
         name: "Speaking",
         value: clock(figures.speaking_ms),
-        note: Some("minutes and seconds".to_owned()),
+        note: Some("min:sec".to_owned()),
     });
     tiles.push(Tile {
         name: "Words",
@@ -297,6 +328,7 @@ impl QuestionView {
             short: shortened(&plain(asked), SHORT_CHARS),
             outcome: outcome(question.outcome),
             used: clock(question.used_ms),
+            limit: clock(question.limit_ms),
             words: question.figures.words,
             clock: format!(
                 "{} of {} used, from {} to {} of the interview.",

@@ -79,7 +79,7 @@ pub fn build(input: &ReportInput) -> Report {
         questions,
         outside,
         gaps,
-        method: words::method(recognizer.as_ref(), any_unsure),
+        method: words::method(recognizer.as_ref(), !segments.is_empty(), any_unsure),
         recognizer,
     }
 }

@@ -106,15 +106,14 @@ fn by_reason(reason: EndReason) -> (&'static str, &'static str) {
     }
 }
 
-/// How the report was made, one thought a sentence or two.
-pub(super) fn method(recognizer: Option<&RecognizerPart>, any_unsure: bool) -> Vec<String> {
+/// How the report was made, a thought a sentence or two. `has_words`: somebody was heard.
+pub(super) fn method(
+    recognizer: Option<&RecognizerPart>,
+    has_words: bool,
+    any_unsure: bool,
+) -> Vec<String> {
     let mut said = Vec::new();
     match recognizer {
-        None => said.push(
-            "No program listened to this interview, so nothing that was said could be written \
-             down. That does not mean that nothing was said."
-                .to_owned(),
-        ),
         Some(recognizer) => {
             said.push(format!(
                 "A computer program wrote down the words: {}, version {}. It makes mistakes, and \
@@ -128,7 +127,32 @@ pub(super) fn method(recognizer: Option<&RecognizerPart>, any_unsure: bool) -> V
                     .to_owned(),
             );
         }
+        None if has_words => said.push(
+            "A computer program wrote down the words; which one was not noted. Such programs \
+             make mistakes. Ask the person before you rely on a single word."
+                .to_owned(),
+        ),
+        None => said.push(
+            "No program listened to this interview, so nothing that was said could be written \
+             down. That does not mean that nothing was said."
+                .to_owned(),
+        ),
     }
+    said.push(
+        "Times are counted from the start of the interview, in minutes and seconds.".to_owned(),
+    );
+    if recognizer.is_some() || has_words {
+        say_figures(&mut said, recognizer, any_unsure);
+    }
+    said.push(
+        "This report gives no marks. It does not look at faces, feelings, accents or the sound \
+         of a voice."
+            .to_owned(),
+    );
+    said
+}
+
+fn say_figures(said: &mut Vec<String>, recognizer: Option<&RecognizerPart>, any_unsure: bool) {
     if any_unsure {
         said.push(format!(
             "Words with dots under them are ones the program was not sure about (less than \
@@ -136,11 +160,7 @@ pub(super) fn method(recognizer: Option<&RecognizerPart>, any_unsure: bool) -> V
             percent(UNSURE_BELOW)
         ));
     }
-    said.push(
-        "Words stand under the question that was open when they were spoken. Times are counted \
-         from the start of the interview, in minutes and seconds."
-            .to_owned(),
-    );
+    said.push("Words stand under the question that was open when they were spoken.".to_owned());
     said.push(format!(
         "Pace is the number of words divided by the minutes from the first word to the last. It \
          is left out when there were less than {} seconds of speech.",
@@ -149,7 +169,7 @@ pub(super) fn method(recognizer: Option<&RecognizerPart>, any_unsure: bool) -> V
     said.push(format!(
         "A pause is a silence of {} seconds or more between two words. A long pause has {} \
          seconds or more. People pause to think: a pause is not a fault.",
-        quarter_seconds(PAUSE_MS_MIN),
+        hundredths(PAUSE_MS_MIN),
         LONG_PAUSE_MS_MIN / 1000
     ));
     said.push(
@@ -164,18 +184,12 @@ pub(super) fn method(recognizer: Option<&RecognizerPart>, any_unsure: bool) -> V
                 .to_owned(),
         );
     }
-    said.push(
-        "This report gives no marks. It does not look at faces, feelings, accents or the sound \
-         of a voice."
-            .to_owned(),
-    );
-    said
 }
 
 fn percent(share: f32) -> String {
     format!("{:.0}", share * 100.0)
 }
 
-fn quarter_seconds(ms: u64) -> String {
+fn hundredths(ms: u64) -> String {
     format!("{}.{:02}", ms / 1000, ms % 1000 / 10)
 }

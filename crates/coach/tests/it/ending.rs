@@ -38,11 +38,11 @@ fn who_ended_it_is_told_with_their_role_if_they_had_one() {
     let report = build(&input);
     assert_eq!(report.end.ended_by, Some(user("root")));
     assert_eq!(report.end.ended_by_role, None);
-    assert!(coach::page::render(&report).contains("It was root."));
+    assert!(coach::page::render(&report).contains("<dt>Ended by</dt><dd><bdi>root</bdi></dd>"));
     input.participants.push(participant("root", Role::Observer));
     let report = build(&input);
     assert_eq!(report.end.ended_by_role, Some(Role::Observer));
-    assert!(coach::page::render(&report).contains("It was root, the observer."));
+    assert!(coach::page::render(&report).contains("<dd><bdi>Observer root</bdi></dd>"));
 }
 
 #[test]

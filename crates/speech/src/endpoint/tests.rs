@@ -291,3 +291,19 @@ fn how_the_sound_is_cut_into_chunks_makes_no_difference() {
         );
     }
 }
+
+#[test]
+fn a_voice_the_detector_noticed_late_is_dated_back_by_its_loudness() {
+    // Scores of 0.3 do not open an utterance, but they are as loud as a third of the voice.
+    let cues = cues(
+        EndpointConfig::default(),
+        &[(800, 0.01), (304, 0.3), (800, 0.9), (800, 0.0)],
+    );
+    assert_eq!(short(&cues)[..2], ["start 1 800", "interim 1 700-1312"]);
+}
+
+#[test]
+fn a_steady_noise_before_the_voice_is_not_taken_for_its_beginning() {
+    let cues = cues(finals(), &[(800, 0.3), (800, 0.9), (800, 0.0)]);
+    assert_eq!(short(&cues)[0], "start 1 800");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use speech::format::{AudioFormat, Encoding, decode_recording};
 use speech::models::ModelFiles;
-use speech::{Moonshine, Recognizer, Segment, join, transcribe_samples, wer};
+use speech::{Drafts, Moonshine, Recognizer, Segment, join, transcribe_samples, wer};
 
 const TWO_CITIES: &str = include_str!("../../testdata/two_cities.txt");
 const BECKETT: &str = include_str!("../../testdata/beckett.txt");
@@ -28,7 +28,7 @@ pub(crate) fn models() -> ModelFiles {
 fn with_model<T>(run: impl FnOnce(&mut Moonshine) -> T) -> T {
     static MODEL: Mutex<Option<Moonshine>> = Mutex::new(None);
     let mut model = MODEL.lock();
-    run(model.get_or_insert_with(|| Moonshine::load(&models()).unwrap()))
+    run(model.get_or_insert_with(|| Moonshine::load(&models(), Drafts::default()).unwrap()))
 }
 
 pub(crate) fn recording(name: &str) -> Vec<f32> {

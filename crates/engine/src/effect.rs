@@ -1,0 +1,202 @@
+//! Everything a node can ask for. Orders, carried out in the order given. No behavior here.
+
+use protocol::client::{ReplyTo, TranscribeRequest};
+use protocol::close::CloseCode;
+use protocol::error::Refusal;
+use protocol::id::{ConnectionId, EffectId, Generation, Participant, SessionId, UserId};
+use protocol::record::Save;
+use protocol::server::{Reply, ServerMessage};
+use protocol::time::Mono;
+use protocol::value::{EndReason, Role, Status};
+use smallvec::SmallVec;
+
+use crate::input::{AskId, LogRange};
+
+/// Receivers of one message.
+pub type To = SmallVec<[ConnectionId; 4]>;
+
+/// An order to the shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Queue this message on these connections. Made in `session::log` alone.
+    Send {
+        /// Whom.
+        to: To,
+        /// What.
+        message: ServerMessage,
+    },
+    /// Answer a request.
+    Reply {
+        /// Whom and which.
+        to: ReplyTo,
+        /// With what.
+        reply: Reply,
+    },
+    /// This connection has a seat now: audio may flow by these rights.
+    Seat(Box<SeatGiven>),
+    /// This connection has this seat no more; with its last seat it is closed, if a code is given.
+    Unseat {
+        /// Where.
+        session: SessionId,
+        /// Which.
+        conn: ConnectionId,
+        /// Of which holder of the seat; a later one is not touched.
+        generation: Generation,
+        /// Close it with this, unless it has another seat.
+        close: Option<CloseCode>,
+    },
+    /// From now on the candidate's audio is recorded and recognised. Time zero of the session.
+    Listen {
+        /// Where.
+        session: SessionId,
+        /// When the session began.
+        since: Mono,
+    },
+    /// No more audio: close the taps, finish what was heard, then report `Flushed`.
+    FlushSpeech {
+        /// Where.
+        session: SessionId,
+    },
+    /// The session's audio route is over.
+    CloseRoute {
+        /// Which.
+        session: SessionId,
+    },
+    /// Recognise this piece once and report `Once`.
+    TranscribeOnce {
+        /// Where.
+        session: SessionId,
+        /// Which request of this session.
+        request: u32,
+        /// The audio.
+        audio: Box<TranscribeRequest>,
+    },
+    /// Recognise what lies in the session's audio files after the last stored final of each
+    /// stream, report the finals, then `Flushed`.
+    RecoverSpeech {
+        /// Where.
+        session: SessionId,
+    },
+    /// Write this and answer `StoreReplied`.
+    Save {
+        /// To be given back.
+        id: EffectId,
+        /// What.
+        save: Box<Save>,
+    },
+    /// Read a session, adopt it if its owner is dead, and answer `SessionLoaded`.
+    LoadSession {
+        /// To be given back.
+        id: EffectId,
+        /// Which.
+        session: SessionId,
+    },
+    /// Read a stretch of the log and answer `LogLoaded`.
+    LoadLog {
+        /// To be given back.
+        id: EffectId,
+        /// Of which session.
+        session: SessionId,
+        /// Which stretch.
+        range: LogRange,
+    },
+    /// Make the report from the records and answer `ReportMade`.
+    MakeReport {
+        /// To be given back.
+        id: EffectId,
+        /// Of which session.
+        session: SessionId,
+        /// How it ends.
+        facts: Box<ReportFacts>,
+    },
+    /// The transcript is stored: delete the session's audio (I11).
+    ForgetAudio {
+        /// Which.
+        session: SessionId,
+    },
+    /// Answer the API.
+    Answer {
+        /// Which question.
+        ask: AskId,
+        /// With what.
+        answer: Answer,
+    },
+    /// Ask the holder of the candidate's active row whether it gives way.
+    Contest {
+        /// The holder.
+        other: SessionId,
+        /// The claimer.
+        mine: SessionId,
+        /// Whether the claimer's candidate is connected.
+        live: bool,
+    },
+    /// Tell the claimer.
+    ContestAnswer {
+        /// The claimer.
+        session: SessionId,
+        /// Whether it may take the row.
+        won: bool,
+    },
+}
+
+/// A seat, as the data plane needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatGiven {
+    /// Where.
+    pub session: SessionId,
+    /// Who holds it.
+    pub conn: ConnectionId,
+    /// Whose.
+    pub user: UserId,
+    /// Their number.
+    pub participant: Participant,
+    /// As what.
+    pub role: Role,
+    /// Which holder this is, counted.
+    pub generation: Generation,
+    /// The handle of this session on this connection.
+    pub room: u16,
+    /// Their audio goes to the others.
+    pub may_speak: bool,
+}
+
+/// What only the session knows about its end and the report must say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFacts {
+    /// Why it ends.
+    pub reason: EndReason,
+    /// Who ended it.
+    pub by: Option<UserId>,
+    /// When.
+    pub ended_at: protocol::time::Wall,
+    /// From start to end, milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The answer to an [`crate::input::Ask`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Made and stored.
+    Created,
+    /// Over, or was over already.
+    Ended {
+        /// Where it stands now.
+        status: Status,
+        /// The one reason.
+        reason: Option<EndReason>,
+        /// Whether that is stored.
+        recorded: bool,
+    },
+    /// Not done.
+    Refused(Refusal),
+}
+
+impl Effect {
+    /// A reply that refuses.
+    pub(crate) fn refuse(to: ReplyTo, refusal: impl Into<Refusal>) -> Self {
+        Self::Reply {
+            to,
+            reply: Reply::Refused(refusal.into()),
+        }
+    }
+}

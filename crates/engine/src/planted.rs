@@ -1,0 +1,61 @@
+//! Faults that can be switched on, one at a time, to prove that the simulator notices them. Without
+//! the feature `planted` every question here is `false` at compile time. No other code.
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Bug {
+    /// A lost connection stays in the registry.
+    SkipUnregister,
+    /// The grace of a lost candidate has no timer.
+    DropGraceTimer,
+    /// The clock of a question has no timer.
+    DropQuestionTimer,
+    /// A new holder of a seat gets the old generation.
+    ReuseGeneration,
+    /// An event is sent before it is stored.
+    SendBeforeCommit,
+    /// A reply that promises storage does not wait for it.
+    ReplyBeforeCommit,
+    /// A retried save leaves the first event out.
+    SkipEventOnRetry,
+    /// A second end writes its own reason.
+    EndTwice,
+    /// A takeover leaves the old connection in its seat.
+    KeepOldOnTakeover,
+    /// `prev` ignores that some members may not see some events.
+    WrongPrev,
+    /// A resume starts one event too late.
+    ResumeOffByOne,
+    /// An ended session stays in memory.
+    ForgetCleanup,
+    /// A goodbye of an old connection empties the new holder's seat.
+    LateGoodbye,
+    /// A degraded session never says that it is well again.
+    SilentRecovery,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::SkipUnregister,
+        Self::DropGraceTimer,
+        Self::DropQuestionTimer,
+        Self::ReuseGeneration,
+        Self::SendBeforeCommit,
+        Self::ReplyBeforeCommit,
+        Self::SkipEventOnRetry,
+        Self::EndTwice,
+        Self::KeepOldOnTakeover,
+        Self::WrongPrev,
+        Self::ResumeOffByOne,
+        Self::ForgetCleanup,
+        Self::LateGoodbye,
+        Self::SilentRecovery,
+    ];
+}
+
+/// Whether this fault is switched on.
+#[inline]
+pub(crate) fn on(config: &crate::Config, bug: Bug) -> bool {
+    cfg!(feature = "planted") && config.planted == Some(bug)
+}
