@@ -7,11 +7,14 @@
 //! Read first: [`client::ClientMessage`], [`server::ServerMessage`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+pub mod audio;
 pub mod client;
 pub mod close;
 pub mod error;
 pub mod id;
+pub mod outbox;
 pub mod record;
 pub mod server;
 pub mod time;
 pub mod value;
+pub mod ws;
