@@ -49,3 +49,10 @@ impl Clock {
         tokio::time::Instant::from_std(self.started + since)
     }
 }
+
+impl Clock {
+    /// Monotonic microseconds, for measuring how long something took.
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}

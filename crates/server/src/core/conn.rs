@@ -11,6 +11,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use protocol::close::CloseCode;
 use protocol::id::{ConnectionId, Generation, SessionId};
+use protocol::json::Hears;
 use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
 use protocol::time::Mono;
 use protocol::value::Role;
@@ -96,6 +97,10 @@ pub struct Conn {
     id: ConnectionId,
     dialect: Dialect,
     dirty: AtomicBool,
+    /// Not closing yet; a hint that needs no lock.
+    open: AtomicBool,
+    /// Hears audio as binary frames.
+    binary: AtomicBool,
     /// When the owner must look at its clocks, monotonic milliseconds; `u64::MAX`: never.
     due: AtomicU64,
     wire: Mutex<Wire>,
@@ -114,6 +119,8 @@ impl Conn {
             id,
             dialect,
             dirty: AtomicBool::new(false),
+            open: AtomicBool::new(true),
+            binary: AtomicBool::new(false),
             due: AtomicU64::new(u64::MAX),
             wire: Mutex::new(Wire {
                 carrier: Some(carrier),
@@ -132,6 +139,25 @@ impl Conn {
     /// How its messages are written.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Whether no close was queued yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// In which form it hears the audio of others.
+    pub(crate) fn hears(&self) -> Hears {
+        if self.binary.load(Ordering::Relaxed) {
+            Hears::Binary
+        } else {
+            Hears::Json
+        }
+    }
+
+    /// Sets in which form it hears the audio of others.
+    pub(crate) fn set_hears(&self, hears: Hears) {
+        self.binary.store(hears == Hears::Binary, Ordering::Relaxed);
     }
 
     pub(crate) fn dirty(&self) -> &AtomicBool {
@@ -174,7 +200,9 @@ impl Conn {
             Push::Refused => return,
             Push::SlowConsumer => {
                 counters.slow_consumers.add(1);
-                wire.close(CloseCode::SlowConsumer, None, now);
+                self.open.store(false, Ordering::Release);
+                let code = CloseCode::SlowConsumer;
+                wire.close_with(code.number(), code.reason(), None, now);
             }
         }
         drop(wire);
@@ -197,6 +225,7 @@ impl Conn {
     ) -> bool {
         let mut wire = self.wire.lock();
         let closed = wire.close_with(code, reason, last, now);
+        self.open.store(false, Ordering::Release);
         drop(wire);
         if closed {
             dirty::mark(self);
@@ -229,9 +258,10 @@ impl Conn {
         wire.state()
     }
 
-    /// Bytes that wait to be written; how the owner sees whether its reader gets on.
-    pub(crate) fn waiting_bytes(&self) -> usize {
-        self.wire.lock().outbox.waiting_bytes()
+    /// For the owner, when all is written: the peer sees the end of the stream.
+    pub(crate) fn finish_writing(&self) {
+        let carrier = self.wire.lock().carrier.take();
+        drop(carrier);
     }
 
     /// Gives back what an idle queue keeps.
@@ -299,10 +329,6 @@ pub(crate) struct Stood {
 }
 
 impl Wire {
-    fn close(&mut self, code: CloseCode, last: Option<Frame>, now: Mono) -> bool {
-        self.close_with(code.number(), code.reason(), last, now)
-    }
-
     fn close_with(&mut self, code: u16, reason: &str, last: Option<Frame>, now: Mono) -> bool {
         let close = Frame::control(frame::close(code, reason));
         let by = now.after(CLOSE_FLUSH_MS);
