@@ -1,7 +1,5 @@
 //! Everything a node can ask for. Orders, carried out in the order given. No behavior here.
 
-use std::sync::Arc;
-
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::close::CloseCode;
 use protocol::error::Refusal;
@@ -199,14 +197,6 @@ impl Effect {
         Self::Reply {
             to,
             reply: Reply::Refused(refusal.into()),
-        }
-    }
-
-    /// A reply that says yes, with fields as JSON text without braces.
-    pub(crate) fn ok(to: ReplyTo, fields: impl Into<Arc<str>>) -> Self {
-        Self::Reply {
-            to,
-            reply: Reply::Ok(fields.into()),
         }
     }
 }

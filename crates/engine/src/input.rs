@@ -6,7 +6,7 @@ use protocol::client::{ClientMessage, ReplyTo};
 use protocol::id::{
     ConnectionId, EffectId, Participant, ResumeKey, Seq, SessionId, StreamId, UserId,
 };
-use protocol::record::{EventRow, Fence, Loaded, Saved};
+use protocol::record::{EventRow, Loaded, Saved};
 use protocol::value::{EndReason, Invited, Plan, Role, Word};
 
 /// Who a token says somebody is, as far as the rules care.
@@ -188,8 +188,6 @@ pub struct Create {
     pub invited: Vec<Invited>,
     /// What is asked, if known.
     pub plan: Option<Plan>,
-    /// Our right to write it.
-    pub fence: Fence,
 }
 
 /// What speech reports about one stream. Stream times in milliseconds from the stream's start;

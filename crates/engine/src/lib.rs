@@ -23,10 +23,18 @@
 pub mod config;
 pub mod effect;
 pub mod event;
+pub mod gate;
 pub mod input;
+mod node;
 pub mod planted;
+mod rng;
+mod session;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use effect::Effect;
 pub use event::Event;
 pub use input::Input;
+pub use node::{Counts, Node, Plans, Reason};

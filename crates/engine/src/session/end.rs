@@ -1,0 +1,545 @@
+//! The end, once, in its order, with one reason (S4, S5, S6): asked for → completing → last finals
+//! → report → ended and committed → said → nothing left. Every stage has a deadline, so no failure
+//! of anybody else keeps a session open.
+
+use std::sync::Arc;
+
+use protocol::close::CloseCode;
+use protocol::error::ErrorCode;
+use protocol::id::{EffectId, Seq, UserId};
+use protocol::record::Loaded;
+use protocol::server::{EndResult, EventBody, ServerMessage};
+use protocol::time::{Mono, Wall};
+use protocol::value::{Audience, EndReason, Outcome, Role, Status};
+
+use super::seat::{Rights, role_by_token};
+use super::status::{Step, Trigger, step};
+use super::timer::Countdown;
+use super::{Asked, Ctx, Live, Seed, Session, snapshot};
+use crate::effect::{Answer, Effect, ReportFacts};
+use crate::event::Event;
+use crate::input::{AskId, Identity};
+use crate::planted::{self, Bug};
+
+/// What the last word says.
+const ENDED_TEXT: &str = "Session has been terminated";
+
+/// An end under way.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(super) reason: EndReason,
+    pub(super) by: Option<UserId>,
+    pub(super) ended_at: Wall,
+    pub(super) duration_ms: u64,
+    pub(super) report: Option<Arc<str>>,
+    stage: Stage,
+    /// API calls to be answered when it is over.
+    enders: Vec<AskId>,
+    /// How often our own fault has brought it here.
+    faults: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The last finals may come.
+    Flushing { by: Mono },
+    /// Everything said must be stored before the report is made of it.
+    Settling { by: Mono },
+    /// The report is being made.
+    Reporting { id: EffectId, by: Mono },
+    /// The end is being stored.
+    Storing { by: Mono },
+    /// It went out unrecorded and stays until it is stored.
+    Told,
+}
+
+impl Ending {
+    fn new(
+        reason: EndReason,
+        by: Option<UserId>,
+        at: Wall,
+        duration_ms: u64,
+        stage: Stage,
+    ) -> Self {
+        let enders = Vec::new();
+        Self {
+            reason,
+            by,
+            ended_at: at,
+            duration_ms,
+            report: None,
+            stage,
+            enders,
+            faults: 0,
+        }
+    }
+
+    /// Whether the last finals may still come.
+    pub(super) fn is_flushing(&self) -> bool {
+        matches!(self.stage, Stage::Flushing { .. })
+    }
+}
+
+impl Session {
+    /// A member asks for the end.
+    pub(super) fn end_asked(&mut self, ctx: &mut Ctx<'_>, asked: Asked) {
+        if !asked.role.may_end() {
+            return self.refuse(ctx, asked, ErrorCode::NotAllowed);
+        }
+        let reason = match asked.role {
+            Role::Candidate => EndReason::CandidateEnded,
+            Role::Interviewer | Role::Observer => EndReason::InterviewerEnded,
+        };
+        self.begin_end(ctx, reason, Some(asked.user.clone()));
+        let fields = format!("{},\"status\":\"{}\"", self.named(), self.status);
+        self.accept(ctx, asked, fields, true);
+    }
+
+    /// The API asks for the end; answered when it is over.
+    pub(crate) fn end_by_api(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        ask: AskId,
+        reason: EndReason,
+        by: Option<UserId>,
+        only_if_allowed: Option<&Arc<Identity>>,
+    ) {
+        let allowed = only_if_allowed.is_none_or(|who| self.may_end_by_api(who));
+        if !allowed {
+            let answer = Answer::Refused(ErrorCode::SessionNotFound.into());
+            ctx.out(Effect::Answer { ask, answer });
+            return;
+        }
+        self.begin_end(ctx, reason, by);
+        let Some(end) = self.end.as_mut().filter(|_| !self.over) else {
+            let answer = Answer::Ended {
+                status: self.status,
+                reason: None,
+                recorded: true,
+            };
+            ctx.out(Effect::Answer { ask, answer });
+            return;
+        };
+        let told = end.stage == Stage::Told;
+        if told || end.enders.len() >= crate::config::ENDERS_MAX {
+            let (status, reason) = (self.status, Some(end.reason));
+            ctx.out(Effect::Answer {
+                ask,
+                answer: Answer::Ended {
+                    status,
+                    reason,
+                    recorded: false,
+                },
+            });
+        } else {
+            end.enders.push(ask);
+        }
+    }
+
+    fn may_end_by_api(&self, who: &Arc<Identity>) -> bool {
+        if who.admin || self.candidate.as_ref() == Some(&who.user) {
+            return true;
+        }
+        let invited = self
+            .invited
+            .iter()
+            .find(|invited| invited.user_id == who.user);
+        let role = invited
+            .map(|invited| invited.role)
+            .or_else(|| role_by_token(who, &self.id));
+        role.is_some_and(Rights::may_end)
+    }
+
+    /// Begins the end. A second one changes nothing: one end, one reason (S5).
+    pub(super) fn begin_end(&mut self, ctx: &mut Ctx<'_>, reason: EndReason, by: Option<UserId>) {
+        if let Some(end) = self
+            .end
+            .as_mut()
+            .filter(|_| planted::on(ctx.config, Bug::EndTwice))
+        {
+            end.reason = reason;
+        }
+        match step(self.status, Trigger::End) {
+            Step::To(Status::Completing) => {
+                let duration_ms = self.session_ms(ctx.now.mono);
+                self.close_question(ctx, Outcome::Lost);
+                self.status = Status::Completing;
+                let stage = Stage::Flushing {
+                    by: ctx.now.mono.after(ctx.config.flush_ms),
+                };
+                let end = Ending::new(reason, by, ctx.now.wall, duration_ms, stage);
+                self.end = Some(Box::new(end));
+                self.record_status(ctx, None);
+                ctx.out(Effect::FlushSpeech {
+                    session: self.id.clone(),
+                });
+            }
+            Step::To(_) => {
+                let stage = Stage::Settling { by: ctx.now.mono };
+                let end = Ending::new(reason, by, ctx.now.wall, 0, stage);
+                self.end = Some(Box::new(end));
+                self.seal(ctx, ctx.config.end_hold_ms);
+            }
+            Step::Stay | Step::Refused => {}
+        }
+    }
+
+    /// Speech has nothing more to say.
+    pub(super) fn speech_flushed(&mut self, ctx: &mut Ctx<'_>) {
+        let flushing = self.end.as_ref().is_some_and(|end| end.is_flushing());
+        if flushing && self.status == Status::Completing {
+            self.settle_words(ctx);
+        }
+    }
+
+    /// The transcript is closed; once it is stored the report can be made of it.
+    fn settle_words(&mut self, ctx: &mut Ctx<'_>) {
+        let by = ctx.now.mono.after(ctx.config.end_hold_ms);
+        self.stage(Stage::Settling { by });
+        self.report_if_settled(ctx);
+    }
+
+    fn report_if_settled(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(end) = self.end.as_mut() else { return };
+        if !matches!(end.stage, Stage::Settling { .. }) || self.log.committed < self.log.last {
+            return;
+        }
+        let id = ctx.effect_id();
+        end.stage = Stage::Reporting {
+            id,
+            by: ctx.now.mono.after(ctx.config.report_ms),
+        };
+        let facts = Box::new(ReportFacts {
+            reason: end.reason,
+            by: end.by.clone(),
+            ended_at: end.ended_at,
+            duration_ms: end.duration_ms,
+        });
+        ctx.out(Effect::MakeReport {
+            id,
+            session: self.id.clone(),
+            facts,
+        });
+    }
+
+    /// The report is made, or cannot be.
+    pub(crate) fn report_made(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        made: EffectId,
+        report: Option<Arc<str>>,
+    ) {
+        let Some(end) = self.end.as_mut() else { return };
+        if !matches!(end.stage, Stage::Reporting { id, .. } if id == made) {
+            return;
+        }
+        end.report = report;
+        self.seal(ctx, ctx.config.end_hold_ms);
+    }
+
+    /// Writes the end down, with its one reason; it is said when it is stored.
+    fn seal(&mut self, ctx: &mut Ctx<'_>, hold_ms: u64) {
+        let never_active = self.status == Status::Scheduled;
+        let trigger = if never_active {
+            Trigger::End
+        } else {
+            Trigger::Sealed
+        };
+        let Step::To(next) = step(self.status, trigger) else {
+            return;
+        };
+        self.status = next;
+        let by = ctx.now.mono.after(hold_ms);
+        self.stage(Stage::Storing { by });
+        let Some(end) = &self.end else { return };
+        let reason = end.reason;
+        let result = self.live.as_ref().map(|live| EndResult {
+            reason,
+            duration_ms: end.duration_ms,
+            asked: live.flow.next_index(),
+            answered: live.flow.count(Outcome::Answered),
+            report_ready: end.report.is_some(),
+        });
+        ctx.out(Effect::CloseRoute {
+            session: self.id.clone(),
+        });
+        if let Some(result) = result {
+            let session_id = self.id.clone();
+            let report_url = Some(format!("/reports/{}", self.id));
+            let body = EventBody::InterviewEnded {
+                session_id,
+                result,
+                report_url,
+            };
+            self.record(ctx, &body, Audience::ALL);
+        }
+        self.record_status(ctx, Some(reason));
+        self.log.row_dirty = true;
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        if let Some(end) = &mut self.end {
+            end.stage = stage;
+        }
+    }
+
+    /// After every answer of the store: go on with what waited for it.
+    pub(super) fn after_save(&mut self, ctx: &mut Ctx<'_>) {
+        if self.stored && self.log.is_stored() {
+            for ask in std::mem::take(&mut self.creators) {
+                ctx.out(Effect::Answer {
+                    ask,
+                    answer: Answer::Created,
+                });
+            }
+        }
+        let Some(end) = &self.end else { return };
+        match end.stage {
+            Stage::Settling { .. } => self.report_if_settled(ctx),
+            Stage::Storing { .. } if self.log.is_stored() => {
+                self.say_ended(ctx, true);
+                self.finish(ctx);
+            }
+            Stage::Told if self.log.is_stored() => self.finish(ctx),
+            Stage::Flushing { .. }
+            | Stage::Reporting { .. }
+            | Stage::Storing { .. }
+            | Stage::Told => {}
+        }
+    }
+
+    /// The last word to everybody, then their seats are gone.
+    fn say_ended(&mut self, ctx: &mut Ctx<'_>, recorded: bool) {
+        let Some(end) = &mut self.end else { return };
+        let (reason, duration_ms) = (end.reason, end.duration_ms);
+        let enders = std::mem::take(&mut end.enders);
+        let session = self.id.clone();
+        let to = self.live(|_| true);
+        let message = ServerMessage::SessionEnded {
+            session: session.clone(),
+            reason,
+            message: ENDED_TEXT,
+            recorded,
+        };
+        self.say(ctx, to, message);
+        self.clear_seats(ctx, CloseCode::SessionOver);
+        for ask in enders {
+            let status = self.status;
+            let answer = Answer::Ended {
+                status,
+                reason: Some(reason),
+                recorded,
+            };
+            ctx.out(Effect::Answer { ask, answer });
+        }
+        ctx.news(Event::Ended {
+            session,
+            reason,
+            duration_ms,
+            recorded,
+        });
+    }
+
+    /// Stored and said: nothing of it is needed any more.
+    fn finish(&mut self, ctx: &mut Ctx<'_>) {
+        let session = self.id.clone();
+        ctx.out(Effect::ForgetAudio {
+            session: session.clone(),
+        });
+        if !planted::on(ctx.config, Bug::ForgetCleanup) {
+            ctx.news(Event::CleanedUp { session });
+            self.over = true;
+        }
+    }
+
+    pub(super) fn end_timeouts(&mut self, ctx: &mut Ctx<'_>) {
+        let now = ctx.now.mono;
+        let Some(end) = &self.end else { return };
+        match end.stage {
+            Stage::Flushing { by } if by <= now => self.settle_words(ctx),
+            // The store does not answer: the report is made of the records when asked for.
+            Stage::Settling { by } if by <= now => self.seal(ctx, 0),
+            Stage::Reporting { by, .. } if by <= now => self.seal(ctx, ctx.config.end_hold_ms),
+            _ => {}
+        }
+        let Some(end) = &self.end else { return };
+        if matches!(end.stage, Stage::Storing { by } if by <= now) {
+            self.degrade(ctx);
+            self.refuse_held(ctx, ErrorCode::StoreUnavailable);
+            self.say_ended(ctx, false);
+            self.stage(Stage::Told);
+        }
+    }
+
+    pub(super) fn end_next(&self) -> Option<Mono> {
+        match self.end.as_ref()?.stage {
+            Stage::Flushing { by }
+            | Stage::Settling { by }
+            | Stage::Reporting { by, .. }
+            | Stage::Storing { by } => Some(by),
+            Stage::Told => None,
+        }
+    }
+
+    /// Another process owns it: drop it, write nothing, let everybody come back.
+    pub(super) fn fenced(&mut self, ctx: &mut Ctx<'_>) {
+        ctx.news(Event::Fenced {
+            session: self.id.clone(),
+        });
+        self.drop_out(ctx, ErrorCode::StoreUnavailable);
+    }
+
+    /// The store calls what we wrote impossible: our bug. What is stored stays, the rest is lost,
+    /// the end says so.
+    pub(super) fn rejected(&mut self, ctx: &mut Ctx<'_>) {
+        ctx.news(Event::Rejected {
+            session: self.id.clone(),
+        });
+        self.fault(ctx);
+    }
+
+    /// Our own fault (also a panic in its turn): this session alone ends, as `internal_error`.
+    pub(crate) fn fault(&mut self, ctx: &mut Ctx<'_>) {
+        let faults = self.end.as_ref().map_or(0, |end| end.faults);
+        if faults > 0 {
+            return self.drop_out(ctx, ErrorCode::Internal);
+        }
+        self.degrade_quietly();
+        self.drop_unstored(ctx);
+        let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
+        let duration_ms = self.session_ms(ctx.now.mono);
+        let stage = Stage::Settling {
+            by: ctx.now.mono.after(ctx.config.end_hold_ms),
+        };
+        let reason = EndReason::InternalError;
+        let mut end = Ending::new(reason, None, ctx.now.wall, duration_ms, stage);
+        end.faults = 1;
+        end.enders = enders.unwrap_or_default();
+        self.end = Some(Box::new(end));
+        ctx.out(Effect::FlushSpeech {
+            session: self.id.clone(),
+        });
+        if self.live.is_some() {
+            self.status = Status::Completing;
+            self.report_if_settled(ctx);
+        } else {
+            self.seal(ctx, ctx.config.end_hold_ms);
+        }
+    }
+
+    fn degrade_quietly(&mut self) {
+        self.log.degraded = false;
+    }
+
+    /// Leaves memory without an end of its own.
+    fn drop_out(&mut self, ctx: &mut Ctx<'_>, why: ErrorCode) {
+        self.refuse_held(ctx, why);
+        let session = self.id.clone();
+        ctx.out(Effect::FlushSpeech {
+            session: session.clone(),
+        });
+        ctx.out(Effect::CloseRoute { session });
+        self.clear_seats(ctx, CloseCode::ServerError);
+        let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
+        let asks = enders
+            .into_iter()
+            .flatten()
+            .chain(std::mem::take(&mut self.creators));
+        for ask in asks.collect::<Vec<_>>() {
+            ctx.out(Effect::Answer {
+                ask,
+                answer: Answer::Refused(why.into()),
+            });
+        }
+        self.over = true;
+    }
+
+    /// An unfinished session of a dead process: what was heard is transcribed, then it ends
+    /// `server_crash` by the ordinary way.
+    pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+        let mut session = Self::restore(ctx, loaded);
+        ctx.news(Event::Recovering {
+            session: session.id.clone(),
+        });
+        let heard = session.live.is_some();
+        if !heard {
+            session.begin_end(ctx, EndReason::ServerCrash, None);
+            return session;
+        }
+        let row_activity = session.last_activity_at;
+        let live_ms = session.live.as_ref().map_or(0, |live| {
+            u64::try_from(row_activity.0 - live.started_at.0).unwrap_or(0)
+        });
+        session.close_question_at(ctx, Outcome::Lost, live_ms);
+        session.status = Status::Completing;
+        let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
+        let stage = Stage::Flushing { by };
+        let end = Ending::new(EndReason::ServerCrash, None, row_activity, live_ms, stage);
+        session.end = Some(Box::new(end));
+        session.record_status(ctx, None);
+        ctx.out(Effect::RecoverSpeech {
+            session: session.id.clone(),
+        });
+        session
+    }
+
+    /// A session as it was stored. Only a scheduled one goes on living from here.
+    pub(crate) fn restore(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+        let row = loaded.row;
+        let kept = snapshot::restore(&row.snapshot);
+        let (plan, invited, flow) = match kept {
+            Some(kept) => (kept.plan, kept.invited, kept.flow),
+            None => (None, Vec::new(), super::Flow::default()),
+        };
+        let seed = Seed {
+            id: row.session,
+            title: row.title,
+            candidate: row.candidate,
+            invited,
+            plan,
+            fence: loaded.fence,
+            epoch: row.epoch,
+        };
+        let mut session = Self::new(ctx, seed);
+        session.status = row.status;
+        session.created_at = row.created_at;
+        session.last_activity_at = row.last_activity_at;
+        session.stored = true;
+        session.log = super::Log::new(row.epoch, row.seq, loaded.last_seq);
+        session.log.restore_requests(loaded.requests);
+        let left = row
+            .deadline_at
+            .map_or(0, |at| u64::try_from(at.0 - ctx.now.wall.0).unwrap_or(0));
+        session.expires = ctx.now.mono.after(left);
+        let next = loaded
+            .participants
+            .iter()
+            .map(|seat| seat.participant.0)
+            .max();
+        session.next_participant = next.unwrap_or(0).saturating_add(1);
+        if let Some(started_at) = row.started_at {
+            session.live = Some(Box::new(Live {
+                started: ctx.now.mono,
+                started_at,
+                flow,
+                flow_saving: 0,
+                inactivity: Countdown::start(ctx.now.mono, ctx.config.inactivity_ms),
+                duration: Countdown::start(ctx.now.mono, left),
+                once: Vec::new(),
+                next_once: 0,
+            }));
+        }
+        session
+    }
+
+    /// Asks to be stored before the API is told that it exists.
+    pub(crate) fn store_new(&mut self, ask: AskId) {
+        self.creators.push(ask);
+        self.log.row_dirty = true;
+    }
+
+    /// The log's place, for checks from outside.
+    pub(crate) fn seq(&self) -> (Seq, Seq) {
+        (self.log.committed, self.log.last)
+    }
+}

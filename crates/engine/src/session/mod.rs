@@ -1,0 +1,374 @@
+//! One interview: its state, and the order in which its small machines are asked. The rules
+//! themselves live beside this file: `room` (who is in), `interview` (questions), `end`,
+//! `hearing` (speech), `log` (what is said, and when it may be).
+//!
+//! Methods come in four kinds: `handle_*` and named inputs (facts), `next_timeout` (when to ask
+//! again), getters for counts, and inner rules. After each input `settle` is called once.
+
+mod end;
+mod flow;
+mod hearing;
+mod interview;
+pub(crate) mod log;
+mod room;
+pub(crate) mod seat;
+mod snapshot;
+pub(crate) mod status;
+pub(crate) mod timer;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use protocol::client::{ClientMessage, ReplyTo};
+use protocol::error::{ErrorCode, Refusal};
+use protocol::id::{ConnectionId, EffectId, Epoch, Seq, SessionId, UserId};
+use protocol::record::{Fence, Saved};
+use protocol::server::Reply;
+use protocol::time::{Mono, Now, Wall};
+use protocol::value::{Invited, Plan, Role, Status};
+
+use self::end::Ending;
+use self::flow::Flow;
+use self::log::{Log, SavedStep};
+use self::seat::{Rights, Seat};
+use self::timer::{Countdown, soonest};
+use crate::config::Config;
+use crate::effect::{Effect, To};
+use crate::event::Event;
+use crate::input::{Caller, SpeechReport};
+use crate::node::Plans;
+use crate::rng::Rng;
+
+/// What a session may use during one turn.
+pub(crate) struct Ctx<'a> {
+    pub(crate) now: Now,
+    pub(crate) config: &'a Config,
+    pub(crate) plans: &'a Plans,
+    pub(crate) effects: &'a mut VecDeque<Effect>,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) next_effect: &'a mut u64,
+    pub(crate) draining: bool,
+}
+
+impl Ctx<'_> {
+    pub(crate) fn out(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(crate) fn news(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn effect_id(&mut self) -> EffectId {
+        *self.next_effect += 1;
+        EffectId(*self.next_effect)
+    }
+}
+
+/// What only an interview that began needs.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Time zero of the session.
+    started: Mono,
+    started_at: Wall,
+    flow: Flow,
+    /// Closed questions that the save in flight carries.
+    flow_saving: usize,
+    inactivity: Countdown,
+    duration: Countdown,
+    /// Requests for a single recognition that are under way: number, who asked, how to answer.
+    once: Vec<(u32, ConnectionId)>,
+    next_once: u32,
+}
+
+/// One interview.
+#[derive(Debug)]
+pub(crate) struct Session {
+    id: SessionId,
+    title: Arc<str>,
+    candidate: Option<UserId>,
+    invited: Vec<Invited>,
+    plan: Option<Box<Plan>>,
+    status: Status,
+    created_at: Wall,
+    /// When a session that never began ends.
+    expires: Mono,
+    last_activity_at: Wall,
+    /// There is a row of it in the records.
+    stored: bool,
+    fence: Fence,
+    seats: Vec<Seat>,
+    next_participant: u16,
+    seats_dirty: bool,
+    seats_dirty_since_save: bool,
+    requests_saving: usize,
+    log: Log,
+    live: Option<Box<Live>>,
+    end: Option<Box<Ending>>,
+    /// API calls waiting for the creation to be stored.
+    creators: Vec<crate::input::AskId>,
+    /// Take the candidate's active row from another session.
+    force_active: bool,
+    /// The active row is contested; wait for the other session's answer.
+    contesting: bool,
+    /// The active row stays another session's; this one ends without it.
+    active_lost: bool,
+    continue_at: Option<Mono>,
+    /// The static part of the snapshot, once built.
+    fixed: Option<Arc<str>>,
+    /// Nothing more will come of it: the node may drop it.
+    over: bool,
+}
+
+/// A request with all that is needed to answer it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) conn: ConnectionId,
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
+    pub(crate) reply: ReplyTo,
+    pub(crate) id: Option<Box<str>>,
+}
+
+/// How a session begins in memory.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    pub(crate) id: SessionId,
+    pub(crate) title: Arc<str>,
+    pub(crate) candidate: Option<UserId>,
+    pub(crate) invited: Vec<Invited>,
+    pub(crate) plan: Option<Box<Plan>>,
+    pub(crate) fence: Fence,
+    pub(crate) epoch: Epoch,
+}
+
+impl Session {
+    /// A new session, nothing stored yet.
+    pub(crate) fn new(ctx: &mut Ctx<'_>, seed: Seed) -> Self {
+        Self {
+            id: seed.id,
+            title: seed.title,
+            candidate: seed.candidate,
+            invited: seed.invited,
+            plan: seed.plan,
+            status: Status::Scheduled,
+            created_at: ctx.now.wall,
+            expires: ctx.now.mono.after(ctx.config.scheduled_ttl_ms),
+            last_activity_at: ctx.now.wall,
+            stored: false,
+            fence: seed.fence,
+            seats: Vec::new(),
+            next_participant: 1,
+            seats_dirty: false,
+            seats_dirty_since_save: false,
+            requests_saving: 0,
+            log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]),
+            live: None,
+            end: None,
+            creators: Vec::new(),
+            force_active: false,
+            contesting: false,
+            active_lost: false,
+            continue_at: None,
+            fixed: None,
+            over: false,
+        }
+    }
+
+    /// A request of a member, or of somebody who wants to be one.
+    pub(crate) fn handle_message(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        caller: Caller,
+        message: ClientMessage,
+        reply: ReplyTo,
+        id: Option<Box<str>>,
+    ) {
+        if let ClientMessage::Join { resume } = message {
+            self.join(ctx, &caller, resume, reply);
+            return;
+        }
+        let Some(seat) = self
+            .seats
+            .iter()
+            .find(|seat| seat.conn == Some(caller.conn))
+        else {
+            self.reply(
+                ctx,
+                reply,
+                Reply::Refused(ErrorCode::NotInSession.into()),
+                false,
+            );
+            return;
+        };
+        let asked = Asked {
+            conn: caller.conn,
+            user: seat.user.clone(),
+            role: seat.role,
+            reply,
+            id,
+        };
+        if let Some(id) = &asked.id {
+            if let Some(known) = self.known_answer(&asked.user, id) {
+                self.reply(ctx, asked.reply, Reply::Ok(known), true);
+                return;
+            }
+            if self.remembered() >= ctx.config.requests {
+                self.refuse(
+                    ctx,
+                    asked,
+                    Refusal::new(ErrorCode::Busy).retry_after(60_000),
+                );
+                return;
+            }
+        }
+        if asked.role.keeps_awake() && !matches!(message, ClientMessage::Visibility(_)) {
+            self.awake(ctx);
+        }
+        match message {
+            ClientMessage::Join { .. } => {}
+            ClientMessage::Leave => self.leave(ctx, asked),
+            ClientMessage::Start { plan, questions } => self.start(ctx, asked, plan, questions),
+            ClientMessage::AnswerDone { question, skip } => {
+                self.answer_done(ctx, asked, question, skip);
+            }
+            ClientMessage::End => self.end_asked(ctx, asked),
+            ClientMessage::SetStatus(status) => self.set_status(ctx, asked, status),
+            ClientMessage::Extend => self.extend(ctx, asked),
+            ClientMessage::Visibility(state) => self.visibility(ctx, asked, state),
+            ClientMessage::Transcribe(request) => self.transcribe_once(ctx, asked, request),
+            // Answered by the shell, which can find the user's session; see `Ask::End`.
+            ClientMessage::Clear => {
+                self.refuse(ctx, asked, Refusal::new(ErrorCode::NotSupported));
+            }
+        }
+    }
+
+    /// The store answered a save.
+    pub(crate) fn handle_saved(&mut self, ctx: &mut Ctx<'_>, id: EffectId, saved: &Saved) {
+        match self.saved(ctx, id, saved) {
+            SavedStep::Fine => self.after_save(ctx),
+            SavedStep::Collides(other) => self.collides(ctx, other),
+            SavedStep::Fenced => self.fenced(ctx),
+            SavedStep::Rejected => self.rejected(ctx),
+        }
+    }
+
+    /// Speech reports.
+    pub(crate) fn handle_speech(&mut self, ctx: &mut Ctx<'_>, report: SpeechReport) {
+        self.hear(ctx, report);
+    }
+
+    /// Everything that is due.
+    pub(crate) fn handle_timeout(&mut self, ctx: &mut Ctx<'_>) {
+        self.log_timeouts(ctx);
+        self.room_timeouts(ctx);
+        self.interview_timeouts(ctx);
+        self.end_timeouts(ctx);
+    }
+
+    /// When to be asked again. `None` only when nothing can happen any more.
+    pub(crate) fn next_timeout(&self, config: &Config) -> Option<Mono> {
+        let mut next = self.log.next_timeout(config.save_slow_ms);
+        next = soonest(next, self.continue_at);
+        next = soonest(next, self.room_next(config));
+        next = soonest(next, self.interview_next(config));
+        next = soonest(next, self.end_next());
+        if self.status == Status::Scheduled {
+            next = soonest(next, Some(self.expires));
+        }
+        next
+    }
+
+    /// Whether the node may drop it: over and stored, or scheduled with nobody in it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Scheduled, nobody in, nothing under way: its row is enough.
+    pub(crate) fn is_unloadable(&self) -> bool {
+        self.status == Status::Scheduled
+            && self.seats.is_empty()
+            && self.creators.is_empty()
+            && self.log.is_quiet()
+    }
+
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.log.waiting_bytes()
+    }
+
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.log.degraded
+    }
+
+    pub(crate) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    pub(crate) fn has_open_question(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_some_and(|live| live.flow.open.is_some())
+    }
+
+    /// Whether anything of it still waits for an answer.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.log.is_quiet()
+    }
+
+    /// Connections of the seats that fit.
+    fn live(&self, fits: impl Fn(&Seat) -> bool) -> To {
+        self.seats
+            .iter()
+            .filter(|seat| fits(seat))
+            .filter_map(|seat| seat.conn)
+            .collect()
+    }
+
+    /// Answers yes; durable answers with an `id` are remembered.
+    fn accept(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        asked: Asked,
+        fields: impl Into<Arc<str>>,
+        durable: bool,
+    ) {
+        let fields = fields.into();
+        if let (true, Some(id)) = (durable, asked.id) {
+            self.remember(asked.user, id, Arc::clone(&fields));
+        }
+        self.reply(ctx, asked.reply, Reply::Ok(fields), durable);
+    }
+
+    fn refuse(&mut self, ctx: &mut Ctx<'_>, asked: Asked, refusal: impl Into<Refusal>) {
+        self.reply(ctx, asked.reply, Reply::Refused(refusal.into()), false);
+    }
+
+    /// Somebody did something: the inactivity clock starts again (L5).
+    fn awake(&mut self, ctx: &Ctx<'_>) {
+        self.last_activity_at = ctx.now.wall;
+        if let Some(live) = &mut self.live {
+            live.inactivity = Countdown::start(ctx.now.mono, ctx.config.inactivity_ms);
+        }
+    }
+
+    /// Milliseconds since the interview began.
+    fn session_ms(&self, now: Mono) -> u64 {
+        self.live.as_ref().map_or(0, |live| now.since(live.started))
+    }
+
+    /// `"sessionId":"…"`: ids need no escaping, their characters are checked.
+    fn named(&self) -> String {
+        format!("\"sessionId\":\"{}\"", self.id)
+    }
+}

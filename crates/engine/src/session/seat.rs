@@ -1,0 +1,127 @@
+//! A member's place in a session: who may have it, who has it, and how often it changed hands.
+
+use std::sync::Arc;
+
+use protocol::id::{
+    ConnectionId, EffectId, Generation, Participant, ResumeKey, Seq, SessionId, UserId,
+};
+use protocol::time::{Mono, Wall};
+use protocol::value::Role;
+
+use crate::config::{STORM_MS, STORM_TAKEOVERS};
+use crate::input::Identity;
+
+/// A seat. It outlives the connection that holds it, by the grace.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
+    pub(crate) participant: Participant,
+    /// The one live connection in it.
+    pub(crate) conn: Option<ConnectionId>,
+    /// Counts holders; goes into the row.
+    pub(crate) generation: Generation,
+    /// What a resume must show.
+    pub(crate) key: ResumeKey,
+    /// The last durable event this member was given.
+    pub(crate) cursor: Seq,
+    /// Missed events are still to be given; live ones wait in the log.
+    pub(crate) catching: bool,
+    /// Missed events that are being read from the store.
+    pub(crate) loading: Option<(EffectId, Mono)>,
+    /// When the seat is given up, while nobody is in it.
+    pub(crate) gone_at: Option<Mono>,
+    /// When this member first came.
+    pub(crate) joined_at: Wall,
+    takeovers: u8,
+    takeovers_since: Mono,
+}
+
+impl Seat {
+    pub(crate) fn new(user: UserId, role: Role, participant: Participant, at: Wall) -> Self {
+        Self {
+            user,
+            role,
+            participant,
+            conn: None,
+            generation: Generation(0),
+            key: ResumeKey(0),
+            cursor: Seq(0),
+            catching: false,
+            loading: None,
+            gone_at: None,
+            joined_at: at,
+            takeovers: 0,
+            takeovers_since: Mono(0),
+        }
+    }
+
+    /// Counts a takeover; `false` when the seat changes hands too fast (L3).
+    pub(crate) fn may_take_over(&mut self, now: Mono) -> bool {
+        if now.since(self.takeovers_since) >= STORM_MS {
+            self.takeovers_since = now;
+            self.takeovers = 0;
+        }
+        if self.takeovers >= STORM_TAKEOVERS {
+            return false;
+        }
+        self.takeovers += 1;
+        true
+    }
+
+    /// Whether a connection is in it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.conn.is_some()
+    }
+}
+
+/// What a role may do: the contract's table.
+pub(crate) trait Rights {
+    fn may_speak(self) -> bool;
+    fn may_start(self) -> bool;
+    fn may_end(self) -> bool;
+    fn may_answer(self) -> bool;
+    fn may_set_status(self) -> bool;
+    fn keeps_awake(self) -> bool;
+}
+
+impl Rights for Role {
+    fn may_speak(self) -> bool {
+        matches!(self, Self::Candidate | Self::Interviewer)
+    }
+
+    fn may_start(self) -> bool {
+        matches!(self, Self::Candidate | Self::Interviewer)
+    }
+
+    fn may_end(self) -> bool {
+        matches!(self, Self::Candidate | Self::Interviewer)
+    }
+
+    fn may_answer(self) -> bool {
+        matches!(self, Self::Candidate)
+    }
+
+    fn may_set_status(self) -> bool {
+        matches!(self, Self::Interviewer)
+    }
+
+    fn keeps_awake(self) -> bool {
+        matches!(self, Self::Candidate | Self::Interviewer)
+    }
+}
+
+/// The role a token alone gives in a session, without an invitation (A5).
+pub(crate) fn role_by_token(who: &Arc<Identity>, session: &SessionId) -> Option<Role> {
+    if who.session.as_ref() == Some(session) {
+        return Some(who.role.unwrap_or(Role::Candidate));
+    }
+    who.admin.then_some(Role::Observer)
+}
+
+/// Whether this user's join of an unknown id may create the session, where that is on.
+pub(crate) fn may_create(who: &Arc<Identity>, session: &SessionId) -> bool {
+    let role_fits = matches!(who.role, None | Some(Role::Candidate)) && !who.admin;
+    let named = who.session.as_ref().is_none_or(|named| named == session);
+    role_fits && named
+}
