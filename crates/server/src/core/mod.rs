@@ -15,7 +15,7 @@ pub mod counters;
 pub(crate) mod dirty;
 pub mod inbox;
 pub mod news;
-pub(crate) mod received;
+pub mod received;
 pub mod route;
 #[cfg(test)]
 mod tests;
@@ -89,6 +89,8 @@ pub enum Job {
     RecoverSpeech(SessionId),
     /// Answers nothing.
     ForgetAudio(SessionId),
+    /// Ends the user's running session, whichever it is, and answers the request.
+    Clear(protocol::id::UserId, ReplyTo),
 }
 
 /// One shard: a node without a network.
@@ -166,6 +168,11 @@ impl Core {
     /// The connections.
     pub fn conns(&self) -> &Conns {
         &self.conns
+    }
+
+    /// What effects need beyond memory.
+    pub(crate) fn outside(&self) -> &dyn Outside {
+        &*self.outside
     }
 
     /// The inboxes.
@@ -293,7 +300,7 @@ impl Core {
         let written: [OnceCell<Bytes>; DIALECTS] = Default::default();
         for conn in to.iter().filter_map(|id| self.conns.get(*id)) {
             let bytes = written[conn.dialect() as usize]
-                .get_or_init(|| frame::text(&json::encode(message)))
+                .get_or_init(|| frame::text(&json::encode(message, now.wall)))
                 .clone();
             conn.push(now.mono, class(message, bytes), &self.counters);
         }

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use super::conn::Conn;
 use super::counters::Counters;
-use super::received::{Received, Said};
+use super::received::{Chunk, Received, Said};
 
 /// Streams of one member whose chunks are counted; beyond it the oldest starts again at 0.
 const STREAMS_MAX: usize = 8;
@@ -38,6 +38,10 @@ pub struct Heard<'a> {
     pub sample_rate: u32,
     /// The payload as it came.
     pub payload: AudioPayload<'a>,
+    /// Milliseconds from the stream's start to the first sample, where the sender says so.
+    pub at_ms: Option<u32>,
+    /// The stream ends with it.
+    pub is_last: bool,
     /// When it came.
     pub at: Mono,
 }
@@ -173,9 +177,10 @@ impl Route {
         now: Now,
         conn: ConnectionId,
         generation: Generation,
-        audio: &AudioIn<'_>,
+        chunk: &Chunk<'_>,
         counters: &Counters,
     ) -> Result<u32, ErrorCode> {
+        let audio = &chunk.audio;
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         let at = inner
@@ -196,7 +201,7 @@ impl Route {
                 user: &user,
                 participant,
                 seq,
-                audio,
+                chunk,
                 at: now.wall,
             };
             let mut frames = Received::new(said);
@@ -215,6 +220,8 @@ impl Route {
                 format: audio.format,
                 sample_rate: audio.sample_rate,
                 payload: audio.payload,
+                at_ms: chunk.at_ms,
+                is_last: chunk.is_last,
                 at: now.mono,
             });
         }

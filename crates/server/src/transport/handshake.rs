@@ -211,7 +211,7 @@ async fn open(
     let core = Arc::clone(&http.core);
     let conn = Conn::new(core.conns().name(), Dialect::Plain, write, doors.outbox);
     let door = match kind {
-        DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(doors), entry, conn.id())),
+        DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(doors), entry)),
         #[cfg(feature = "conformance")]
         DoorKind::Echo => Door::Echo,
     };

@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -304,8 +303,8 @@ impl Future for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.core.counters().closed.add(1);
-        if let Door::Plain(plain) = &self.door {
-            plain.end(&self.core);
+        if let Door::Plain(plain) = &mut self.door {
+            plain.end();
         }
         self.core.connection_gone(&self.conn);
     }
@@ -320,5 +319,3 @@ fn echo(core: &Core, conn: &Arc<Conn>, now: Now, packet: protocol::ws::Packet<'_
     conn.push(now.mono, Frame::event(bytes), core.counters());
 }
 
-/// Where a connection comes from, for limits and logs.
-pub(crate) type Peer = IpAddr;
