@@ -225,7 +225,7 @@ pub fn check(header: &Header, payload: &[u8]) -> Result<(), AudioError> {
     if payload.is_empty() && !header.is_last {
         return Err(AudioError::Empty);
     }
-    if is_raw && payload.len() % 2 != 0 {
+    if is_raw && !payload.len().is_multiple_of(2) {
         return Err(AudioError::OddLength);
     }
     Ok(())

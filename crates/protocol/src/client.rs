@@ -60,7 +60,7 @@ pub struct TranscribeRequest {
     pub audio: bytes::Bytes,
     /// `pcm16`, `wav`, …
     pub format: AudioFormat,
-    /// Samples a second.
+    /// Samples a second; 0: as the data says (never with `pcm16`).
     pub sample_rate: u32,
 }
 
@@ -109,12 +109,16 @@ pub struct AudioIn<'b> {
     pub payload: AudioPayload<'b>,
     /// What it holds.
     pub format: AudioFormat,
-    /// Samples a second.
+    /// Samples a second; 0: as the data says (never with `pcm16`).
     pub sample_rate: u32,
     /// Which of the client's streams.
     pub stream: StreamId,
     /// The client's own number for this chunk, where it counts.
     pub seq: Option<u32>,
+    /// Milliseconds from the start of the stream to the first sample, where the client says so.
+    pub at_ms: Option<u32>,
+    /// Whether the stream ends with this chunk, which may then be empty.
+    pub is_last: bool,
 }
 
 /// How a chunk of audio says which session it is for.

@@ -20,13 +20,14 @@ pub mod base64;
 mod encode;
 mod request;
 mod scan;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-pub use self::encode::{encode, encode_into, encode_reply, encode_reply_into};
+pub use self::encode::{encode, encode_frame, encode_reply, encode_reply_frame, name};
 
 use self::scan::{Fault, Fields, Raw, Slot};
 use crate::client::{AudioIn, ErrorEvent, ReplyKey, Request};
@@ -167,7 +168,8 @@ impl<'b> Message<'b> {
     }
 
     fn domain(&self) -> ErrorEvent {
-        self.event().map_or(ErrorEvent::General, |e| request::domain(&e))
+        self.event()
+            .map_or(ErrorEvent::General, |e| request::domain(&e))
     }
 }
 

@@ -11,8 +11,14 @@ pub mod audio;
 pub mod client;
 pub mod close;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod id;
+pub mod json;
+pub mod limits;
 pub mod outbox;
+pub mod plain;
+pub mod rate;
 pub mod record;
 pub mod server;
 pub mod time;

@@ -96,7 +96,9 @@ impl Limits {
         let mut found = Vec::new();
         for (name, value) in self.named() {
             if value == 0 {
-                found.push(format!("{name} must be at least 1; 0 does not mean \"no limit\""));
+                found.push(format!(
+                    "{name} must be at least 1; 0 does not mean \"no limit\""
+                ));
             }
         }
         if self.ping_timeout_ms >= self.ping_interval_ms {

@@ -93,7 +93,9 @@ mod tests {
         for good in ["", "QUI=", "QUI", "QQ==", "QQ", "QUJD", "QUJDRA=="] {
             assert!(is_sound(good), "{good}");
         }
-        for bad in ["Q", "Q=", "Q===", "QUI==", "QU=I", "====", "QUJ-", "QUJ_", "QU JD", "QUJDé"] {
+        for bad in [
+            "Q", "Q=", "Q===", "QUI==", "QU=I", "====", "QUJ-", "QUJ_", "QU JD", "QUJDé",
+        ] {
             assert!(!is_sound(bad), "{bad}");
         }
     }

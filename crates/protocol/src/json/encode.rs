@@ -1,6 +1,9 @@
 //! What the server says, as text. Written by hand so that the order of fields is ours and nothing
 //! is built first to be thrown away.
 
+use bytes::Bytes;
+
+use super::audio::{finish, room};
 use super::write::Json;
 use crate::client::ReplyKey;
 use crate::error::Refusal;
@@ -10,6 +13,7 @@ use crate::server::{
 };
 use crate::time::Wall;
 use crate::value::Word;
+use crate::ws::Opcode;
 
 /// A push as JSON text. `now` becomes `serverNow` beside an open question.
 pub fn encode(message: &ServerMessage, now: Wall) -> String {
@@ -23,6 +27,19 @@ pub fn encode_reply(key: &ReplyKey, reply: &Reply) -> Option<String> {
     wanted.then_some(text)
 }
 
+/// A push as a whole WebSocket frame; nothing is copied from a buffer of its own.
+pub fn encode_frame(message: &ServerMessage, now: Wall) -> Bytes {
+    let mut out = room(256);
+    encode_into(&mut out, message, now);
+    finish(out, Opcode::Text).0
+}
+
+/// The reply to one request as a whole WebSocket frame; none if the client did not ask for one.
+pub fn encode_reply_frame(key: &ReplyKey, reply: &Reply) -> Option<Bytes> {
+    let mut out = room(256);
+    encode_reply_into(&mut out, key, reply).then(|| finish(out, Opcode::Text).0)
+}
+
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::with_capacity(256);
     write(&mut out);
@@ -31,7 +48,7 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 /// Appends a reply; false, and nothing appended, if the client did not ask for one.
-pub fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
+fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
     match (key, reply) {
         (ReplyKey::Event(_), Reply::Ok(_)) => return false,
         (ReplyKey::Ref(reference), Reply::Ok(fields)) => {
@@ -56,7 +73,7 @@ pub fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bo
 }
 
 /// Appends a push.
-pub fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
+fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
     match message {
         ServerMessage::Event(logged) => logged_into(out, logged),
         ServerMessage::ConnectionSuccess(success) => success_into(out, success),
@@ -75,8 +92,9 @@ fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
     let mut json = Json::event(out, name(message));
     match message {
         ServerMessage::ConnectionError(refusal) => json.refusal(refusal),
-        ServerMessage::ConnectionReplaced { session }
-        | ServerMessage::Left { session } => json.word("sessionId", session.as_str()),
+        ServerMessage::ConnectionReplaced { session } | ServerMessage::Left { session } => {
+            json.word("sessionId", session.as_str())
+        }
         ServerMessage::Presence {
             session,
             user,

@@ -76,19 +76,31 @@ pub(super) fn read<'b>(
 }
 
 fn missing(name: &str) -> Refusal {
-    Refusal::because(ErrorCode::MissingField, format!("The field `{name}` is missing."))
+    Refusal::because(
+        ErrorCode::MissingField,
+        format!("The field `{name}` is missing."),
+    )
 }
 
 fn wrong(name: &str, expected: &str) -> Refusal {
-    Refusal::because(ErrorCode::InvalidField, format!("The field `{name}` must be {expected}."))
+    Refusal::because(
+        ErrorCode::InvalidField,
+        format!("The field `{name}` must be {expected}."),
+    )
 }
 
 fn large(name: &str, most: &str) -> Refusal {
-    Refusal::because(ErrorCode::TooLarge, format!("The field `{name}` may have at most {most}."))
+    Refusal::because(
+        ErrorCode::TooLarge,
+        format!("The field `{name}` may have at most {most}."),
+    )
 }
 
 fn id_error(name: &str, error: IdError) -> Refusal {
-    Refusal::because(ErrorCode::InvalidField, format!("The field `{name}` cannot be used: {error}."))
+    Refusal::because(
+        ErrorCode::InvalidField,
+        format!("The field `{name}` cannot be used: {error}."),
+    )
 }
 
 /// A number that is a whole one, however it is written.
@@ -249,9 +261,10 @@ impl<'b> Message<'b> {
             Raw::Nested(text) => text,
             _ => return Err(wrong("resume", "an object")),
         };
-        let value: Value =
-            serde_json::from_str(text).map_err(|_| wrong("resume", "an object"))?;
-        let object = value.as_object().ok_or_else(|| wrong("resume", "an object"))?;
+        let value: Value = serde_json::from_str(text).map_err(|_| wrong("resume", "an object"))?;
+        let object = value
+            .as_object()
+            .ok_or_else(|| wrong("resume", "an object"))?;
         let number = |name: &'static str, field: &'static str| match object.get(field) {
             None | Some(Value::Null) => Err(missing(name)),
             Some(value) => value.as_u64().ok_or_else(|| wrong(name, "a whole number")),
@@ -275,9 +288,10 @@ impl<'b> Message<'b> {
             Raw::Nested(text) => text,
             _ => return Err(wrong("questions", "a list")),
         };
-        let list: Value =
-            serde_json::from_str(text).map_err(|_| wrong("questions", "a list"))?;
-        let list = list.as_array().ok_or_else(|| wrong("questions", "a list"))?;
+        let list: Value = serde_json::from_str(text).map_err(|_| wrong("questions", "a list"))?;
+        let list = list
+            .as_array()
+            .ok_or_else(|| wrong("questions", "a list"))?;
         if list.len() > QUESTIONS_MAX {
             return Err(large("questions", "50 entries"));
         }
@@ -301,9 +315,15 @@ impl<'b> Message<'b> {
                 "The field `format` must be one of pcm16, wav, webm, ogg.",
             )
         })?;
-        let rate = self.number(Slot::SampleRate)?;
-        let rate = rate.ok_or_else(|| missing(Slot::SampleRate.name()))?;
-        if !(SAMPLE_RATE_MIN..=SAMPLE_RATE_MAX).contains(&rate) {
+        // Other formats say it themselves; for them it may be left out or 0.
+        let needed = format == AudioFormat::Pcm16;
+        let rate = match self.number(Slot::SampleRate)? {
+            None if needed => return Err(missing(Slot::SampleRate.name())),
+            None => 0,
+            Some(rate) => rate,
+        };
+        let known = (SAMPLE_RATE_MIN..=SAMPLE_RATE_MAX).contains(&rate);
+        if !known && (needed || rate != 0) {
             return Err(ErrorCode::UnsupportedSampleRate.into());
         }
         Ok((format, rate))
@@ -327,7 +347,10 @@ impl<'b> Message<'b> {
             text.raw()
         };
         let (format, sample_rate) = self.format_and_rate()?;
-        check_audio(data, format)?;
+        let is_last = self.flag(Slot::IsLast)?;
+        if !(is_last && data.is_empty()) {
+            check_audio(data, format)?;
+        }
         let session = match self.text(Slot::SessionId)? {
             None => SessionRef::Only,
             Some(id) => {
@@ -348,6 +371,8 @@ impl<'b> Message<'b> {
             sample_rate,
             stream: StreamId(self.number(Slot::StreamId)?.unwrap_or(0)),
             seq: self.number(Slot::Seq)?,
+            at_ms: self.number(Slot::AtMs)?,
+            is_last,
         })
     }
 
@@ -368,12 +393,18 @@ impl<'b> Message<'b> {
 }
 
 fn bad_base64() -> Refusal {
-    Refusal::because(ErrorCode::BadAudio, "The field `audioData` is not valid base64.")
+    Refusal::because(
+        ErrorCode::BadAudio,
+        "The field `audioData` is not valid base64.",
+    )
 }
 
 fn check_audio(data: &str, format: AudioFormat) -> Result<(), Refusal> {
     if data.is_empty() {
-        return Err(Refusal::because(ErrorCode::BadAudio, "The field `audioData` is empty."));
+        return Err(Refusal::because(
+            ErrorCode::BadAudio,
+            "The field `audioData` is empty.",
+        ));
     }
     if !base64::is_sound(data) {
         return Err(bad_base64());
@@ -412,7 +443,10 @@ fn question(index: usize, item: &Value) -> Result<Question, Refusal> {
     let (field, scale, expected) = match (present("limitMs"), present("limitSeconds")) {
         (None, None) => return Err(missing(&path("limitSeconds"))),
         (Some(_), Some(_)) => {
-            return Err(wrong(&path("limitMs"), "left out when `limitSeconds` is given"));
+            return Err(wrong(
+                &path("limitMs"),
+                "left out when `limitSeconds` is given",
+            ));
         }
         (Some(_), None) => ("limitMs", 1.0, "a number from 5000 to 3600000"),
         (None, Some(_)) => ("limitSeconds", 1_000.0, "a number from 5 to 3600"),

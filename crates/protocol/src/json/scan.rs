@@ -89,6 +89,8 @@ slots! {
     SampleRate = "sampleRate",
     StreamId = "streamId",
     Seq = "seq",
+    AtMs = "atMs",
+    IsLast = "isLast",
     Token = "token",
     Resume = "resume",
     Audio = "audio",
@@ -175,7 +177,11 @@ impl<'b> Scanner<'b> {
         if self.peek() == Some(b'"') {
             let rest = &self.text.as_bytes()[start + 1..];
             let digits = base64::run(rest);
-            let padding = rest[digits..].iter().take(2).take_while(|&&b| b == b'=').count();
+            let padding = rest[digits..]
+                .iter()
+                .take(2)
+                .take_while(|&&b| b == b'=')
+                .count();
             let end = digits + padding;
             if rest.get(end) == Some(&b'"') {
                 self.at = start + end + 2;

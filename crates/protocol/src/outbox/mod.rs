@@ -10,7 +10,7 @@
 //!   went out goes out to its end, unless the socket is [broken](Outbox::broke).
 //! - Only audio and partial captions are ever left out, until the connection is given up.
 //! - Every class has a bound in bytes (see [`Limits`]), and the queue one in frames.
-//! - An empty queue holds at most [`KEPT_FRAMES`] frames' memory, an unused one none.
+//! - An empty queue holds no memory.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -24,8 +24,6 @@ mod tests;
 pub const SLICES_MAX: usize = 32;
 /// More frames than this are never queued, however small they are.
 pub const FRAMES_MAX: usize = 8192;
-/// A drained queue with room for more frames than this gives its memory back.
-pub const KEPT_FRAMES: usize = 4;
 
 /// What a frame is to the connection, which decides its fate when the reader is slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -327,13 +325,6 @@ impl Outbox {
         self.bytes[index(class)] as usize
     }
 
-    /// Gives back the little memory an empty queue keeps, for a connection that has gone quiet.
-    pub fn shrink(&mut self) {
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
-    }
-
     fn push_lasting(&mut self, frame: Frame, class: usize, max: u32) -> Push {
         let waiting = self.waiting_of(class);
         let fits = waiting == 0 || waiting + frame.bytes.len() <= max as usize;
@@ -454,8 +445,9 @@ impl Outbox {
         self.give_back();
     }
 
+    /// An allocation costs some 10 ns, and most connections are quiet most of the time.
     fn give_back(&mut self) {
-        if self.queue.is_empty() && self.queue.capacity() > KEPT_FRAMES {
+        if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
     }

@@ -178,7 +178,7 @@ fn stopping_in_the_middle_of_a_message_gives_its_memory_back() {
     ws.stop();
     assert!(ws.held_bytes() < 400);
     assert_eq!(ws.poll_timeout(), None);
-    let rest = [bytes[4_000..].to_vec(), raw(0x88, b"")].concat();
+    let rest = [bytes[4_000..].to_vec(), raw(0x80, b"end"), raw(0x88, b"")].concat();
     assert_eq!(
         feed(&mut ws, &rest, 100),
         (vec![Got::Close(None, String::new())], None)
@@ -218,6 +218,11 @@ fn a_complete_message_leaves_neither_deadline_nor_memory_behind() {
     let mut ws = Ws::new(Limits::default());
     let (got, violation) = feed(&mut ws, &message, 9);
     assert_eq!((got.len(), violation), (2, None));
+    assert_eq!((ws.poll_timeout(), ws.held_bytes()), (None, 0));
+    assert_eq!(
+        feed(&mut ws, &raw(0x89, &[7; 100]), 9).0,
+        [Got::Ping(vec![7; 100])]
+    );
     assert_eq!((ws.poll_timeout(), ws.held_bytes()), (None, 0));
 }
 

@@ -1,0 +1,4 @@
+//! Hands libFuzzer's inputs to `protocol::fuzz::ws_receive`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzz::ws_receive(data));
