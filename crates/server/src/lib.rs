@@ -1,1 +1,5 @@
-//! Placeholder while the house is laid out.
+//! The shell: sockets, clocks, processes, wiring. One binary around the engine.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
+
+pub mod core;
+pub mod transport;

@@ -264,11 +264,6 @@ impl Conn {
         drop(carrier);
     }
 
-    /// Gives back what an idle queue keeps.
-    pub(crate) fn shrink(&self) {
-        self.wire.lock().outbox.shrink();
-    }
-
     /// The socket's task is over: nothing is written any more, nobody sits down. Returns the seats
     /// that were held.
     pub(crate) fn retire(&self) -> SmallVec<[Seat; 1]> {
@@ -372,14 +367,14 @@ impl Wire {
                 carrier.try_write_vectored(&slices[..filled])
             };
             match written {
-                Ok(0) => break self.fail(),
+                Ok(0) => return self.fail(),
                 Ok(written) => self.outbox.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.outbox.set_blocked(true);
-                    break self.wake_owner();
+                    return self.wake_owner();
                 }
-                Err(_) => break self.fail(),
+                Err(_) => return self.fail(),
             }
         }
     }

@@ -15,7 +15,7 @@ pub mod counters;
 pub(crate) mod dirty;
 pub mod inbox;
 pub mod news;
-pub mod received;
+pub(crate) mod received;
 pub mod route;
 #[cfg(test)]
 mod tests;
@@ -37,7 +37,6 @@ use protocol::outbox::Frame;
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::{Mono, Now};
-use protocol::ws::frame;
 
 use self::clock::Clock;
 use self::conn::{Conn, DIALECTS, Seat};
@@ -300,7 +299,7 @@ impl Core {
         let written: [OnceCell<Bytes>; DIALECTS] = Default::default();
         for conn in to.iter().filter_map(|id| self.conns.get(*id)) {
             let bytes = written[conn.dialect() as usize]
-                .get_or_init(|| frame::text(&json::encode(message, now.wall)))
+                .get_or_init(|| json::encode_frame(message, now.wall))
                 .clone();
             conn.push(now.mono, class(message, bytes), &self.counters);
         }
@@ -308,10 +307,10 @@ impl Core {
 
     /// Queues an answer on the connection that asked.
     fn reply(&self, now: Now, to: &ReplyTo, reply: &Reply) {
-        if let Some(text) = json::encode_reply(&to.key, reply)
+        if let Some(bytes) = json::encode_reply_frame(&to.key, reply)
             && let Some(conn) = self.conns.get(to.conn)
         {
-            conn.push(now.mono, Frame::event(frame::text(&text)), &self.counters);
+            conn.push(now.mono, Frame::event(bytes), &self.counters);
         }
     }
 

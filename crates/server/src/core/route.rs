@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use protocol::client::{AudioFormat, AudioIn, AudioPayload};
 use protocol::error::ErrorCode;
 use protocol::id::{ConnectionId, Generation, Participant, SessionId, StreamId, UserId};
+use protocol::json::audio::Received;
 use protocol::outbox::Frame;
 use protocol::time::{Mono, Now};
 use protocol::value::Role;
@@ -16,7 +17,7 @@ use smallvec::SmallVec;
 
 use super::conn::Conn;
 use super::counters::Counters;
-use super::received::{Chunk, Received, Said};
+use super::received::Forms;
 
 /// Streams of one member whose chunks are counted; beyond it the oldest starts again at 0.
 const STREAMS_MAX: usize = 8;
@@ -177,10 +178,9 @@ impl Route {
         now: Now,
         conn: ConnectionId,
         generation: Generation,
-        chunk: &Chunk<'_>,
+        audio: &AudioIn<'_>,
         counters: &Counters,
     ) -> Result<u32, ErrorCode> {
-        let audio = &chunk.audio;
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         let at = inner
@@ -196,17 +196,16 @@ impl Route {
         let (participant, role) = (speaker.participant, speaker.role);
         if inner.members.len() > 1 {
             let user = inner.members[at].user.clone();
-            let said = Said {
+            let mut forms = Forms::new(Received {
                 session: &self.session,
                 user: &user,
                 participant,
+                audio,
                 seq,
-                chunk,
-                at: now.wall,
-            };
-            let mut frames = Received::new(said);
+                timestamp: now.wall,
+            });
             for member in inner.members.iter().filter(|m| m.conn.id() != conn) {
-                let bytes = frames.bytes(member.conn.dialect(), member.conn.hears(), member.room);
+                let bytes = forms.bytes(member.conn.dialect(), member.conn.hears(), member.room);
                 let frame = Frame::audio(bytes, now.mono.0);
                 member.conn.push(now.mono, frame, counters);
             }
@@ -220,8 +219,8 @@ impl Route {
                 format: audio.format,
                 sample_rate: audio.sample_rate,
                 payload: audio.payload,
-                at_ms: chunk.at_ms,
-                is_last: chunk.is_last,
+                at_ms: audio.at_ms,
+                is_last: audio.is_last,
                 at: now.mono,
             });
         }

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use engine::gate::Gate;
@@ -14,23 +15,22 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use protocol::error::ErrorCode;
+use protocol::error::{ErrorCode, Refusal};
 use protocol::limits::Limits;
+use protocol::outbox;
+use protocol::plain::handshake::{PROTOCOL, credentials};
 use protocol::time::Wall;
 use protocol::ws::{self, Ws, handshake};
-use protocol::outbox;
 use tokio::net::TcpStream;
 
 use super::http::{Http, error_body, refusal};
 use super::listener::Place;
-use super::plain::{Entry, Plain};
+use super::plain::{Entry, Here, Plain};
 use super::socket::{Door, Socket};
 use crate::core::conn::{Conn, Dialect};
 
-/// The subprotocol of the plain door.
-const SUBPROTOCOL: &str = "greenroom.v1";
-/// What a token looks like in the list of subprotocols.
-const BEARER_PROTOCOL: &str = "bearer.";
+/// When a client that comes while the server drains should come again, milliseconds.
+const DRAIN_RETRY_MS: u64 = 2_000;
 
 /// Who a token says somebody is, and until when.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub(crate) struct Doors {
     pub(crate) outbox: outbox::Limits,
     pub(crate) gate: Mutex<Gate>,
     /// Set when the server drains: nobody new.
-    pub(crate) closing: std::sync::atomic::AtomicBool,
+    pub(crate) closing: AtomicBool,
 }
 
 /// Which door a path leads to.
@@ -114,8 +114,7 @@ pub(crate) fn answer(
             return malformed(refused);
         }
     };
-    let entry = entry(http, &request, &shake, now.wall);
-    let chosen = shake.protocols.contains(&SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let (entry, chosen) = entry(http, &request, &shake, now.wall);
     let response = switching(shake.accept(), chosen);
     tokio::spawn(open(Arc::clone(http), kind, upgrade, entry, place));
     response
@@ -146,48 +145,44 @@ fn switching(accept: &str, protocol: Option<&'static str>) -> Response<Body> {
     response
 }
 
-/// What the request says about who comes.
+/// What the request says about who comes, and the subprotocol to answer with.
 fn entry(
     http: &Http,
     request: &Request<Incoming>,
     shake: &handshake::Handshake<'_>,
     now: Wall,
-) -> Entry {
+) -> (Entry, Option<&'static str>) {
     let doors = &http.doors;
-    if doors.closing.load(std::sync::atomic::Ordering::Acquire) {
-        return Entry::Refused(ErrorCode::Draining);
+    let offered = shake.protocols.contains(&PROTOCOL).then_some(PROTOCOL);
+    if doors.closing.load(Ordering::Acquire) {
+        let refusal = Refusal::new(ErrorCode::Draining).retry_after(DRAIN_RETRY_MS);
+        return (Entry::Refused(refusal), offered);
     }
     if !(doors.welcome)(request.headers()) {
-        return Entry::Refused(ErrorCode::OriginNotAllowed);
+        let refusal = ErrorCode::OriginNotAllowed.into();
+        return (Entry::Refused(refusal), offered);
     }
-    let Some(token) = token_of(request, shake) else {
-        return Entry::Unknown;
-    };
-    match (doors.verify)(&token, now) {
-        Ok(verified) => Entry::Known(verified),
-        Err(code) => Entry::Refused(code),
-    }
-}
-
-/// The token: header, then query, then subprotocol.
-fn token_of(request: &Request<Incoming>, shake: &handshake::Handshake<'_>) -> Option<String> {
     let header = request.headers().get(header::AUTHORIZATION);
-    if let Some(value) = header.and_then(|value| value.to_str().ok()) {
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(token.trim().to_owned());
+    let header = match header.map(HeaderValue::to_str) {
+        Some(Err(_)) => {
+            let refusal = ErrorCode::TokenInvalid.into();
+            return (Entry::Refused(refusal), offered);
         }
-    }
-    let query = request.uri().query().unwrap_or_default();
-    let named = query.split('&').find_map(|pair| pair.strip_prefix("token="));
-    if let Some(token) = named {
-        return Some(token.to_owned());
-    }
-    let offered = shake.protocols.iter();
-    offered
-        .filter_map(|protocol| protocol.strip_prefix(BEARER_PROTOCOL))
-        .map(str::to_owned)
-        .next()
+        Some(Ok(text)) => Some(text),
+        None => None,
+    };
+    let found = match credentials(header, &shake.protocols, request.uri().query()) {
+        Ok(found) => found,
+        Err(refusal) => return (Entry::Refused(refusal), offered),
+    };
+    let entry = match found.token {
+        None => Entry::Unknown,
+        Some(token) => match (doors.verify)(&token, now) {
+            Ok(verified) => Entry::Known(verified),
+            Err(code) => Entry::Refused(code.into()),
+        },
+    };
+    (entry, found.protocol)
 }
 
 /// Takes the socket over from hyper and starts a task of its own for it, so that an idle
@@ -210,8 +205,13 @@ async fn open(
     let doors = &http.doors;
     let core = Arc::clone(&http.core);
     let conn = Conn::new(core.conns().name(), Dialect::Plain, write, doors.outbox);
+    let here = Here {
+        core: &core,
+        conn: &conn,
+        now: core.clock().now(),
+    };
     let door = match kind {
-        DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(doors), entry)),
+        DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(doors), here, entry)),
         #[cfg(feature = "conformance")]
         DoorKind::Echo => Door::Echo,
     };

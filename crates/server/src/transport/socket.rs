@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::listener::Place;
-use super::plain::Plain;
+use super::plain::{Here, Plain};
 use crate::core::conn::{Conn, WireState};
 use crate::core::{Core, dirty};
 
@@ -41,6 +41,16 @@ pub(crate) enum Door {
     /// Everything comes back as it was: for the conformance of the carrier.
     #[cfg(feature = "conformance")]
     Echo,
+}
+
+impl Door {
+    fn alive(&mut self, now: Mono) {
+        match self {
+            Self::Plain(plain) => plain.alive(now),
+            #[cfg(feature = "conformance")]
+            Self::Echo => {}
+        }
+    }
 }
 
 /// The task.
@@ -97,14 +107,9 @@ impl Socket {
         }
     }
 
-    /// What happens before anything is read: the door's first words, and bytes that came early.
+    /// Takes in bytes that came with the upgrade request, and writes the door's first words.
     pub(crate) fn begin(&mut self, early: &Bytes) {
         let now = self.core.clock().now();
-        match &mut self.door {
-            Door::Plain(plain) => plain.begin(&self.core, &self.conn, now),
-            #[cfg(feature = "conformance")]
-            Door::Echo => {}
-        }
         let mut early = early.to_vec();
         self.take_in(now, &mut early);
         dirty::flush();
@@ -120,18 +125,20 @@ impl Socket {
             peer_closed,
             ..
         } = self;
+        let here = Here { core, conn, now };
         let mut on = |event: WsIn<'_>| {
             match event {
                 WsIn::Packet(packet) => match door {
-                    Door::Plain(plain) => plain.packet(core, conn, now, packet),
+                    Door::Plain(plain) => plain.packet(here, packet),
                     #[cfg(feature = "conformance")]
-                    Door::Echo => echo(core, conn, now, packet),
+                    Door::Echo => echo(here, packet),
                 },
                 WsIn::Ping(payload) => {
                     let pong = Frame::control(frame::pong(payload));
                     conn.push(now.mono, pong, core.counters());
+                    door.alive(now.mono);
                 }
-                WsIn::Pong => {}
+                WsIn::Pong => door.alive(now.mono),
                 WsIn::Close { code, .. } => {
                     *peer_closed = true;
                     // An empty close frame answers one without a code.
@@ -147,9 +154,6 @@ impl Socket {
         if let Err(violation) = ws.receive(now.mono.0, bytes, &mut on) {
             core.counters().violations.add(1);
             conn.close_with(now.mono, violation.code, violation.reason, None);
-        }
-        if let Door::Plain(plain) = door {
-            plain.heard(now.mono);
         }
     }
 
@@ -195,7 +199,11 @@ impl Socket {
             self.conn.close(now.mono, CloseCode::SlowConsumer, None);
         }
         let door = match &mut self.door {
-            Door::Plain(plain) => plain.clocks(&self.core, &self.conn, now),
+            Door::Plain(plain) => plain.clocks(Here {
+                core: &self.core,
+                conn: &self.conn,
+                now,
+            }),
             #[cfg(feature = "conformance")]
             Door::Echo => None,
         };
@@ -303,19 +311,22 @@ impl Future for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.core.counters().closed.add(1);
-        if let Door::Plain(plain) = &mut self.door {
-            plain.end();
+        match &mut self.door {
+            Door::Plain(plain) => plain.end(),
+            #[cfg(feature = "conformance")]
+            Door::Echo => {}
         }
         self.core.connection_gone(&self.conn);
     }
 }
 
 #[cfg(feature = "conformance")]
-fn echo(core: &Core, conn: &Arc<Conn>, now: Now, packet: protocol::ws::Packet<'_>) {
+fn echo(here: Here<'_>, packet: protocol::ws::Packet<'_>) {
     let bytes = match packet {
         protocol::ws::Packet::Text(text) => frame::text(text),
         protocol::ws::Packet::Binary(bytes) => frame::binary(&[bytes]),
     };
-    conn.push(now.mono, Frame::event(bytes), core.counters());
+    let frame = Frame::event(bytes);
+    here.conn.push(here.now.mono, frame, here.core.counters());
 }
 
