@@ -31,12 +31,13 @@ use engine::input::{AskId, SpeechReport};
 use engine::{Effect, Input, Node};
 use parking_lot::Mutex;
 use protocol::client::ReplyTo;
-use protocol::id::{ConnectionId, EffectId, Generation, SessionId};
+use protocol::id::{ConnectionId, EffectId, Generation, SessionId, UserId};
 use protocol::json;
 use protocol::outbox::Frame;
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::{Mono, Now};
+use protocol::value::Role;
 
 use self::clock::Clock;
 use self::conn::{Conn, DIALECTS, Seat};
@@ -89,7 +90,7 @@ pub enum Job {
     /// Answers nothing.
     ForgetAudio(SessionId),
     /// Ends the user's running session, whichever it is, and answers the request.
-    Clear(protocol::id::UserId, ReplyTo),
+    Clear(UserId, ReplyTo),
 }
 
 /// One shard: a node without a network.
@@ -373,6 +374,20 @@ impl Core {
         }
     }
 
+    /// Tells a connection to come back later, and closes it.
+    pub(crate) fn send_away(
+        &self,
+        conn: &Arc<Conn>,
+        retry_after_ms: u64,
+        code: protocol::close::CloseCode,
+    ) {
+        let now = self.clock.now();
+        let message = ServerMessage::Draining { retry_after_ms };
+        let last = Frame::event(json::encode_frame(&message, now.wall));
+        conn.close(now.mono, code, Some(last));
+        dirty::flush();
+    }
+
     /// The socket of a connection is gone: its seats are given back.
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
@@ -384,6 +399,16 @@ impl Core {
             seat.route.dismiss(conn.id(), seat.generation);
             self.turn(seat.shard, input);
         }
+    }
+
+    /// Who is in a session's room with a live connection; none: it has no room here.
+    pub(crate) fn members(&self, session: &SessionId) -> Option<Vec<(UserId, Role)>> {
+        let shard = self.inboxes.shard_of(session);
+        let route = {
+            let turn = self.shards[shard.index()].turn.lock();
+            turn.1.routes.get(session).cloned()
+        };
+        Some(route?.who())
     }
 
     /// What is in memory now.

@@ -26,6 +26,8 @@ const STREAMS_MAX: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct Heard<'a> {
     /// Who speaks.
+    pub user: &'a UserId,
+    /// Their number.
     pub participant: Participant,
     /// As what.
     pub role: Role,
@@ -163,6 +165,12 @@ impl Route {
         inner.members.is_empty() && inner.tap.is_none()
     }
 
+    /// Who is in the room.
+    pub(crate) fn who(&self) -> Vec<(UserId, Role)> {
+        let inner = self.inner.lock();
+        inner.members.iter().map(|m| (m.user.clone(), m.role)).collect()
+    }
+
     /// How many are in the room.
     pub fn members(&self) -> usize {
         self.inner.lock().members.len()
@@ -194,8 +202,8 @@ impl Route {
         }
         let seq = speaker.count(audio);
         let (participant, role) = (speaker.participant, speaker.role);
+        let user = speaker.user.clone();
         if inner.members.len() > 1 {
-            let user = inner.members[at].user.clone();
             let mut forms = Forms::new(Received {
                 session: &self.session,
                 user: &user,
@@ -212,6 +220,7 @@ impl Route {
         }
         if let Some(tap) = &mut inner.tap {
             tap.hear(&Heard {
+                user: &user,
                 participant,
                 role,
                 stream: audio.stream,
