@@ -33,6 +33,8 @@ impl Default for GateLimits {
 
 /// Addresses remembered at a time; a full bucket needs no memory, so old ones are dropped first.
 const ADDRESSES_MAX: usize = 10_000;
+/// The table is walked at most this often, milliseconds.
+const SWEEP_MS: u64 = 1_000;
 
 /// The gate.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub struct Gate {
     connections: usize,
     users: BTreeMap<UserId, u32>,
     addresses: BTreeMap<IpAddr, Bucket>,
+    /// When full buckets were last thrown away: a flood must not make every handshake walk the
+    /// table.
+    swept: Option<Mono>,
 }
 
 /// Handshakes left, in thousandths.
@@ -58,6 +63,7 @@ impl Gate {
             connections: 0,
             users: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            swept: None,
         }
     }
 
@@ -69,8 +75,11 @@ impl Gate {
         let rate = u64::from(self.limits.handshakes_per_second).max(1);
         let full = u64::from(self.limits.handshakes_burst) * 1_000;
         if self.addresses.len() >= ADDRESSES_MAX && !self.addresses.contains_key(&from) {
-            let is_full = |b: &Bucket| b.milli + now.since(b.at) * rate >= full;
-            self.addresses.retain(|_, bucket| !is_full(bucket));
+            if self.swept.is_none_or(|at| now.since(at) >= SWEEP_MS) {
+                self.swept = Some(now);
+                let is_full = |b: &Bucket| b.milli + now.since(b.at) * rate >= full;
+                self.addresses.retain(|_, bucket| !is_full(bucket));
+            }
             if self.addresses.len() >= ADDRESSES_MAX {
                 return Err(1_000);
             }
@@ -133,3 +142,6 @@ impl Gate {
         (self.connections, self.users.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -349,7 +349,7 @@ impl<'b> Message<'b> {
         let (format, sample_rate) = self.format_and_rate()?;
         let is_last = self.flag(Slot::IsLast)?;
         if !(is_last && data.is_empty()) {
-            check_audio(data, format)?;
+            check_audio(data, text.is_base64, format)?;
         }
         let session = match self.text(Slot::SessionId)? {
             None => SessionRef::Only,
@@ -377,9 +377,10 @@ impl<'b> Message<'b> {
     }
 
     fn transcribe(&self) -> Result<TranscribeRequest, Refusal> {
-        let text = self.payload()?.value().ok_or_else(bad_base64)?;
+        let payload = self.payload()?;
+        let text = payload.value().ok_or_else(bad_base64)?;
         let (format, sample_rate) = self.format_and_rate()?;
-        check_audio(&text, format)?;
+        check_audio(&text, payload.is_base64, format)?;
         let mut audio = Vec::new();
         if !base64::decode_into(&mut audio, &text) {
             return Err(bad_base64());
@@ -399,14 +400,15 @@ fn bad_base64() -> Refusal {
     )
 }
 
-fn check_audio(data: &str, format: AudioFormat) -> Result<(), Refusal> {
+/// `is_base64`: known already; else it is looked at here.
+fn check_audio(data: &str, is_base64: bool, format: AudioFormat) -> Result<(), Refusal> {
     if data.is_empty() {
         return Err(Refusal::because(
             ErrorCode::BadAudio,
             "The field `audioData` is empty.",
         ));
     }
-    if !base64::is_sound(data) {
+    if !is_base64 && !base64::is_sound(data) {
         return Err(bad_base64());
     }
     if format == AudioFormat::Pcm16 && !base64::decoded_len(data).is_multiple_of(2) {

@@ -27,6 +27,8 @@ pub(super) struct Text<'b> {
     pub(super) quoted: &'b str,
     /// Whether a backslash is in it.
     pub(super) escaped: bool,
+    /// Whether it was found to be base64 on the way; false says nothing.
+    pub(super) is_base64: bool,
 }
 
 impl<'b> Text<'b> {
@@ -171,7 +173,8 @@ impl<'b> Scanner<'b> {
         Ok(())
     }
 
-    /// A value that is most likely base64: its end is found by what may not be in base64.
+    /// A value that is most likely base64: its end is found by what may not be in base64, so that
+    /// the one look at it is also its check.
     fn payload(&mut self) -> Result<Raw<'b>, Fault> {
         let start = self.at;
         if self.peek() == Some(b'"') {
@@ -188,6 +191,7 @@ impl<'b> Scanner<'b> {
                 return Ok(Raw::Text(Text {
                     quoted: &self.text[start..self.at],
                     escaped: false,
+                    is_base64: base64::fits(digits, padding),
                 }));
             }
         }
@@ -296,6 +300,7 @@ impl<'b> Scanner<'b> {
                 return Ok(Text {
                     quoted: &self.text[start..self.at],
                     escaped,
+                    is_base64: false,
                 });
             }
             escaped = true;

@@ -1,0 +1,26 @@
+# Included by the Makefile at the root. Each command ends by itself and exits
+# non-zero when a figure falls short; limits are in bench/limits.toml.
+.PHONY: bench-build bench-self-test bench-relay bench-idle bench-starts bench-speech
+
+# Two builds: together the generator's needs would change the server's.
+bench-build:
+	cargo build --release --locked -p server
+	cargo build --release --locked -p bench
+
+bench-self-test: bench-build
+	target/release/bench self-test
+
+bench-relay: bench-build
+	@failed=0; \
+	target/release/bench relay || failed=1; \
+	target/release/bench idle || failed=1; \
+	exit $$failed
+
+bench-idle: bench-build
+	target/release/bench idle
+
+bench-starts: bench-build
+	target/release/bench starts
+
+bench-speech: setup bench-build
+	target/release/bench speech

@@ -1,0 +1,202 @@
+//! The numbers of `bench/limits.toml`, typed. Only reading lives here; what is
+//! done with a number is the judge's business.
+
+use serde::Deserialize;
+
+/// The file as it was when this program was built.
+const FILE: &str = include_str!("../limits.toml");
+
+/// Everything in `bench/limits.toml`. An unknown or missing key is an error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// How a result is made.
+    pub method: Method,
+    /// Relay ratios by scenario.
+    pub relay: Relay,
+    /// Memory of idle connections.
+    pub idle: Idle,
+    /// Store work of a start.
+    pub starts: Starts,
+    /// Words and captions.
+    pub speech: Speech,
+    /// The engine alone.
+    pub engine: Engine,
+}
+
+/// What makes a series of rounds a result.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    /// Fewest paired rounds.
+    pub rounds: usize,
+    /// Coverage of the interval, 0 to 1.
+    pub confidence: f64,
+}
+
+/// One pair of ratio limits for each relay scenario.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// Paced, one receiver a room.
+    pub paced_1_to_1: Ratios,
+    /// Closed loop, one receiver, one message under way.
+    pub closed_1_to_1: Ratios,
+    /// Closed loop, ten receivers, one message under way.
+    pub closed_1_to_10: Ratios,
+    /// Closed loop, ten receivers, eight messages under way.
+    pub closed_1_to_10_by_8: Ratios,
+}
+
+/// Multiples of the floor.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratios {
+    /// Server CPU a delivery.
+    pub cpu_ratio: f64,
+    /// 99th percentile of latency.
+    pub p99_ratio: f64,
+}
+
+/// Idle memory.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {
+    /// Connections to hold.
+    pub connections: u32,
+    /// Most resident bytes each may cost the server.
+    pub bytes_per_connection: u64,
+}
+
+/// Interview starts.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Starts {
+    /// Starts to make.
+    pub starts: u32,
+    /// Most milliseconds of store work at the 99th percentile.
+    pub store_p99_ms: f64,
+}
+
+/// Speech: read by the speech benchmark.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speech {
+    /// Highest word error rate, 0 to 1.
+    pub word_error_rate: f64,
+    /// Live streams at once on one worker.
+    pub streams: u32,
+    /// Wait that belongs to the design before a final, ms.
+    pub final_wait_ms: u64,
+    /// Wait that belongs to the design before the first partial, ms.
+    pub partial_wait_ms: u64,
+    /// Multiples of the run's median decode allowed on top of a wait.
+    pub decode_factor: f64,
+}
+
+/// The engine alone: read by the simulation's speed run.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Fewest inputs a second on one core.
+    pub inputs_per_second: u64,
+}
+
+/// Why a limits file is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitsError {
+    /// Not TOML, or not these keys.
+    #[error("limits.toml does not read: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A number that would make a judgment meaningless.
+    #[error("limits.toml: {0} must be positive and finite (confidence: below 1)")]
+    Senseless(&'static str),
+}
+
+impl Limits {
+    /// The limits of this source tree.
+    ///
+    /// # Errors
+    /// [`LimitsError`] if the file does not hold what it must.
+    pub fn load() -> Result<Limits, LimitsError> {
+        Limits::parse(FILE)
+    }
+
+    /// Limits from text.
+    ///
+    /// # Errors
+    /// [`LimitsError`] for unknown or missing keys and senseless numbers.
+    pub fn parse(text: &str) -> Result<Limits, LimitsError> {
+        let limits: Limits = toml::from_str(text)?;
+        limits.check()?;
+        Ok(limits)
+    }
+
+    fn check(&self) -> Result<(), LimitsError> {
+        let relay = &self.relay;
+        let ratios = [
+            relay.paced_1_to_1,
+            relay.closed_1_to_1,
+            relay.closed_1_to_10,
+            relay.closed_1_to_10_by_8,
+        ];
+        let good = |x: f64| x.is_finite() && x > 0.0;
+        if !ratios
+            .iter()
+            .all(|r| good(r.cpu_ratio) && good(r.p99_ratio))
+        {
+            return Err(LimitsError::Senseless("relay"));
+        }
+        if self.method.rounds < 2 {
+            return Err(LimitsError::Senseless("method.rounds"));
+        }
+        if !good(self.method.confidence) || self.method.confidence >= 1.0 {
+            return Err(LimitsError::Senseless("method.confidence"));
+        }
+        if self.idle.connections == 0 || self.idle.bytes_per_connection == 0 {
+            return Err(LimitsError::Senseless("idle"));
+        }
+        if self.starts.starts == 0 || !good(self.starts.store_p99_ms) {
+            return Err(LimitsError::Senseless("starts"));
+        }
+        if !good(self.speech.word_error_rate) || !good(self.speech.decode_factor) {
+            return Err(LimitsError::Senseless("speech"));
+        }
+        if self.engine.inputs_per_second == 0 {
+            return Err(LimitsError::Senseless("engine"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_file_holds_every_limit() {
+        let limits = Limits::load().unwrap();
+        assert_eq!(limits.method.rounds, 7);
+        assert_eq!(limits.idle.bytes_per_connection, 3 * 1024);
+        assert!(limits.relay.closed_1_to_10_by_8.cpu_ratio < 2.0);
+    }
+
+    #[test]
+    fn a_missing_an_unknown_and_a_senseless_key_are_each_refused() {
+        let missing = FILE.replace("cpu_ratio = 1.5\n", "");
+        assert!(matches!(
+            Limits::parse(&missing),
+            Err(LimitsError::Syntax(_))
+        ));
+        let unknown = FILE.replace("[idle]\n", "[idle]\nconections = 9\n");
+        assert!(matches!(
+            Limits::parse(&unknown),
+            Err(LimitsError::Syntax(_))
+        ));
+        let senseless = FILE.replace("confidence = 0.95", "confidence = 1.0");
+        assert!(matches!(
+            Limits::parse(&senseless),
+            Err(LimitsError::Senseless("method.confidence"))
+        ));
+    }
+}

@@ -1,0 +1,213 @@
+//! What the API needs of the rest of the server: [`Handle`] for everything that concerns running
+//! sessions, [`Records`] for everything that is written down. Object-safe, so that tests drive the
+//! router with fakes. No behavior here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use protocol::error::Refusal;
+use protocol::id::{PlanId, SessionId, UserId};
+use protocol::record::{ParticipantRow, SessionRow};
+use protocol::time::Wall;
+use protocol::value::{EndReason, Invited, Plan, PresenceState, Role, Status};
+use serde::Serialize;
+
+use crate::identity::Identity;
+
+/// A future in a box. Implementations answer within their own deadline and go on with work that
+/// was begun when the caller drops it.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The running server.
+pub trait Handle: Send + Sync {
+    /// Makes a session; answers once it is stored. Refusals: `draining`, `busy`,
+    /// `store_unavailable`, and whatever the engine has against this id or plan.
+    fn create(&self, session: CreateSession) -> Answer<'_, Result<(), Refusal>>;
+
+    /// Ends a session; answers when the end is stored or went out unrecorded. Ending what is over
+    /// is no error: the first end is the answer.
+    fn end(&self, order: EndOrder) -> Answer<'_, Result<Ended, Refusal>>;
+
+    /// Ends the user's running session, or takes its row away where nothing runs (L7). Which
+    /// session that was; none: there was nothing to clear.
+    fn clear_active(&self, user: UserId) -> Answer<'_, Result<Option<SessionId>, Refusal>>;
+
+    /// Who is in a session's room right now; none: it is not in memory.
+    fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>>;
+
+    /// The figures of L12, counted now.
+    fn metrics(&self) -> MetricsSnapshot;
+
+    /// The same and more, in Prometheus' text format.
+    fn prometheus(&self) -> String;
+
+    /// Whether new sessions can be taken.
+    fn ready(&self) -> Answer<'_, Readiness>;
+}
+
+/// What is written down. Reads only; errors are `store_unavailable`.
+pub trait Records: Send + Sync {
+    /// A session with everybody named in it.
+    fn session(&self, id: SessionId) -> Answer<'_, Result<Option<SessionRecord>, Refusal>>;
+
+    /// A session's report as stored JSON.
+    fn report(&self, id: SessionId) -> Answer<'_, Result<Option<Arc<str>>, Refusal>>;
+
+    /// The user's row in `active_interview_sessions`.
+    fn active_of(&self, user: UserId) -> Answer<'_, Result<Option<ActiveRecord>, Refusal>>;
+
+    /// Sessions, newest first.
+    fn list(&self, query: ListQuery) -> Answer<'_, Result<Vec<SessionRow>, Refusal>>;
+
+    /// How full `active_interview_sessions` is.
+    fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>>;
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateSession {
+    /// Chosen by the caller; none: by the server.
+    pub id: SessionId,
+    /// For people.
+    pub title: String,
+    /// Whose interview it is, if known.
+    pub candidate: Option<UserId>,
+    /// Everybody else who may come.
+    pub participants: Vec<Invited>,
+    /// What is asked, if known by now.
+    pub plan: Option<Plan>,
+}
+
+/// A wish to end a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndOrder {
+    /// Which.
+    pub session: SessionId,
+    /// With this reason, if nothing ended it before.
+    pub reason: EndReason,
+    /// On whose behalf; their rights were judged by the records, and may be judged again.
+    pub by: Identity,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Where it stands.
+    pub status: Status,
+    /// Its one reason.
+    pub reason: Option<EndReason>,
+    /// Whether that is stored.
+    pub recorded: bool,
+}
+
+/// Somebody in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveMember {
+    /// Who.
+    pub user_id: UserId,
+    /// As what.
+    pub role: Role,
+    /// There, or gone for a moment.
+    pub state: PresenceState,
+}
+
+/// A session as it is written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRecord {
+    /// Its row.
+    pub row: SessionRow,
+    /// Who was invited or came.
+    pub participants: Vec<ParticipantRow>,
+    /// The plan it runs, if it has a name.
+    pub plan: Option<PlanId>,
+}
+
+/// A row of `active_interview_sessions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveRecord {
+    /// The session it names.
+    pub session: SessionId,
+    /// `active` or `completing`.
+    pub status: Status,
+    /// When the row was made.
+    pub created_at: Wall,
+}
+
+/// Which sessions to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only these.
+    pub status: Option<Status>,
+    /// Only this candidate's.
+    pub candidate: Option<UserId>,
+    /// Go on behind this one.
+    pub after: Option<(Wall, SessionId)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// How full `active_interview_sessions` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ActiveStats {
+    /// Rows.
+    pub rows: u64,
+    /// Age of the oldest, milliseconds.
+    pub oldest_age_ms: Option<u64>,
+}
+
+/// The gauges of L12, but for those of the table, which [`Records`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricsSnapshot {
+    /// Sessions in memory.
+    pub active_sessions: u64,
+    /// Questions with a running clock.
+    pub question_timers: u64,
+    /// Entries of the registry: seats held by connections.
+    pub socket_mappings: u64,
+    /// Bytes.
+    pub memory: Memory,
+    /// Sessions cleaned up since the process started.
+    pub cleaned_up_total: u64,
+}
+
+/// Memory of the process in bytes, by the names the documents use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// Held by the allocator.
+    pub heap_total: u64,
+    /// In use.
+    pub heap_used: u64,
+    /// Mapped from files: programs and models.
+    pub external: u64,
+}
+
+/// Whether the server can take sessions, part by part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Part and how it is; ready when all of them are fine.
+    pub checks: Vec<Check>,
+}
+
+/// One part of [`Readiness`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// `store`, `drain`, …
+    pub name: &'static str,
+    /// Whether it is fine.
+    pub ok: bool,
+    /// In words, without secrets.
+    pub detail: String,
+}
+
+impl Readiness {
+    /// Whether every part is fine.
+    pub fn is_ready(&self) -> bool {
+        self.checks.iter().all(|check| check.ok)
+    }
+}

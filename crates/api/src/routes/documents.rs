@@ -1,0 +1,69 @@
+//! The documents' own two routes (S7), with their bodies to the letter. Somebody with no right to
+//! a session gets what an unknown id gets: the same 200, and nothing is done.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use protocol::id::SessionId;
+use protocol::value::EndReason;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{sessions, within};
+use crate::access::{Access, access};
+use crate::extract::{Body, Caller};
+use crate::identity::Identity;
+use crate::problem::Problem;
+use crate::router::Api;
+
+/// Body of both. What else the clients send is passed over.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    session_id: SessionId,
+}
+
+/// `POST /api/session/end-session`
+pub async fn end_session(
+    State(api): State<Arc<Api>>,
+    Caller(who): Caller,
+    Body(named): Body<Named>,
+) -> Result<Json<Value>, Problem> {
+    end_if_theirs(&api, who, &named.session_id, Access::end_reason).await?;
+    Ok(Json(json!({
+        "message": "Session ended successfully",
+        "sessionId": named.session_id,
+        "status": "ended",
+    })))
+}
+
+/// `POST /api/websocket/close-connection`
+pub async fn close_connection(
+    State(api): State<Arc<Api>>,
+    Caller(who): Caller,
+    Body(named): Body<Named>,
+) -> Result<Json<Value>, Problem> {
+    let reason = |access: Access| access.end_reason().map(|_| EndReason::ClosedByApi);
+    end_if_theirs(&api, who, &named.session_id, reason).await?;
+    Ok(Json(
+        json!({ "message": "WebSocket connection closed successfully" }),
+    ))
+}
+
+async fn end_if_theirs(
+    api: &Api,
+    who: Identity,
+    id: &SessionId,
+    reason: impl Fn(Access) -> Option<EndReason>,
+) -> Result<(), Problem> {
+    let Some(record) = within(api.records.session(id.clone())).await? else {
+        return Ok(());
+    };
+    if let Some(access) = access(&who, &record)
+        && let Some(reason) = reason(access)
+    {
+        sessions::end_session(api, who, access, record, reason).await?;
+    }
+    Ok(())
+}

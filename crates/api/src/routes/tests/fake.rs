@@ -1,0 +1,336 @@
+//! A server and records that are a few lists, and short ways to ask the router things.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use protocol::error::{ErrorCode, Refusal};
+use protocol::id::{Epoch, Generation, Participant, Seq, SessionId, UserId};
+use protocol::record::{ParticipantRow, SessionRow};
+use protocol::time::Wall;
+use protocol::value::{EndReason, PresenceState, Role, Status};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::auth::{AuthSettings, Claims, Verifier};
+use crate::cors::Origins;
+use crate::extract::Peer;
+use crate::handle::{
+    ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
+    LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+};
+use crate::identity::TokenRole;
+use crate::router::{Api, build};
+
+pub(super) const NOW: Wall = Wall(1_790_000_000_000);
+pub(super) const FRONT: &str = "http://localhost:3000";
+
+/// What the fake server was asked, and what it knows.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) sessions: Vec<SessionRecord>,
+    pub(super) reports: Vec<(SessionId, Arc<str>)>,
+    pub(super) active: Vec<(UserId, ActiveRecord)>,
+    pub(super) created: Vec<CreateSession>,
+    pub(super) ended: Vec<(SessionId, EndReason, UserId)>,
+    pub(super) cleared: Vec<UserId>,
+    /// The records cannot be read.
+    pub(super) away: bool,
+    /// Nothing new is taken.
+    pub(super) draining: bool,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Fake(pub(super) Arc<Mutex<World>>);
+
+fn at_once<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Handle for Fake {
+    fn create(&self, session: CreateSession) -> Answer<'_, Result<(), Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        if world.draining {
+            return at_once(Err(Refusal::new(ErrorCode::Draining).retry_after(2_500)));
+        }
+        let mut record = record(session.id.as_str(), Status::Scheduled, &[]);
+        record.row.candidate = session.candidate.clone();
+        record.row.title = session.title.as_str().into();
+        record.plan = session.plan.as_ref().and_then(|plan| plan.id.clone());
+        world.sessions.push(record);
+        world.created.push(session);
+        at_once(Ok(()))
+    }
+
+    fn end(&self, order: EndOrder) -> Answer<'_, Result<Ended, Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        let entry = (order.session.clone(), order.reason, order.by.user);
+        world.ended.push(entry);
+        for record in &mut world.sessions {
+            if record.row.session == order.session {
+                record.row.status = Status::Ended;
+                record.row.reason = Some(order.reason);
+            }
+        }
+        let reason = Some(order.reason);
+        at_once(Ok(Ended {
+            status: Status::Ended,
+            reason,
+            recorded: true,
+        }))
+    }
+
+    fn clear_active(&self, user: UserId) -> Answer<'_, Result<Option<SessionId>, Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        let at = world.active.iter().position(|(whose, _)| *whose == user);
+        world.cleared.push(user);
+        at_once(Ok(at.map(|at| world.active.remove(at).1.session)))
+    }
+
+    fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>> {
+        (session.as_str() == "s1").then(|| {
+            let (user_id, state) = (user("ana"), PresenceState::Connected);
+            vec![LiveMember {
+                user_id,
+                role: Role::Candidate,
+                state,
+            }]
+        })
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        MetricsSnapshot {
+            active_sessions: 3,
+            socket_mappings: 7,
+            ..MetricsSnapshot::default()
+        }
+    }
+
+    fn prometheus(&self) -> String {
+        "greenroom_sessions 3\n".to_owned()
+    }
+
+    fn ready(&self) -> Answer<'_, Readiness> {
+        let world = self.0.lock().unwrap();
+        let store = Check {
+            name: "store",
+            ok: !world.away,
+            detail: "as told".to_owned(),
+        };
+        at_once(Readiness {
+            checks: vec![store],
+        })
+    }
+}
+
+impl Fake {
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&World) -> T,
+    ) -> Answer<'_, Result<T, Refusal>> {
+        let world = self.0.lock().unwrap();
+        if world.away {
+            return at_once(Err(ErrorCode::StoreUnavailable.into()));
+        }
+        at_once(Ok(read(&world)))
+    }
+}
+
+impl Records for Fake {
+    fn session(&self, id: SessionId) -> Answer<'_, Result<Option<SessionRecord>, Refusal>> {
+        self.read(|world| {
+            world
+                .sessions
+                .iter()
+                .find(|one| one.row.session == id)
+                .cloned()
+        })
+    }
+
+    fn report(&self, id: SessionId) -> Answer<'_, Result<Option<Arc<str>>, Refusal>> {
+        self.read(|world| {
+            let found = world.reports.iter().find(|(of, _)| *of == id);
+            found.map(|(_, report)| report.clone())
+        })
+    }
+
+    fn active_of(&self, user: UserId) -> Answer<'_, Result<Option<ActiveRecord>, Refusal>> {
+        self.read(|world| {
+            let found = world.active.iter().find(|(whose, _)| *whose == user);
+            found.map(|(_, active)| active.clone())
+        })
+    }
+
+    fn list(&self, query: ListQuery) -> Answer<'_, Result<Vec<SessionRow>, Refusal>> {
+        self.read(|world| {
+            let rows = world.sessions.iter().map(|record| record.row.clone());
+            let fits = |row: &SessionRow| query.status.is_none_or(|status| row.status == status);
+            let behind =
+                |row: &SessionRow| query.after.as_ref().is_none_or(|(_, id)| row.session > *id);
+            rows.filter(fits)
+                .filter(behind)
+                .take(query.limit as usize)
+                .collect()
+        })
+    }
+
+    fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>> {
+        self.read(|world| ActiveStats {
+            rows: world.active.len() as u64,
+            oldest_age_ms: Some(9),
+        })
+    }
+}
+
+pub(super) fn user(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+pub(super) fn id(text: &str) -> SessionId {
+    SessionId::parse(text).unwrap()
+}
+
+pub(super) fn record(name: &str, status: Status, people: &[(&str, Role)]) -> SessionRecord {
+    let candidate = people.iter().find(|(_, role)| *role == Role::Candidate);
+    let row = SessionRow {
+        session: id(name),
+        status,
+        reason: (status == Status::Ended).then_some(EndReason::Completed),
+        ended_by: None,
+        candidate: candidate.map(|(name, _)| user(name)),
+        title: "Backend".into(),
+        snapshot: "{}".into(),
+        epoch: Epoch(1),
+        seq: Seq(0),
+        created_at: NOW,
+        started_at: (status != Status::Scheduled).then_some(NOW),
+        ended_at: (status == Status::Ended).then_some(NOW),
+        duration_ms: None,
+        deadline_at: (status != Status::Ended).then_some(NOW.after(60_000)),
+        last_activity_at: NOW,
+    };
+    let participants = people
+        .iter()
+        .zip(0..)
+        .map(|((name, role), number)| ParticipantRow {
+            user: user(name),
+            participant: Participant(number),
+            role: *role,
+            generation: Generation(1),
+            joined_at: Some(NOW),
+        })
+        .collect();
+    SessionRecord {
+        row,
+        participants,
+        plan: None,
+    }
+}
+
+/// The router over a world, and the tokens to ask it with.
+pub(super) struct Bench {
+    pub(super) world: Arc<Mutex<World>>,
+    router: Router,
+    verifier: Arc<Verifier>,
+}
+
+/// `s1` runs with ana, ivo and olga; `done` is over and has a report.
+pub(super) fn bench() -> Bench {
+    let people = [
+        ("ana", Role::Candidate),
+        ("ivo", Role::Interviewer),
+        ("olga", Role::Observer),
+    ];
+    let fake = Fake::default();
+    {
+        let mut world = fake.0.lock().unwrap();
+        world.sessions.push(record("s1", Status::Active, &people));
+        world.sessions.push(record("done", Status::Ended, &people));
+        let report = include_str!("../../../../coach/tests/golden/interview.json");
+        world.reports.push((id("done"), report.into()));
+        let active = ActiveRecord {
+            session: id("s1"),
+            status: Status::Active,
+            created_at: NOW,
+        };
+        world.active.push((user("ana"), active));
+    }
+    let secret = "a-secret-of-forty-bytes-for-tests-only!!";
+    let verifier = Arc::new(Verifier::new(AuthSettings::with_secret(secret)));
+    let router = build(Api {
+        handle: Arc::new(fake.clone()),
+        records: Arc::new(fake.clone()),
+        verifier: Arc::clone(&verifier),
+        origins: Origins::new([FRONT]),
+        plans: Arc::new(coach::plan::Bank::builtin()),
+        clock: || NOW,
+        new_id: || "made-by-the-server".to_owned(),
+    });
+    Bench {
+        world: fake.0,
+        router,
+        verifier,
+    }
+}
+
+impl Bench {
+    /// A token: `ana`, `ivo:interviewer`, `root:admin`, `guest:observer@s1`.
+    pub(super) fn token(&self, who: &str) -> String {
+        let (who, session) = who
+            .split_once('@')
+            .map_or((who, None), |(w, s)| (w, Some(id(s))));
+        let (name, role) = who.split_once(':').unwrap_or((who, ""));
+        let role = TokenRole::parse(role);
+        let claims = Claims {
+            role,
+            session,
+            ..Claims::of(user(name))
+        };
+        self.verifier.issue(&claims, NOW).unwrap()
+    }
+
+    /// `who` asks: a line like `POST /api/sessions`, and a body.
+    pub(super) async fn ask(&self, who: &str, line: &str, body: &str) -> (u16, Value) {
+        let bearer = format!("Bearer {}", self.token(who));
+        let response = self.raw(line, &[("authorization", &bearer)], body).await;
+        let status = response.status().as_u16();
+        (status, json(response).await)
+    }
+
+    /// Asks with these headers.
+    pub(super) async fn raw(
+        &self,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response<Body> {
+        let (method, uri) = line.split_once(' ').unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "h:8080");
+        for (name, value) in headers {
+            match *name {
+                "peer" => {
+                    request = request.extension(Peer(value.parse().unwrap()));
+                }
+                name => request = request.header(name, *value),
+            }
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+}
+
+pub(super) async fn text(response: Response<Body>) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 22)
+        .await
+        .unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(super) async fn json(response: Response<Body>) -> Value {
+    let text = text(response).await;
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}

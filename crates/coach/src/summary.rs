@@ -1,0 +1,83 @@
+//! A report in a few plain lines, for a terminal.
+
+use protocol::value::Outcome;
+
+use crate::report::{Figures, QuestionPart, Report};
+use crate::text;
+
+/// Lines of at most 120 characters, each ended by a line feed, without color and without
+/// anything spoken. Control characters of titles and questions are made visible.
+pub fn summary(report: &Report) -> String {
+    let title = text::shortened(&text::plain(report.session.title.trim()), 60);
+    let mut lines = Vec::new();
+    let title = if title.is_empty() {
+        "Interview"
+    } else {
+        &title
+    };
+    lines.push(format!("{title}: {}", lowered(&report.end.title)));
+    let totals = &report.totals;
+    let mut facts = Vec::new();
+    if let Some(ms) = report.session.duration_ms {
+        facts.push(format!("{} long", text::clock(ms)));
+    }
+    if totals.questions > 0 {
+        facts.push(format!(
+            "{} of {} answered",
+            totals.answered,
+            text::count(u64::from(totals.questions), "question")
+        ));
+    }
+    facts.push(heard(report, &totals.figures));
+    lines.push(format!("  {}", facts.join(" · ")));
+    for question in &report.questions {
+        lines.push(format!("  {}", line(question)));
+    }
+    if totals.missing_ms > 0 {
+        lines.push(format!(
+            "  {} of sound missing",
+            text::seconds(totals.missing_ms)
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn heard(report: &Report, figures: &Figures) -> String {
+    if report.recognizer.is_none() && figures.words == 0 {
+        return "nothing listened".to_owned();
+    }
+    if figures.words == 0 {
+        return "nothing was heard".to_owned();
+    }
+    let words = text::count(figures.words, "word");
+    match figures.pace.words_per_minute {
+        Some(pace) if figures.estimated => format!("{words}, about {pace} a minute"),
+        Some(pace) => format!("{words}, {pace} a minute"),
+        None => words,
+    }
+}
+
+fn line(question: &QuestionPart) -> String {
+    let asked = text::shortened(&text::plain(question.text.trim()), 44);
+    let outcome = match question.outcome {
+        Outcome::Answered => "answered",
+        Outcome::TimedOut => "time ran out",
+        Outcome::Skipped => "skipped",
+        Outcome::Lost => "cut off",
+    };
+    format!(
+        "{}. {asked}  {} of {} · {} · {outcome}",
+        u64::from(question.index) + 1,
+        text::clock(question.used_ms),
+        text::clock(question.limit_ms),
+        text::count(question.figures.words, "word"),
+    )
+}
+
+fn lowered(title: &str) -> String {
+    let mut chars = title.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

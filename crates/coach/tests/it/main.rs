@@ -1,0 +1,10 @@
+//! The report from rows to JSON, page and summary, through the crate's public face only.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod ending;
+mod figures;
+mod fixture;
+mod golden;
+mod hostile;
+mod random;
+mod schema;

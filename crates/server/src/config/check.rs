@@ -1,0 +1,161 @@
+//! What must hold between settings, and whether a secret deserves the name. All of it is judged,
+//! so that nobody fixes one problem to meet the next. Pure.
+
+use super::Config;
+use super::load::Problem;
+use super::setting::Setting;
+
+/// How to get a good secret; ends every message about a bad one.
+pub const HOW_TO_MAKE_A_SECRET: &str = "Make one with `openssl rand -base64 48` and set it as \
+     JWT_SECRET in the environment, or start with --dev to try things out";
+
+/// Secrets out of tutorials and templates. Compared without case and punctuation.
+const WELL_KNOWN: [&str; 16] = [
+    "secret",
+    "changeme",
+    "password",
+    "jwtsecret",
+    "mysecret",
+    "mysecretkey",
+    "supersecret",
+    "supersecretkey",
+    "supersecretjwtkey",
+    "yoursecretkey",
+    "yoursecretkeyhere",
+    "yourjwtsecret",
+    "your256bitsecret",
+    "your384bitsecret",
+    "your512bitsecret",
+    "replaceme",
+];
+
+/// Why this secret must not sign tokens; none: it may.
+pub fn weakness(secret: &str) -> Option<&'static str> {
+    let bare: String = secret
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let tutorial = |known: &&str| bare == **known || bare.strip_prefix(*known) == Some("123");
+    let pasted = bare.contains("atleast256bits") || bare.contains("changethis");
+    if WELL_KNOWN.iter().any(tutorial) || pasted || bare.contains("inproduction") {
+        return Some("is a well-known example");
+    }
+    if secret.len() < api::auth::SECRET_BYTES_MIN {
+        return Some("is shorter than 32 bytes");
+    }
+    let mut bytes: Vec<u8> = secret.bytes().collect();
+    bytes.sort_unstable();
+    bytes.dedup();
+    (bytes.len() < 10).then_some("repeats too few characters to be random")
+}
+
+/// Judges the whole tree. The places are filled in by the caller, who knows them.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut found = Vec::new();
+    secret(config, &mut found);
+    server(config, &mut found);
+    names(config, &mut found);
+    zeros(config, &mut found);
+    limits(config, &mut found);
+    found
+}
+
+fn secret(config: &Config, found: &mut Vec<Problem>) {
+    if config.dev {
+        return;
+    }
+    let secret = config.auth.jwt_secret.reveal();
+    if secret.is_empty() {
+        let message = format!("is not set. {HOW_TO_MAKE_A_SECRET}");
+        found.push(Problem::of("auth.jwt_secret", message));
+    } else if let Some(why) = weakness(secret) {
+        let message = format!("{why}. {HOW_TO_MAKE_A_SECRET}");
+        found.push(Problem::of("auth.jwt_secret", message));
+    }
+}
+
+fn server(config: &Config, found: &mut Vec<Problem>) {
+    if config.dev && !config.server.listen.ip().is_loopback() {
+        let message = "must be a loopback address with --dev, like 127.0.0.1:8080: the \
+             development mode hands out tokens to whoever can reach it";
+        found.push(Problem::of("server.listen", message));
+    }
+    if let Some(url) = &config.server.public_url
+        && api::cors::normalize(url).is_none()
+    {
+        let message = "must be the address of the server without a path, like \
+             \"https://interviews.example.org\"";
+        found.push(Problem::of("server.public_url", message));
+    }
+}
+
+fn names(config: &Config, found: &mut Vec<Problem>) {
+    let claims = [
+        ("auth.user_claim", &config.auth.user_claim),
+        ("auth.role_claim", &config.auth.role_claim),
+    ];
+    for (path, claim) in claims {
+        if claim.is_empty() {
+            found.push(Problem::of(path, "must be the name of a claim"));
+        }
+    }
+    if let Err(error) = crate::telemetry::filter(&config.log.level) {
+        let message = format!("must be error, warn, info, debug or trace, or by module: {error}");
+        found.push(Problem::of("log.level", message));
+    }
+}
+
+/// Every number and time of these sections must be at least 1; `sessions.grace` alone may be 0.
+fn zeros(config: &Config, found: &mut Vec<Problem>) {
+    for section in config.sections() {
+        for field in section.fields() {
+            let path = format!("{}.{}", section.name(), field.key);
+            let zero = matches!(field.value.as_str(), "0" | "\"0s\"");
+            if zero && !matches!(path.as_str(), "sessions.grace" | "auth.leeway") {
+                found.push(Problem::of(
+                    path,
+                    "must be more than 0; 0 does not mean \"no limit\"",
+                ));
+            }
+        }
+    }
+}
+
+fn limits(config: &Config, found: &mut Vec<Problem>) {
+    let limits = &config.limits;
+    if limits.ping_timeout >= limits.ping_interval {
+        let message = format!(
+            "must be less than limits.ping_interval, which is {}",
+            limits.ping_interval.show()
+        );
+        found.push(Problem::of("limits.ping_timeout", message));
+    }
+    if limits.audio_burst_bytes < limits.message_bytes {
+        let message = format!(
+            "must be at least limits.message_bytes, which is {}, else a large chunk never passes",
+            limits.message_bytes.show()
+        );
+        found.push(Problem::of("limits.audio_burst_bytes", message));
+    }
+    if limits.unauthenticated_bytes > limits.message_bytes {
+        let message = format!(
+            "must be at most limits.message_bytes, which is {}",
+            limits.message_bytes.show()
+        );
+        found.push(Problem::of("limits.unauthenticated_bytes", message));
+    }
+    let times = [
+        ("auth_timeout", limits.auth_timeout),
+        ("ping_interval", limits.ping_interval),
+        ("ping_timeout", limits.ping_timeout),
+        ("message_timeout", limits.message_timeout),
+        ("write_timeout", limits.write_timeout),
+    ];
+    for (key, time) in times {
+        if time.0 > 3_600_000 {
+            let message = "must be at most an hour, else dead connections pile up";
+            found.push(Problem::of(format!("limits.{key}"), message));
+        }
+    }
+}
