@@ -333,18 +333,25 @@ impl IoThread {
             })
     }
 
-    async fn run(mut self, listener: TcpListener) {
+    async fn run(self, listener: TcpListener) {
         let core = Arc::clone(&self.http.core);
         tokio::spawn(see_to_inbox(Arc::clone(&core), self.index));
         tokio::spawn(beat(core, self.index, self.threads));
+        let Self {
+            http,
+            sockets,
+            stop_accepting,
+            mut go,
+            mut stop,
+            ..
+        } = self;
         tokio::select! {
-            _ = self.go.wait_for(|go| *go) => {
-                tokio::spawn(accept_loop(listener, self.http, self.sockets, self.stop_accepting));
-                // The other end lives as long as the server.
-                let _ = self.stop.wait_for(|stop| *stop).await;
-            }
-            _ = self.stop.clone().wait_for(|stop| *stop) => {}
+            _ = go.wait_for(|go| *go) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
         }
+        tokio::spawn(accept_loop(listener, http, sockets, stop_accepting));
+        // The other end lives as long as the server.
+        let _ = stop.wait_for(|stop| *stop).await;
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use api::extract::Peer;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use protocol::error::ErrorCode;
@@ -50,7 +50,7 @@ impl Http {
     async fn route(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let router = self.router.clone();
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Peer(peer));
         let answer = self.work.spawn(async move {
             tokio::time::timeout(REQUEST_DEADLINE, router.oneshot(request)).await
         });
