@@ -6,9 +6,11 @@
 //! problems are reported at once, each with its place; a limit of 0 is an error, never "no limit".
 //!
 //! `setting` has the kinds of value, `load` the layers, `check` what must hold between settings,
-//! `example` the commented file. Nothing here reads the environment or a file but `load::gather`.
+//! `example` the commented file, `dev` the secret of `--dev`. Nothing here looks at the machine but
+//! `load::gather` and `dev`.
 
 pub mod check;
+pub mod dev;
 pub mod example;
 pub mod load;
 pub mod setting;

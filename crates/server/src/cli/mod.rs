@@ -1,0 +1,128 @@
+//! The command line. Each command parses, loads the configuration where it needs it, and says what
+//! came of it; none of them knows a rule. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something
+//! is wrong with the configuration, 4 the server could not be reached.
+
+pub mod check;
+pub mod date;
+pub mod models;
+pub mod out;
+pub mod serve;
+pub mod token;
+pub mod version;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Parser, Subcommand};
+use protocol::time::Wall;
+
+use crate::config::load::{self, Inputs, Loaded, Problems};
+
+/// A self-hosted server for live AI interviews over WebSocket.
+#[derive(Debug, Parser)]
+#[command(name = "greenroom", version = version::SHORT, after_help = AFTER)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, 4 server not reachable.
+Settings: a file (greenroom.toml, --config), the environment (GREENROOM__SECTION__KEY, JWT_SECRET,
+JWT_EXPIRES_IN, FRONTEND_URL, PORT) and flags, the later ones stronger. config.example.toml lists
+them all.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Issue and inspect tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Tell everything that is wrong with the configuration, or what is in force
+    CheckConfig(ConfigArgs),
+    /// See, check and install the speech model
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Versions of the program and of the database inside it
+    Version,
+}
+
+/// Where the configuration comes from: flags that most commands share.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// For trying things out: loopback only, makes its own secret, lets candidates make sessions
+    #[arg(long)]
+    pub dev: bool,
+    /// The configuration file [default: greenroom.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "GREENROOM_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The folder of everything that is kept
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The layers below the flags, and the flags all commands share.
+    pub fn inputs(&self) -> Result<Inputs, Problems> {
+        let mut inputs = load::gather(self.dev, self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            let data = data.to_string_lossy().into_owned();
+            inputs.flags.push(("--data", "store.dir", data));
+        }
+        Ok(inputs)
+    }
+
+    /// The whole configuration; with `--dev` and no secret set, with the one kept in the data
+    /// folder.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        let mut loaded = load::load(&self.inputs()?)?;
+        crate::config::dev::fill(&mut loaded.config)?;
+        Ok(loaded)
+    }
+}
+
+/// Runs what the command line says; `serve` runs the server.
+pub fn main(serve: serve::Serve) -> ExitCode {
+    // Wrong usage ends here with code 2, `--help` and `--version` with 0.
+    let cli = Cli::parse();
+    match run(cli.command, serve) {
+        Ok(code) => code,
+        Err(error) => {
+            out::note(format!("error: {}", out::chain(&error)));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// What kind of failure this is, for scripts.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| cause.is::<Problems>()) {
+        3
+    } else {
+        1
+    }
+}
+
+fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(&args, serve),
+        Command::Token(command) => token::run(command, now()),
+        Command::CheckConfig(args) => check::run(&args),
+        Command::Models(command) => models::run(command),
+        Command::Version => version::run(),
+    }
+}
+
+/// The wall clock.
+fn now() -> Wall {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,7 @@
+//! The binary `greenroom`. Everything it can do is in `server::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::cli::main(|_| anyhow::bail!("this build has no server in it"))
+}
