@@ -59,7 +59,9 @@ impl Screen<io::Stdout> {
             (false, false) => Mode::Plain,
         };
         let size = rustix::termios::tcgetwinsize(&out).ok();
-        let width = size.map_or(80, |size| usize::from(size.ws_col)).clamp(30, 110);
+        let width = size
+            .map_or(80, |size| usize::from(size.ws_col))
+            .clamp(30, 110);
         Self::new(out, mode, width)
     }
 }
@@ -67,7 +69,12 @@ impl Screen<io::Stdout> {
 impl<W: Write> Screen<W> {
     /// A screen on anything.
     pub fn new(out: W, mode: Mode, width: usize) -> Self {
-        Self { out, mode, width, drawn: 0 }
+        Self {
+            out,
+            mode,
+            width,
+            drawn: 0,
+        }
     }
 
     /// Which kind it is.
@@ -84,7 +91,14 @@ impl<W: Write> Screen<W> {
             return Ok(());
         }
         self.erase()?;
-        for line in wrap(text, if self.mode == Mode::Live { self.width } else { usize::MAX }) {
+        for line in wrap(
+            text,
+            if self.mode == Mode::Live {
+                self.width
+            } else {
+                usize::MAX
+            },
+        ) {
             writeln!(self.out, "{line}")?;
         }
         self.out.flush()
@@ -112,12 +126,26 @@ impl<W: Write> Screen<W> {
         }
         self.erase()?;
         let mut lines = Vec::new();
-        let clock = now.left_s.map(|s| format!("{}:{:02} left", s.max(0) / 60, s.max(0) % 60));
-        lines.push(format!("{BOLD}{}{OFF}  {}", now.heading, clock.unwrap_or_default()));
-        lines.extend(wrap(&now.question, self.width).into_iter().map(|l| format!("{BOLD}{l}{OFF}")));
+        let clock = now
+            .left_s
+            .map(|s| format!("{}:{:02} left", s.max(0) / 60, s.max(0) % 60));
+        lines.push(format!(
+            "{BOLD}{}{OFF}  {}",
+            now.heading,
+            clock.unwrap_or_default()
+        ));
+        lines.extend(
+            wrap(&now.question, self.width)
+                .into_iter()
+                .map(|l| format!("{BOLD}{l}{OFF}")),
+        );
         lines.push(String::new());
         lines.extend(self.captions(now));
-        lines.push(format!("{} {}", bar("mic ", now.level, 20), bar("sent", now.progress, 20)));
+        lines.push(format!(
+            "{} {}",
+            bar("mic ", now.level, 20),
+            bar("sent", now.progress, 20)
+        ));
         for line in &lines {
             writeln!(self.out, "{line}")?;
         }
@@ -128,7 +156,10 @@ impl<W: Write> Screen<W> {
     /// Solid words, then grey ones, the last lines of them.
     fn captions(&self, now: &Now) -> Vec<String> {
         let solid = [now.settled.as_str(), now.stable.as_str()];
-        let solid: Vec<&str> = solid.iter().flat_map(|text| text.split_whitespace()).collect();
+        let solid: Vec<&str> = solid
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .collect();
         let firm = solid.len();
         let words = solid.into_iter().chain(now.unstable.split_whitespace());
         let mut lines: Vec<String> = Vec::new();
@@ -173,7 +204,11 @@ fn close(mut line: String, grey: bool) -> String {
 
 fn bar(name: &str, share: f32, cells: usize) -> String {
     let full = (share.clamp(0.0, 1.0) * cells as f32).round() as usize;
-    format!("{name} {}{GREY}{}{OFF}", "█".repeat(full), "░".repeat(cells - full))
+    format!(
+        "{name} {}{GREY}{}{OFF}",
+        "█".repeat(full),
+        "░".repeat(cells - full)
+    )
 }
 
 /// Breaks text at spaces. Control characters never reach a terminal: a caption is somebody's text.
@@ -191,7 +226,9 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             continue;
         }
         for word in paragraph.split(' ') {
-            let Some(last) = lines.last_mut() else { continue };
+            let Some(last) = lines.last_mut() else {
+                continue;
+            };
             if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
                 lines.push(word.to_owned());
             } else {
@@ -217,7 +254,11 @@ mod tests {
 
     #[test]
     fn unstable_words_are_grey_and_the_rest_is_not() {
-        let now = Now { stable: "one two".into(), unstable: "three".into(), ..Now::default() };
+        let now = Now {
+            stable: "one two".into(),
+            unstable: "three".into(),
+            ..Now::default()
+        };
         let text = shown(Mode::Live, |screen| screen.draw(&now).unwrap());
         assert!(text.contains("one two \x1b[90mthree"), "{text:?}");
     }

@@ -1,0 +1,42 @@
+# The front door. `make help` lists what can be asked for; scripts/ has the longer steps.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.PHONY: help setup build demo start test sim bench
+
+# One build for demo, test and start: dependencies are optimized there too, and none is built twice.
+BINARY := target/debug/greenroom
+WORLDS ?= 100000
+SEED ?= 1
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk '/^bench-[a-z-]+:/ { sub(":.*", ""); printf "  make %s\n", $$0 }' bench/bench.mk
+
+setup: ## Everything the other commands need: system packages, crates, the speech model
+	@sh scripts/setup.sh
+
+# 3: all is there but the speech model or the recordings, and setup has said what to do about it.
+.PHONY: prepare
+prepare:
+	@sh scripts/setup.sh || [ $$? -eq 3 ]
+
+build: ## The program for others to use: target/release/greenroom
+	cargo build --locked --release -p server
+
+demo: prepare ## Watch an interview: server, client, recorded speech, captions, report
+	cargo build --locked --workspace --bin greenroom
+	@GREENROOM=$(BINARY) sh scripts/demo.sh
+
+start: prepare ## Run the server for trying things out, on this machine only
+	cargo build --locked --workspace --bin greenroom
+	@$(BINARY) serve --dev
+
+test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
+	@sh scripts/test.sh
+
+sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
+	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
+
+bench: bench-self-test bench-starts bench-relay bench-speech ## Every benchmark, one after the other
+
+include bench/bench.mk
