@@ -38,6 +38,11 @@ pub(crate) struct Outcome {
 }
 
 impl Promise {
+    /// Whether the connection is to end.
+    fn closes(&self) -> bool {
+        matches!(self, Self::Refused(..) | Self::Closed(_))
+    }
+
     /// Whether exactly this happened.
     pub(crate) fn holds(&self, outcome: &Outcome) -> bool {
         let Outcome { http, said, ended } = outcome;
@@ -86,6 +91,10 @@ pub(crate) fn of_request(mut socket: TcpStream, bytes: &[u8]) -> Outcome {
     let _ = socket.write_all(bytes);
     let mut came = Vec::new();
     let head = loop {
+        // An answer to HTTP/1.0 says so; all else about it is the same.
+        if came.starts_with(b"HTTP/1.0 ") {
+            came[7] = b'1';
+        }
         match wire::response(&came, KEY) {
             Ok(None) => {}
             Ok(Some(upgraded)) => break Ok(upgraded.head_len),
@@ -196,14 +205,17 @@ impl Talk {
 /// How long a connection that does not answer may take to end.
 const DECIDED: Duration = Duration::from_secs(5);
 
-/// Sends bytes on an upgraded connection; then it must answer a ping, or end.
-pub(crate) fn of_talk(talk: Talk, bytes: &[u8]) -> Outcome {
+/// Sends bytes on an upgraded connection. If the row promises that it stays, it must answer a
+/// ping afterwards; else it is left alone until it ends.
+pub(crate) fn of_talk(talk: Talk, bytes: &[u8], promise: Promise) -> Outcome {
     let client = talk.0;
     client.send_raw(bytes);
+    if !promise.closes() {
+        client.send(&json!({"type": "ping", "ref": "alive"}));
+    }
     let by = Instant::now() + DECIDED;
     let mut said = Vec::new();
     let mut ended = None;
-    client.send(&json!({"type": "ping", "ref": "alive"}));
     let mut alive = false;
     while !alive && ended.is_none() && Instant::now() < by {
         ended = client.is_over().then(|| client.ended(SOON));

@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     raw(
         "a frame never finished",
-        &[Bytes(b"\x82\xff\0\0\0\0\0\0\xff\xff\0\0\0\0abc")],
+        &[Bytes(b"\x82\xfe\0\xff\0\0\0\0abc")],
         Closed(1008),
     ),
     raw(

@@ -370,7 +370,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     says!(
         "audio without a session",
-        r#"{"type":"audio:stream","ref":"r","audioData":"AAAA","format":"pcm16","sampleRate":16000}"#,
+        r#"{"type":"audio:stream","ref":"r","audioData":"AAAAAAAA","format":"pcm16","sampleRate":16000}"#,
         Answered("not_in_session")
     ),
     audio!(

@@ -47,7 +47,7 @@ impl Setup {
             .with("speech.enabled", "off")
             .with("server.io_threads", "2")
             .with("log.format", "json")
-            .with("log.level", "info")
+            .with("log.level", "warn")
     }
 
     /// With this setting, named as in the configuration file.
