@@ -34,6 +34,9 @@ struct Came {
 struct Shared {
     came: Mutex<Came>,
     changed: Condvar,
+    /// The reader stands still after its present read.
+    still: Mutex<bool>,
+    moved: Condvar,
 }
 
 /// A connection.
@@ -195,12 +198,27 @@ impl Client {
             }
             let left = by.saturating_duration_since(Instant::now());
             if came.ended.is_some() || left.is_zero() {
-                let tail = &came.all[came.all.len().saturating_sub(12)..];
-                let ended = &came.ended;
-                panic!("not within {limit:?}: {what}; ended: {ended:?}; last came {tail:#?}");
+                let tail = came.all[came.all.len().saturating_sub(12)..].to_vec();
+                let ended = came.ended.clone();
+                // The reader goes on.
+                drop(came);
+                let tail: Vec<String> = tail.iter().map(Value::to_string).collect();
+                let tail = tail.join("\n  ");
+                panic!("not within {limit:?}: {what}; ended: {ended:?}; last came\n  {tail}");
             }
             came = self.shared.changed.wait_timeout(came, left).unwrap().0;
         }
+    }
+
+    /// Reads nothing more, but what the present read brings.
+    pub(crate) fn stop_reading(&self) {
+        *self.shared.still.lock().unwrap() = true;
+    }
+
+    /// Reads again.
+    pub(crate) fn read_on(&self) {
+        *self.shared.still.lock().unwrap() = false;
+        self.shared.moved.notify_all();
     }
 
     /// Waits for the end of the connection.
@@ -266,6 +284,7 @@ pub(crate) fn answers(message: &Value, reference: u64) -> bool {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.read_on();
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
@@ -289,6 +308,8 @@ impl Reader {
         let mut open = self.take_in(&mut ws, &mut rest, &mut ended);
         while open {
             let read = self.socket.read(&mut buffer).unwrap_or(0);
+            let still = self.shared.still.lock().unwrap();
+            drop(self.shared.moved.wait_while(still, |still| *still).unwrap());
             open = read > 0 && self.take_in(&mut ws, &mut buffer[..read], &mut ended);
         }
         let mut came = self.shared.came.lock().unwrap();

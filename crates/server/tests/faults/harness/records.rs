@@ -92,6 +92,7 @@ impl Records {
             let fields = said.as_object_mut().unwrap();
             fields.remove("seq");
             fields.remove("prev");
+            fields.remove("provisional");
             assert_eq!(stored, Some(&said), "{session} lost or changed event {seq}");
         }
     }
