@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::Pair;
 use crate::harness::client::answers;
 use crate::harness::records::Records;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, until};
-use crate::{Pair, bodies};
 
 /// How long the lock is kept.
 const LOCKED: Duration = Duration::from_secs(4);
@@ -93,7 +93,7 @@ fn while_the_database_is_locked_words_are_provisional_and_nothing_is_called_stor
         .filter(|m| m["provisional"] == true)
         .collect();
     assert_eq!(said.len(), 4, "{said:?}");
-    records.assert_holds("locked", &bodies(&said));
+    records.assert_holds("locked", &said);
     let places: Vec<_> = said.iter().map(|m| m["seq"].as_u64().unwrap()).collect();
     assert_eq!(places, [before + 1, before + 2, before + 3, before + 4]);
     // Afterwards life is as before.

@@ -154,9 +154,17 @@ impl Server {
         self.signal(Signal::TERM);
     }
 
-    /// SIGSTOP.
+    /// SIGSTOP, and waits until every thread stands still.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
+        until("the server stands still", SOON, || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+            let still = threads.map_while(Result::ok).all(|thread| {
+                let stat = std::fs::read_to_string(thread.path().join("stat"));
+                stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|s| s.starts_with('T')))
+            });
+            still.then_some(())
+        });
     }
 
     /// SIGCONT.
