@@ -1,7 +1,7 @@
 # The front door. `make help` lists what can be asked for; scripts/ has the longer steps.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help setup demo start test sim bench bench-speech
+.PHONY: help setup build demo start test sim bench
 
 # One build for demo, test and start: dependencies are optimized there too, and none is built twice.
 BINARY := target/debug/greenroom
@@ -9,7 +9,8 @@ WORLDS ?= 100000
 SEED ?= 1
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk '/^bench-[a-z-]+:/ { sub(":.*", ""); printf "  make %s\n", $$0 }' bench/bench.mk
 
 setup: ## Everything the other commands need: system packages, crates, the speech model
 	@sh scripts/setup.sh
@@ -19,9 +20,12 @@ setup: ## Everything the other commands need: system packages, crates, the speec
 prepare:
 	@sh scripts/setup.sh || [ $$? -eq 3 ]
 
+build: ## The program for others to use: target/release/greenroom
+	cargo build --locked --release -p server
+
 demo: prepare ## Watch an interview: server, client, recorded speech, captions, report
 	cargo build --locked --workspace --bin greenroom
-	@sh scripts/demo.sh $(BINARY)
+	@GREENROOM=$(BINARY) sh scripts/demo.sh
 
 start: prepare ## Run the server for trying things out, on this machine only
 	cargo build --locked --workspace --bin greenroom
@@ -35,4 +39,4 @@ sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 
 bench: bench-self-test bench-starts bench-relay bench-speech ## Every benchmark, one after the other
 
--include bench/bench.mk
+include bench/bench.mk

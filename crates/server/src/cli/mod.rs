@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod date;
+pub mod interview;
 pub mod models;
 pub mod out;
 pub mod serve;
@@ -41,11 +42,12 @@ them all.";
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
-    /// Issue and inspect tokens
-    #[command(subcommand)]
-    Token(token::TokenCommand),
+    /// Print a token, or say what is wrong with one
+    Token(token::TokenArgs),
     /// Tell everything that is wrong with the configuration, or what is in force
     CheckConfig(ConfigArgs),
+    /// Take part in an interview with recordings instead of a microphone
+    Interview(Box<interview::InterviewArgs>),
     /// See, check and install the speech model
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -104,16 +106,40 @@ pub fn main(serve: serve::Serve) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.is::<Problems>()) {
         3
+    } else if error.chain().any(is_unreachable) {
+        4
     } else {
         1
     }
 }
 
+fn is_unreachable(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable,
+    };
+    let network = [
+        ConnectionRefused,
+        ConnectionReset,
+        ConnectionAborted,
+        HostUnreachable,
+        NetworkUnreachable,
+    ];
+    let io = cause.downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| network.contains(&io.kind())) || cause.is::<tokio::time::error::Elapsed>()
+}
+
 fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args, serve),
-        Command::Token(command) => token::run(command, now()),
+        Command::Token(args) => token::run(args, now()),
         Command::CheckConfig(args) => check::run(&args),
+        Command::Interview(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(interview::run(*args))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Models(command) => models::run(command),
         Command::Version => version::run(),
     }

@@ -136,7 +136,7 @@ impl Start {
         let _ = writeln!(text, "More tokens:");
         let _ = writeln!(
             text,
-            "  greenroom token issue --dev --data {data} --user NAME --role ROLE"
+            "  greenroom token --dev --data {data} --user NAME --role ROLE"
         );
         Ok(())
     }

@@ -39,7 +39,9 @@ fn what_people_type_is_understood() {
         "greenroom serve",
         "greenroom serve --dev --listen 127.0.0.1:0 --data /tmp/x --log debug --speech off",
         "greenroom token issue --user ana --role candidate --session s1 --expires-in 12h",
+        "greenroom token --user ana --role candidate --session demo",
         "greenroom token inspect --dev -",
+        "greenroom interview --url http://127.0.0.1:1 --token x --audio a.wav",
         "greenroom check-config --config greenroom.toml",
         "greenroom models status --dir models",
         "greenroom models install file.whl",
@@ -49,6 +51,9 @@ fn what_people_type_is_understood() {
     }
     for line in [
         "greenroom",
+        "greenroom token",
+        "greenroom token --role candidate",
+        "greenroom token --user ana inspect x",
         "greenroom token issue",
         "greenroom token issue --user a/b",
         "greenroom token issue --user ana --role boss",
@@ -164,6 +169,11 @@ fn errors_are_one_chain_of_sentences_and_have_their_code() {
     let error = anyhow::anyhow!("permission denied").context("cannot read data/x");
     assert_eq!(out::chain(&error), "Cannot read data/x. Permission denied.");
     assert_eq!(exit_code(&error), 1);
+    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(
+        exit_code(&anyhow::Error::from(refused).context("cannot connect")),
+        4
+    );
     let problems = load::load(&Inputs::default()).unwrap_err();
     let error = anyhow::Error::from(problems);
     assert_eq!(exit_code(&error), 3);

@@ -1,4 +1,4 @@
-//! `token issue` and `token inspect`, with the secret of the configuration.
+//! `token` (the same as `token issue`) and `token inspect`, with the secret of the configuration.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -12,6 +12,16 @@ use protocol::time::Wall;
 
 use super::{ConfigArgs, date, out};
 use crate::config::setting::Millis;
+
+/// `token --user ana …`, or one of the commands below it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct TokenArgs {
+    #[command(subcommand)]
+    command: Option<TokenCommand>,
+    #[command(flatten)]
+    issue: Option<IssueArgs>,
+}
 
 /// What to do with tokens.
 #[derive(Debug, Subcommand)]
@@ -72,8 +82,14 @@ fn time(text: &str) -> Result<Millis, String> {
 }
 
 /// Runs either.
-pub fn run(command: TokenCommand, now: Wall) -> anyhow::Result<ExitCode> {
-    match command {
+pub fn run(args: TokenArgs, now: Wall) -> anyhow::Result<ExitCode> {
+    let issue = args.issue.map(TokenCommand::Issue);
+    // The parser has seen to it that there is one.
+    match args
+        .command
+        .or(issue)
+        .context("say whom the token is for: --user NAME")?
+    {
         TokenCommand::Issue(args) => {
             let verifier = Verifier::new(args.config.load()?.config.auth_settings());
             let claims = Claims {

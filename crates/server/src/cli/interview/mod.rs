@@ -478,7 +478,7 @@ fn show_report<W: std::io::Write>(
     let report: coach::report::Report =
         serde_json::from_str(&text).context("the report is of another version")?;
     screen.line("")?;
-    screen.line(&coach::summary::summary(&report))?;
+    screen.line(&coach::summary(&report))?;
     let page = page.map_or_else(|| format!("/reports/{session}"), str::to_owned);
     screen.line(&format!("Report: {base}{page}"))?;
     Ok(())
