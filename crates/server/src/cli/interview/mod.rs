@@ -62,8 +62,11 @@ const SETTLE: Duration = Duration::from_millis(2_500);
 /// # Errors
 /// When the server cannot be reached, refuses, or goes away before the interview ended.
 pub async fn run(args: InterviewArgs) -> anyhow::Result<()> {
-    let recordings: Vec<Recording> =
-        args.audio.iter().map(|path| Recording::open(path)).collect::<Result<_, _>>()?;
+    let recordings: Vec<Recording> = args
+        .audio
+        .iter()
+        .map(|path| Recording::open(path))
+        .collect::<Result<_, _>>()?;
     if !(0.1..=100.0).contains(&args.speed) {
         bail!("--speed must be between 0.1 and 100");
     }
@@ -71,9 +74,17 @@ pub async fn run(args: InterviewArgs) -> anyhow::Result<()> {
     let socket = connect(&args).await?;
     let mut talk = Talk::new(args, recordings, socket, screen);
     talk.run().await?;
-    let Talk { args, mut screen, session, report, .. } = talk;
-    tokio::task::spawn_blocking(move || show_report(&args, &mut screen, &session, report.as_deref()))
-        .await?
+    let Talk {
+        args,
+        mut screen,
+        session,
+        report,
+        ..
+    } = talk;
+    tokio::task::spawn_blocking(move || {
+        show_report(&args, &mut screen, &session, report.as_deref())
+    })
+    .await?
 }
 
 async fn connect(args: &InterviewArgs) -> anyhow::Result<Socket> {
@@ -84,9 +95,14 @@ async fn connect(args: &InterviewArgs) -> anyhow::Result<Socket> {
         Some(("ws" | "wss", _)) => format!("{base}/ws"),
         _ => bail!("--url must begin with http:// or https://"),
     };
-    let mut request = address.as_str().into_client_request().context("--url is no address")?;
+    let mut request = address
+        .as_str()
+        .into_client_request()
+        .context("--url is no address")?;
     let bearer = format!("Bearer {}", args.token);
-    let bearer = bearer.parse().context("the token has characters no token has")?;
+    let bearer = bearer
+        .parse()
+        .context("the token has characters no token has")?;
     request.headers_mut().insert("authorization", bearer);
     let connecting = tokio_tungstenite::connect_async(request);
     let connected = tokio::time::timeout(ANSWER, connecting).await;
@@ -131,7 +147,12 @@ struct Talk<W: std::io::Write> {
 }
 
 impl<W: std::io::Write> Talk<W> {
-    fn new(args: InterviewArgs, recordings: Vec<Recording>, socket: Socket, screen: Screen<W>) -> Self {
+    fn new(
+        args: InterviewArgs,
+        recordings: Vec<Recording>,
+        socket: Socket,
+        screen: Screen<W>,
+    ) -> Self {
         let session = args.session.clone().unwrap_or_else(new_session_id);
         Self {
             speed: args.speed,
@@ -197,7 +218,10 @@ impl<W: std::io::Write> Talk<W> {
         object.insert("ref".into(), self.refs.into());
         object.insert("sessionId".into(), self.session.clone().into());
         self.awaited.push_back((self.refs, kind, Instant::now()));
-        self.socket.send(Message::text(fields.to_string())).await.context("the connection broke")
+        self.socket
+            .send(Message::text(fields.to_string()))
+            .await
+            .context("the connection broke")
     }
 
     async fn receive(
@@ -218,7 +242,11 @@ impl<W: std::io::Write> Talk<W> {
         };
         let event: Value = serde_json::from_str(&text).context("the server sent no JSON")?;
         self.screen.json(&text)?;
-        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let kind = event
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         match kind.as_str() {
             "connection:success" => self.welcomed(&event).await?,
             "connection:error" => bail!("the server refused: {}", sentence(&event)),
@@ -233,11 +261,16 @@ impl<W: std::io::Write> Talk<W> {
                     "inactivity" => "waiting for you",
                     _ => "the interview",
                 };
-                self.screen.line(&format!("(not much time left for {what})"))?;
+                self.screen
+                    .line(&format!("(not much time left for {what})"))?;
             }
             "session:degraded" => {
                 let on = event.get("on").and_then(Value::as_bool).unwrap_or_default();
-                let text = if on { "The records are slow." } else { "The records are well again." };
+                let text = if on {
+                    "The records are slow."
+                } else {
+                    "The records are well again."
+                };
                 self.screen.line(text)?;
             }
             "audio:error" | "transcription:error" => {
@@ -251,7 +284,8 @@ impl<W: std::io::Write> Talk<W> {
             "session_ended" => {
                 self.ended = true;
                 let reason = text_of(&event, "reason").to_owned();
-                self.screen.line(&format!("The interview is over ({reason})."))?;
+                self.screen
+                    .line(&format!("The interview is over ({reason})."))?;
                 self.close().await;
             }
             _ => {}
@@ -260,15 +294,21 @@ impl<W: std::io::Write> Talk<W> {
     }
 
     async fn welcomed(&mut self, event: &Value) -> anyhow::Result<()> {
-        let limit = event.pointer("/limits/audioBytesPerSecond").and_then(Value::as_f64);
+        let limit = event
+            .pointer("/limits/audioBytesPerSecond")
+            .and_then(Value::as_f64);
         self.limit = limit.unwrap_or(f64::INFINITY);
         self.ask("session:join", json!({})).await
     }
 
     async fn joined(&mut self, event: &Value) -> anyhow::Result<()> {
-        let room = event.get("room").and_then(Value::as_u64).unwrap_or_default();
+        let room = event
+            .get("room")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         self.room = u16::try_from(room).unwrap_or_default();
-        self.screen.line(&format!("Joined session {}.", self.session))?;
+        self.screen
+            .line(&format!("Joined session {}.", self.session))?;
         match event.get("status").and_then(Value::as_str) {
             Some("scheduled") => {
                 let plan = self.args.plan.clone();
@@ -284,10 +324,16 @@ impl<W: std::io::Write> Talk<W> {
 
     fn answered(&mut self, kind: &str, event: &Value) -> anyhow::Result<()> {
         let number = event.get("ref").and_then(Value::as_u64).unwrap_or_default();
-        let Some(at) = self.awaited.iter().position(|(known, _, _)| *known == number) else {
+        let Some(at) = self
+            .awaited
+            .iter()
+            .position(|(known, _, _)| *known == number)
+        else {
             return Ok(());
         };
-        let Some((_, what, _)) = self.awaited.remove(at) else { return Ok(()) };
+        let Some((_, what, _)) = self.awaited.remove(at) else {
+            return Ok(());
+        };
         // The clock may have closed the question in the same moment: that is no failure.
         let late = text_of(event, "code") == "no_open_question";
         if kind == "error" && !late {
@@ -299,7 +345,10 @@ impl<W: std::io::Write> Talk<W> {
     fn question(&mut self, event: &Value) -> anyhow::Result<()> {
         let number = |key: &str| event.get(key).and_then(Value::as_i64).unwrap_or_default();
         let index = usize::try_from(number("index")).unwrap_or_default();
-        let left = number("deadlineAt") - event.get("serverNow").map_or_else(now_ms, |_| number("serverNow"));
+        let left = number("deadlineAt")
+            - event
+                .get("serverNow")
+                .map_or_else(now_ms, |_| number("serverNow"));
         let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
         let now = Instant::now();
         self.deadline = Some(now + left);
@@ -325,11 +374,18 @@ impl<W: std::io::Write> Talk<W> {
             let most = self.limit * 0.9 / bytes_per_second;
             if self.speed > most {
                 self.speed = most;
-                self.screen.line(&format!("(speed {most:.1}: the server takes no more audio)"))?;
+                self.screen.line(&format!(
+                    "(speed {most:.1}: the server takes no more audio)"
+                ))?;
             }
         }
-        self.speaking =
-            Some(Speaking { recording, began: now, sent_ms: 0, heard: now, done: false });
+        self.speaking = Some(Speaking {
+            recording,
+            began: now,
+            sent_ms: 0,
+            heard: now,
+            done: false,
+        });
         Ok(())
     }
 
@@ -340,10 +396,15 @@ impl<W: std::io::Write> Talk<W> {
             "skipped" => "passed over",
             _ => "not finished",
         };
-        let used = event.get("usedMs").and_then(Value::as_u64).unwrap_or_default() / 1_000;
+        let used = event
+            .get("usedMs")
+            .and_then(Value::as_u64)
+            .unwrap_or_default()
+            / 1_000;
         let block = std::mem::take(&mut self.now);
         if self.screen.mode() == Mode::Live {
-            self.screen.line(&format!("{}: {}", block.heading, block.question))?;
+            self.screen
+                .line(&format!("{}: {}", block.heading, block.question))?;
             self.screen.line(&format!("  “{}”", block.settled.trim()))?;
         }
         self.screen.line(&format!("  {outcome} after {used} s"))?;
@@ -356,7 +417,11 @@ impl<W: std::io::Write> Talk<W> {
         if let Some(speaking) = &mut self.speaking {
             speaking.heard = Instant::now();
         }
-        if event.get("isFinal").and_then(Value::as_bool).unwrap_or_default() {
+        if event
+            .get("isFinal")
+            .and_then(Value::as_bool)
+            .unwrap_or_default()
+        {
             self.now.settled.push_str(&text);
             self.now.settled.push(' ');
             self.now.stable.clear();
@@ -366,22 +431,31 @@ impl<W: std::io::Write> Talk<W> {
             }
             return Ok(());
         }
-        let stable = event.get("stable").and_then(Value::as_u64).unwrap_or_default();
+        let stable = event
+            .get("stable")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         let stable = usize::try_from(stable).unwrap_or_default();
         let words: Vec<&str> = text.split_whitespace().collect();
         let (firm, loose) = words.split_at(stable.min(words.len()));
         self.now.stable = firm.join(" ");
         self.now.unstable = loose.join(" ");
         if self.screen.mode() == Mode::Plain {
-            self.screen.line(&format!("  … {} [{}]", self.now.stable, self.now.unstable))?;
+            self.screen
+                .line(&format!("  … {} [{}]", self.now.stable, self.now.unstable))?;
         }
         Ok(())
     }
 
     /// Sends what a microphone would have given by now, and says when the answer is done.
     async fn speak(&mut self) -> anyhow::Result<()> {
-        let Some(speaking) = &mut self.speaking else { return Ok(()) };
-        let Some(sound) = speaking.recording.and_then(|index| self.recordings.get(index)) else {
+        let Some(speaking) = &mut self.speaking else {
+            return Ok(());
+        };
+        let Some(sound) = speaking
+            .recording
+            .and_then(|index| self.recordings.get(index))
+        else {
             if !std::mem::replace(&mut speaking.done, true) {
                 self.ask("answer:done", json!({"skip": true})).await?;
             }
@@ -415,9 +489,13 @@ impl<W: std::io::Write> Talk<W> {
         let settled = spoken && speaking.heard.elapsed() > SETTLE && self.now.unstable.is_empty();
         // A caption that never settles must not hold the interview.
         let enough = speaking.sent_ms > length + (15_000.0 * self.speed) as u64;
-        let finished = (settled || enough) && !std::mem::replace(&mut speaking.done, settled || enough);
+        let finished =
+            (settled || enough) && !std::mem::replace(&mut speaking.done, settled || enough);
         for frame in frames {
-            self.socket.feed(Message::binary(frame)).await.context("the connection broke")?;
+            self.socket
+                .feed(Message::binary(frame))
+                .await
+                .context("the connection broke")?;
         }
         self.socket.flush().await.context("the connection broke")?;
         if finished {
@@ -437,7 +515,9 @@ impl<W: std::io::Write> Talk<W> {
             // The answer is queued by now; this sends it. A lost peer is no news here.
             self.socket.flush().await.ok();
         };
-        tokio::time::timeout(Duration::from_secs(3), closing).await.ok();
+        tokio::time::timeout(Duration::from_secs(3), closing)
+            .await
+            .ok();
     }
 }
 
@@ -452,7 +532,9 @@ fn sentence(event: &Value) -> String {
 
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 /// A name nobody else uses: the moment and the process are enough for a client.
@@ -470,10 +552,18 @@ fn show_report<W: std::io::Write>(
     let base = args.url.trim_end_matches('/');
     let address = format!("{base}/api/sessions/{session}/report");
     let bearer = format!("Bearer {}", args.token);
-    let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build();
-    let asked = ureq::Agent::from(config).get(&address).header("authorization", &bearer).call();
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(ANSWER))
+        .build();
+    let asked = ureq::Agent::from(config)
+        .get(&address)
+        .header("authorization", &bearer)
+        .call();
     let mut answer = asked.with_context(|| format!("the report is not there: {address}"))?;
-    let text = answer.body_mut().read_to_string().context("the report cannot be read")?;
+    let text = answer
+        .body_mut()
+        .read_to_string()
+        .context("the report cannot be read")?;
     screen.json(&text)?;
     let report: coach::report::Report =
         serde_json::from_str(&text).context("the report is of another version")?;

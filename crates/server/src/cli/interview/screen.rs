@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// How to show things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(super) enum Mode {
     /// Redrawn in place, with color.
     Live,
     /// One line for each thing that happened.
@@ -16,7 +16,7 @@ pub enum Mode {
 
 /// What is drawn in the live block.
 #[derive(Debug, Default, Clone)]
-pub struct Now {
+pub(super) struct Now {
     /// `Question 1 of 3`.
     pub heading: String,
     /// The question.
@@ -36,7 +36,7 @@ pub struct Now {
 }
 
 /// The screen.
-pub struct Screen<W: Write> {
+pub(super) struct Screen<W: Write> {
     out: W,
     mode: Mode,
     width: usize,
@@ -51,7 +51,7 @@ const CAPTION_LINES: usize = 4;
 
 impl Screen<io::Stdout> {
     /// The standard output, live if it is a terminal.
-    pub fn stdout(json: bool) -> Self {
+    pub(super) fn stdout(json: bool) -> Self {
         let out = io::stdout();
         let mode = match (json, out.is_terminal()) {
             (true, _) => Mode::Json,
@@ -59,19 +59,26 @@ impl Screen<io::Stdout> {
             (false, false) => Mode::Plain,
         };
         let size = rustix::termios::tcgetwinsize(&out).ok();
-        let width = size.map_or(80, |size| usize::from(size.ws_col)).clamp(30, 110);
+        let width = size
+            .map_or(80, |size| usize::from(size.ws_col))
+            .clamp(30, 110);
         Self::new(out, mode, width)
     }
 }
 
 impl<W: Write> Screen<W> {
     /// A screen on anything.
-    pub fn new(out: W, mode: Mode, width: usize) -> Self {
-        Self { out, mode, width, drawn: 0 }
+    pub(super) fn new(out: W, mode: Mode, width: usize) -> Self {
+        Self {
+            out,
+            mode,
+            width,
+            drawn: 0,
+        }
     }
 
     /// Which kind it is.
-    pub fn mode(&self) -> Mode {
+    pub(super) fn mode(&self) -> Mode {
         self.mode
     }
 
@@ -79,12 +86,19 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn line(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         if self.mode == Mode::Json {
             return Ok(());
         }
         self.erase()?;
-        for line in wrap(text, if self.mode == Mode::Live { self.width } else { usize::MAX }) {
+        for line in wrap(
+            text,
+            if self.mode == Mode::Live {
+                self.width
+            } else {
+                usize::MAX
+            },
+        ) {
             writeln!(self.out, "{line}")?;
         }
         self.out.flush()
@@ -94,7 +108,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn json(&mut self, value: &str) -> io::Result<()> {
+    pub(super) fn json(&mut self, value: &str) -> io::Result<()> {
         if self.mode == Mode::Json {
             writeln!(self.out, "{value}")?;
             self.out.flush()?;
@@ -106,18 +120,32 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn draw(&mut self, now: &Now) -> io::Result<()> {
+    pub(super) fn draw(&mut self, now: &Now) -> io::Result<()> {
         if self.mode != Mode::Live {
             return Ok(());
         }
         self.erase()?;
         let mut lines = Vec::new();
-        let clock = now.left_s.map(|s| format!("{}:{:02} left", s.max(0) / 60, s.max(0) % 60));
-        lines.push(format!("{BOLD}{}{OFF}  {}", now.heading, clock.unwrap_or_default()));
-        lines.extend(wrap(&now.question, self.width).into_iter().map(|l| format!("{BOLD}{l}{OFF}")));
+        let clock = now
+            .left_s
+            .map(|s| format!("{}:{:02} left", s.max(0) / 60, s.max(0) % 60));
+        lines.push(format!(
+            "{BOLD}{}{OFF}  {}",
+            now.heading,
+            clock.unwrap_or_default()
+        ));
+        lines.extend(
+            wrap(&now.question, self.width)
+                .into_iter()
+                .map(|l| format!("{BOLD}{l}{OFF}")),
+        );
         lines.push(String::new());
         lines.extend(self.captions(now));
-        lines.push(format!("{} {}", bar("mic ", now.level, 20), bar("sent", now.progress, 20)));
+        lines.push(format!(
+            "{} {}",
+            bar("mic ", now.level, 20),
+            bar("sent", now.progress, 20)
+        ));
         for line in &lines {
             writeln!(self.out, "{line}")?;
         }
@@ -128,7 +156,10 @@ impl<W: Write> Screen<W> {
     /// Solid words, then grey ones, the last lines of them.
     fn captions(&self, now: &Now) -> Vec<String> {
         let solid = [now.settled.as_str(), now.stable.as_str()];
-        let solid: Vec<&str> = solid.iter().flat_map(|text| text.split_whitespace()).collect();
+        let solid: Vec<&str> = solid
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .collect();
         let firm = solid.len();
         let words = solid.into_iter().chain(now.unstable.split_whitespace());
         let mut lines: Vec<String> = Vec::new();
@@ -173,7 +204,11 @@ fn close(mut line: String, grey: bool) -> String {
 
 fn bar(name: &str, share: f32, cells: usize) -> String {
     let full = (share.clamp(0.0, 1.0) * cells as f32).round() as usize;
-    format!("{name} {}{GREY}{}{OFF}", "█".repeat(full), "░".repeat(cells - full))
+    format!(
+        "{name} {}{GREY}{}{OFF}",
+        "█".repeat(full),
+        "░".repeat(cells - full)
+    )
 }
 
 /// Breaks text at spaces. Control characters never reach a terminal: a caption is somebody's text.
@@ -191,7 +226,9 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             continue;
         }
         for word in paragraph.split(' ') {
-            let Some(last) = lines.last_mut() else { continue };
+            let Some(last) = lines.last_mut() else {
+                continue;
+            };
             if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
                 lines.push(word.to_owned());
             } else {
@@ -217,7 +254,11 @@ mod tests {
 
     #[test]
     fn unstable_words_are_grey_and_the_rest_is_not() {
-        let now = Now { stable: "one two".into(), unstable: "three".into(), ..Now::default() };
+        let now = Now {
+            stable: "one two".into(),
+            unstable: "three".into(),
+            ..Now::default()
+        };
         let text = shown(Mode::Live, |screen| screen.draw(&now).unwrap());
         assert!(text.contains("one two \x1b[90mthree"), "{text:?}");
     }

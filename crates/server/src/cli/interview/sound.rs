@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum SoundError {
+pub(super) enum SoundError {
     /// The file cannot be read as WAV.
     #[error("{path} is not a WAV file that can be read")]
     Unreadable {
@@ -26,36 +26,44 @@ pub enum SoundError {
 
 /// A recording in memory.
 #[derive(Debug)]
-pub struct Recording {
+pub(super) struct Recording {
     /// Hertz.
     pub rate: u16,
     samples: Vec<i16>,
 }
 
 /// Length of a chunk, milliseconds of sound.
-pub const CHUNK_MS: u64 = 100;
+pub(super) const CHUNK_MS: u64 = 100;
 
 impl Recording {
     /// Reads a WAV file: 16-, 24- or 32-bit or float, any number of channels (the mean is sent).
     ///
     /// # Errors
     /// When it is no WAV file, or its rate is outside 8 to 48 kHz.
-    pub fn open(path: &Path) -> Result<Self, SoundError> {
-        let unreadable = |source| SoundError::Unreadable { path: path.to_owned(), source };
+    pub(super) fn open(path: &Path) -> Result<Self, SoundError> {
+        let unreadable = |source| SoundError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
         let mut reader = hound::WavReader::open(path).map_err(unreadable)?;
         let spec = reader.spec();
-        let fits = u16::try_from(spec.sample_rate).ok().filter(|r| (8_000..=48_000).contains(r));
+        let fits = u16::try_from(spec.sample_rate)
+            .ok()
+            .filter(|r| (8_000..=48_000).contains(r));
         let rate = fits.ok_or_else(|| SoundError::Rate {
             path: path.to_owned(),
             rate: spec.sample_rate,
         })?;
         let wide: Vec<f32> = match spec.sample_format {
-            hound::SampleFormat::Float => {
-                reader.samples::<f32>().collect::<Result<_, _>>().map_err(unreadable)?
-            }
+            hound::SampleFormat::Float => reader
+                .samples::<f32>()
+                .collect::<Result<_, _>>()
+                .map_err(unreadable)?,
             hound::SampleFormat::Int => {
                 let full = f32::powi(2.0, i32::from(spec.bits_per_sample) - 1);
-                let read = reader.samples::<i32>().map(|sample| sample.map(|s| s as f32 / full));
+                let read = reader
+                    .samples::<i32>()
+                    .map(|sample| sample.map(|s| s as f32 / full));
                 read.collect::<Result<_, _>>().map_err(unreadable)?
             }
         };
@@ -64,29 +72,38 @@ impl Recording {
             let mean = frame.iter().sum::<f32>() / frame.len() as f32;
             (mean * 32_767.0).clamp(-32_768.0, 32_767.0) as i16
         });
-        Ok(Self { rate, samples: mono.collect() })
+        Ok(Self {
+            rate,
+            samples: mono.collect(),
+        })
     }
 
     /// How long it is, milliseconds.
-    pub fn length_ms(&self) -> u64 {
+    pub(super) fn length_ms(&self) -> u64 {
         self.samples.len() as u64 * 1_000 / u64::from(self.rate)
     }
 
     /// The chunk that begins at this point, as little-endian bytes; beyond the end it is silence,
     /// as a microphone in a quiet room gives it.
-    pub fn chunk(&self, at_ms: u64) -> Vec<u8> {
+    pub(super) fn chunk(&self, at_ms: u64) -> Vec<u8> {
         let from = (at_ms * u64::from(self.rate) / 1_000) as usize;
         let to = ((at_ms + CHUNK_MS) * u64::from(self.rate) / 1_000) as usize;
         let sample = |index: usize| self.samples.get(index).copied().unwrap_or(0);
-        (from..to).flat_map(|index| sample(index).to_le_bytes()).collect()
+        (from..to)
+            .flat_map(|index| sample(index).to_le_bytes())
+            .collect()
     }
 }
 
 /// How loud a chunk is, 0 to 1 on a scale people find even (decibels over the lowest 50).
-pub fn level(chunk: &[u8]) -> f32 {
-    let samples = chunk.chunks_exact(2).filter_map(|pair| pair.try_into().ok());
-    let squares: Vec<f32> =
-        samples.map(|pair| f32::from(i16::from_le_bytes(pair)) / 32_768.0).map(|s| s * s).collect();
+pub(super) fn level(chunk: &[u8]) -> f32 {
+    let samples = chunk
+        .chunks_exact(2)
+        .filter_map(|pair| pair.try_into().ok());
+    let squares: Vec<f32> = samples
+        .map(|pair| f32::from(i16::from_le_bytes(pair)) / 32_768.0)
+        .map(|s| s * s)
+        .collect();
     if squares.is_empty() {
         return 0.0;
     }
@@ -129,6 +146,9 @@ mod tests {
     #[test]
     fn a_rate_the_server_refuses_is_refused_here() {
         let path = write(96_000, 1);
-        assert!(matches!(Recording::open(&path), Err(SoundError::Rate { rate: 96_000, .. })));
+        assert!(matches!(
+            Recording::open(&path),
+            Err(SoundError::Rate { rate: 96_000, .. })
+        ));
     }
 }
