@@ -16,12 +16,11 @@ mod tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use protocol::time::Wall;
 
 use crate::config::load::{self, Inputs, Loaded, Problems};
+use crate::core::clock::wall_now;
 
 /// A self-hosted server for live AI interviews over WebSocket.
 #[derive(Debug, Parser)]
@@ -131,7 +130,7 @@ fn is_unreachable(cause: &(dyn std::error::Error + 'static)) -> bool {
 fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args, serve),
-        Command::Token(args) => token::run(args, now()),
+        Command::Token(args) => token::run(args, wall_now()),
         Command::CheckConfig(args) => check::run(&args),
         Command::Interview(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -143,12 +142,4 @@ fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
         Command::Models(command) => models::run(command),
         Command::Version => version::run(),
     }
-}
-
-/// The wall clock.
-fn now() -> Wall {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
