@@ -66,6 +66,20 @@ fn what_people_type_is_understood() {
 }
 
 #[test]
+fn token_alone_means_issue() {
+    for line in [
+        "token --user ana --role candidate",
+        "token issue --user ana",
+    ] {
+        let words = ["greenroom"].into_iter().chain(line.split(' '));
+        let Command::Token(args) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("{line}");
+        };
+        assert!(args.issues_for("ana"), "{line}");
+    }
+}
+
+#[test]
 fn a_good_token_is_told_in_words() {
     let verifier = verifier();
     let (valid, text) = token::inspect(&verifier, &issued(&verifier), NOW);

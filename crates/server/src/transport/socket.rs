@@ -138,7 +138,8 @@ impl Socket {
                     conn.push(now.mono, pong, core.counters());
                     door.alive(now.mono);
                 }
-                WsIn::Pong => door.alive(now.mono),
+                // One that comes within the ping's own millisecond still comes after it.
+                WsIn::Pong => door.alive(now.mono.after(1)),
                 WsIn::Close { code, .. } => {
                     *peer_closed = true;
                     // An empty close frame answers one without a code.
