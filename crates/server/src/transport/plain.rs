@@ -196,8 +196,8 @@ impl Plain {
     }
 
     /// A ping or pong of the carrier came: it lives.
-    pub(crate) fn alive(&mut self, now: Mono) {
-        self.machine.alive(now);
+    pub(crate) fn alive(&mut self) {
+        self.machine.alive();
     }
 
     /// Deals with one message.
