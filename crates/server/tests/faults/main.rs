@@ -31,7 +31,6 @@ impl Pair {
         Self::with(
             Client::join(server.address, "ana", "candidate", session),
             Client::join(server.address, "ben", "interviewer", session),
-            session,
             limits_s,
         )
     }
@@ -40,10 +39,12 @@ impl Pair {
     fn with(
         mut candidate: Client,
         mut interviewer: Client,
-        session: &'static str,
         limits_s: &[u32],
     ) -> Self {
-        let question = |(n, limit): (usize, &u32)| json!({"id": format!("q{}", n + 1), "text": "And then?", "limitSeconds": limit});
+        let question = |(n, limit): (usize, &u32)| {
+            let id = format!("q{}", n + 1);
+            json!({"id": id, "text": "And then?", "limitSeconds": limit})
+        };
         let questions: Vec<Value> = limits_s.iter().enumerate().map(question).collect();
         candidate.ask(json!({"type": "interview:start", "questions": questions}));
         interviewer.expect("question:asked");

@@ -27,7 +27,7 @@ fn a_silent_connection_is_found_by_its_heartbeat_and_the_page_comes_back_without
         candidate: ana,
         interviewer: ben,
         ..
-    } = Pair::with(ana, ben, "silent", &[5, 600]);
+    } = Pair::with(ana, ben, &[5, 600]);
     let seen = ana.position();
     assert_eq!(seen, 2);
 

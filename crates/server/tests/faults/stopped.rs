@@ -53,7 +53,7 @@ fn told_to_stop_the_server_sends_everybody_to_come_back_and_ends_no_session() {
     let records = Records::of(data.path());
     records.assert_sound();
     let row = records.session("stopped").unwrap();
-    assert_eq!((&*row.status, row.reason), ("active", None));
+    assert_eq!((&*row.status, row.reason.as_deref()), ("active", None));
     for member in [&*ana, &*ben] {
         records.assert_holds("stopped", &member.stored());
     }
