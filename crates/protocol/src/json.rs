@@ -10,8 +10,8 @@
 //! - a chunk of audio → `audio:received`: [`audio::Received`].
 //!
 //! **Invariants**
-//! - Whatever the text, decoding answers with a code and a sentence, and allocates no more than a
-//!   small multiple of the text.
+//! - Whatever the text, decoding answers with a code and a sentence. Most messages allocate their
+//!   ids and nothing else; `questions` and `resume` at most some 16 times their text.
 //! - `null` and an absent field are the same. Of a field that comes twice the last one counts.
 //!   Unknown fields are ignored.
 

@@ -49,6 +49,8 @@ const ABUSE_BURSTS: u32 = 10;
 /// At most one `audio:error` about the rate in so long, milliseconds.
 const AUDIO_ERROR_EVERY_MS: u64 = 1_000;
 
+const TOO_MUCH: &str = "Too much came before a valid token.";
+
 /// What goes up to the shell.
 #[derive(Debug, PartialEq)]
 pub enum Up<'b> {
@@ -225,6 +227,19 @@ impl Machine {
         }
     }
 
+    /// So many bytes of a message are there that is not finished yet (`Ws::held_bytes`). To be called
+    /// after each read while the connection is not open, so that a stranger cannot have a large
+    /// message kept for it.
+    pub fn unfinished(&mut self, bytes: usize, out: &mut Vec<Out>) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let total = self.early_bytes.saturating_add(bytes);
+        if matches!(self.state, State::Waiting | State::Checking)
+            && total > self.limits.unauthenticated_bytes
+        {
+            self.unauthenticated(TOO_MUCH, out);
+        }
+    }
+
     /// Does what is due. Calling it early or twice is harmless.
     pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Out>) {
         match self.state {
@@ -290,7 +305,7 @@ impl Machine {
         self.early_bytes = self.early_bytes.saturating_add(bytes);
         let fits = self.early_bytes <= self.limits.unauthenticated_bytes;
         if !fits {
-            self.unauthenticated("Too much came before a valid token.", out);
+            self.unauthenticated(TOO_MUCH, out);
         }
         fits
     }

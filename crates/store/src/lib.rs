@@ -1,9 +1,10 @@
-//! What lasts: the records of interviews.
+//! What lasts: the records of interviews, and the audio of answers until it is text.
 //!
 //! Place in the flow: the engine orders a [`protocol::record::Save`]; the shell hands it to
 //! [`Store::submit`]; one thread commits it in a group and the answer comes back through
 //! [`Callbacks`]. Readers (HTTP, recovery, resume) ask the other methods, which block, so they
-//! belong on a runtime that may block.
+//! belong on a runtime that may block. [`audio`] keeps answers as files until their words are
+//! committed.
 //!
 //! What must never be here: rules of a session, async, wall clocks (time is an argument).
 //!
@@ -11,6 +12,7 @@
 //! implementation: `tests/conformance.rs`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+pub mod audio;
 pub mod error;
 mod judge;
 pub mod memory;

@@ -88,64 +88,13 @@ fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
     }
 }
 
+/// Messages with few fields of their own.
 fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
     let mut json = Json::event(out, name(message));
     match message {
         ServerMessage::ConnectionError(refusal) => json.refusal(refusal),
         ServerMessage::ConnectionReplaced { session } | ServerMessage::Left { session } => {
             json.word("sessionId", session.as_str())
-        }
-        ServerMessage::Presence {
-            session,
-            user,
-            participant,
-            role,
-            change: _,
-        } => {
-            json.word("sessionId", session.as_str());
-            json.word("userId", user.as_str());
-            json.word("role", role.as_str());
-            json.number("participant", participant.0.into());
-        }
-        ServerMessage::Visibility {
-            session,
-            user,
-            state,
-        } => {
-            json.word("sessionId", session.as_str());
-            json.word("userId", user.as_str());
-            json.word("state", state.as_str());
-        }
-        ServerMessage::Expiring {
-            session,
-            what,
-            deadline_at,
-        } => {
-            json.word("sessionId", session.as_str());
-            json.word("what", what.as_str());
-            json.time("deadlineAt", *deadline_at);
-        }
-        ServerMessage::Degraded { session, on, seq } => {
-            json.word("sessionId", session.as_str());
-            json.flag("on", *on);
-            if let Some(seq) = seq {
-                json.number("seq", seq.0);
-            }
-        }
-        ServerMessage::SessionEnded {
-            session,
-            reason,
-            message,
-            recorded,
-        } => {
-            json.word("sessionId", session.as_str());
-            json.word("reason", reason.as_str());
-            json.text("message", message);
-            json.flag("recorded", *recorded);
-        }
-        ServerMessage::TranscriptionProcessing { session, request } => {
-            json.word("sessionId", session.as_str());
-            json.number("requestId", (*request).into());
         }
         ServerMessage::Error {
             event: _,
@@ -157,42 +106,13 @@ fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
             }
             json.refusal(refusal);
         }
-        ServerMessage::TranscriptionResult {
-            session,
-            request,
-            text,
-            words,
-            confidence,
-        } => {
-            json.number("requestId", (*request).into());
-            json.word("sessionId", session.as_str());
-            json.flag("isFinal", true);
-            json.text("text", text);
-            json.words(words);
-            json.number("startMs", words.first().map_or(0, |w| w.start_ms));
-            json.number("endMs", words.last().map_or(0, |w| w.end_ms));
-            json.fraction("confidence", *confidence);
-        }
-        ServerMessage::AudioAck {
-            session,
-            stream,
-            seq,
-        } => {
-            json.word("sessionId", session.as_str());
-            json.number("streamId", stream.0.into());
-            json.number("seq", (*seq).into());
-        }
         ServerMessage::Draining { retry_after_ms } => json.number("retryAfterMs", *retry_after_ms),
         ServerMessage::Pong { reference } => {
             if let Some(reference) = reference {
                 json.raw("ref", reference);
             }
         }
-        ServerMessage::ConnectionSuccess(_)
-        | ServerMessage::Joined(_)
-        | ServerMessage::State(_)
-        | ServerMessage::Partial(_)
-        | ServerMessage::Event(_) => unreachable!("has a writer of its own"),
+        _ => json.about_room(message),
     }
     json.end();
 }
@@ -291,6 +211,97 @@ fn caption_into(out: &mut Vec<u8>, caption: &PartialCaption) {
 }
 
 impl Json<'_> {
+    /// Fields of what happens in a room.
+    fn about_room(&mut self, message: &ServerMessage) {
+        match message {
+            ServerMessage::Presence {
+                session,
+                user,
+                participant,
+                role,
+                change: _,
+            } => {
+                self.word("sessionId", session.as_str());
+                self.word("userId", user.as_str());
+                self.word("role", role.as_str());
+                self.number("participant", participant.0.into());
+            }
+            ServerMessage::Visibility {
+                session,
+                user,
+                state,
+            } => {
+                self.word("sessionId", session.as_str());
+                self.word("userId", user.as_str());
+                self.word("state", state.as_str());
+            }
+            ServerMessage::Expiring {
+                session,
+                what,
+                deadline_at,
+            } => {
+                self.word("sessionId", session.as_str());
+                self.word("what", what.as_str());
+                self.time("deadlineAt", *deadline_at);
+            }
+            ServerMessage::Degraded { session, on, seq } => {
+                self.word("sessionId", session.as_str());
+                self.flag("on", *on);
+                if let Some(seq) = seq {
+                    self.number("seq", seq.0);
+                }
+            }
+            ServerMessage::SessionEnded {
+                session,
+                reason,
+                message,
+                recorded,
+            } => {
+                self.word("sessionId", session.as_str());
+                self.word("reason", reason.as_str());
+                self.text("message", message);
+                self.flag("recorded", *recorded);
+            }
+            _ => self.about_sound(message),
+        }
+    }
+
+    /// Fields of what was heard.
+    fn about_sound(&mut self, message: &ServerMessage) {
+        match message {
+            ServerMessage::TranscriptionProcessing { session, request } => {
+                self.word("sessionId", session.as_str());
+                self.number("requestId", (*request).into());
+            }
+            ServerMessage::TranscriptionResult {
+                session,
+                request,
+                text,
+                words,
+                confidence,
+            } => {
+                self.number("requestId", (*request).into());
+                self.word("sessionId", session.as_str());
+                self.flag("isFinal", true);
+                self.text("text", text);
+                self.words(words);
+                self.number("startMs", words.first().map_or(0, |w| w.start_ms));
+                self.number("endMs", words.last().map_or(0, |w| w.end_ms));
+                self.fraction("confidence", *confidence);
+            }
+            ServerMessage::AudioAck {
+                session,
+                stream,
+                seq,
+            } => {
+                self.word("sessionId", session.as_str());
+                self.number("streamId", stream.0.into());
+                self.number("seq", (*seq).into());
+            }
+            _ => unreachable!("every other message has a writer of its own"),
+        }
+    }
+
     fn refusal(&mut self, refusal: &Refusal) {
         self.word("code", refusal.code.as_str());
         self.text("message", &refusal.message);

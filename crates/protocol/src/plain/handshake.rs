@@ -43,7 +43,7 @@ pub fn credentials<'h>(
     query: Option<&'h str>,
 ) -> Result<Credentials<'h>, Refusal> {
     let offered = |name: &&str| name.trim() == PROTOCOL;
-    let protocol = protocols.iter().any(|p| offered(p)).then_some(PROTOCOL);
+    let protocol = protocols.iter().any(offered).then_some(PROTOCOL);
     let in_protocol = || {
         let mut names = protocols.iter().map(|p| p.trim());
         names.find_map(|name| name.strip_prefix(BEARER_PROTOCOL))

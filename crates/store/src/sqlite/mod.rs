@@ -17,9 +17,8 @@ mod writer;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -74,6 +73,9 @@ impl Config {
     }
 }
 
+/// How long the thread may take to leave beyond the time it was given.
+const LEAVE: Duration = Duration::from_secs(5);
+
 /// Failures the tests order.
 #[cfg(test)]
 #[derive(Debug, Default)]
@@ -109,8 +111,9 @@ pub struct Sqlite {
     pool: Pool,
     metrics: Arc<Metrics>,
     wait: Duration,
-    thread: Mutex<Option<JoinHandle<bool>>>,
-    _lock: File,
+    /// What the thread says when it is over: whether everything queued was dealt with.
+    over: Mutex<Receiver<bool>>,
+    drained: AtomicBool,
     #[cfg(test)]
     pub(crate) faults: Arc<Faults>,
 }
@@ -130,7 +133,7 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         schema::check_library()?;
         let lock = lock(&config.path)?;
-        let mut connection = schema::open_writer(&config.path, config.busy)?;
+        let mut connection = schema::open_writer(&config.path, config.busy, true)?;
         schema::migrate(&mut connection)?;
         let now = wall();
         let lease_ms = u64::try_from(config.lease.as_millis()).unwrap_or(u64::MAX);
@@ -157,9 +160,16 @@ impl Sqlite {
             callbacks,
             connection,
         );
-        let thread = std::thread::Builder::new()
+        let (ends, over) = channel();
+        std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                let drained = writer.run();
+                // The lock goes after the connection, so that no two processes ever write.
+                drop(lock);
+                // Nobody may be waiting.
+                let _ = ends.send(drained);
+            })
             .map_err(StoreError::Io)?;
         Ok(Self {
             queue,
@@ -171,11 +181,18 @@ impl Sqlite {
             ),
             metrics,
             wait: config.wait,
-            thread: Mutex::new(Some(thread)),
-            _lock: lock,
+            over: Mutex::new(over),
+            drained: AtomicBool::new(false),
             #[cfg(test)]
             faults,
         })
+    }
+
+    /// Runs something on the write connection, for tests.
+    #[cfg(test)]
+    pub(crate) fn on_writer(&self, sql: &'static str) {
+        self.command(move |connection| connection.execute_batch(sql))
+            .unwrap();
     }
 
     /// Runs something on the write connection and waits for its answer.
@@ -321,14 +338,9 @@ impl Store for Sqlite {
                 .prepare_cached("SELECT 1 FROM schema_version LIMIT 1")?
                 .exists([])
         });
-        let stopped = self
-            .thread
-            .lock()
-            .as_ref()
-            .is_none_or(JoinHandle::is_finished);
         Health {
             readable: asked.unwrap_or(false),
-            writable: !stopped && !self.metrics.away.load(Ordering::Relaxed),
+            writable: self.queue.is_open() && !self.metrics.away.load(Ordering::Relaxed),
         }
     }
 
@@ -376,7 +388,10 @@ impl Store for Sqlite {
 
     fn shutdown(&self, within: Duration) -> bool {
         self.queue.stop(within);
-        let thread = self.thread.lock().take();
-        thread.is_none_or(|thread| thread.join().unwrap_or(false))
+        // A batch that was begun is finished, and the lease given back.
+        if let Ok(drained) = self.over.lock().recv_timeout(within + LEAVE) {
+            self.drained.store(drained, Ordering::Relaxed);
+        }
+        self.drained.load(Ordering::Relaxed)
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Work {
     /// Set once the end was asked for.
     pub(crate) stop: Option<Stop>,
     /// Nothing else waits.
-    pub(crate) idle: bool,
+    pub(crate) drained: bool,
 }
 
 /// How to end.
@@ -159,6 +159,12 @@ impl Queue {
         std::mem::take(&mut inner.saves).len()
     }
 
+    /// Whether saves are taken.
+    pub(crate) fn is_open(&self) -> bool {
+        let inner = self.inner.lock();
+        !inner.closed && inner.stop.is_none()
+    }
+
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.inner.lock().bytes
@@ -187,7 +193,7 @@ impl Queue {
             batch,
             commands: inner.commands.drain(..).collect(),
             stop: inner.stop,
-            idle: inner.order.is_empty(),
+            drained: inner.order.is_empty(),
         }
     }
 }

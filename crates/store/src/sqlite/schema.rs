@@ -37,11 +37,15 @@ pub(crate) fn check_library() -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens the one connection that writes.
-pub(crate) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// Opens the one connection that writes. `create`: only at the start of the process; a file that
+/// vanished later is a store that is away, never an empty one.
+pub(crate) fn open_writer(
+    path: &Path,
+    busy: Duration,
+    create: bool,
+) -> Result<Connection, StoreError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
     let mode: String =

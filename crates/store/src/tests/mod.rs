@@ -1,6 +1,10 @@
 //! What all tests of the records share: a rig around each implementation, and rows to save.
 
 mod conformance;
+mod faults;
+mod kill;
+mod model;
+mod sqlite;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -53,7 +57,7 @@ pub(crate) fn callbacks() -> (Callbacks, Told) {
     let callbacks = Callbacks {
         saved: Box::new(move |batch| drop(saved.send(batch))),
         foreign_end: Box::new(move |session| drop(end.send(session))),
-        lease_failed: Box::new(move || drop(lease.send(()))),
+        lease_failed: Box::new(move || _ = lease.send(())),
     };
     (
         callbacks,
@@ -74,18 +78,6 @@ impl Told {
             *waiting = self.answers.recv_timeout(PATIENCE).expect("an answer");
         }
         waiting.remove(0)
-    }
-
-    /// Waits for one whole batch of answers.
-    pub(crate) fn batch(&self) -> Answers {
-        self.answers
-            .recv_timeout(PATIENCE)
-            .expect("a batch of answers")
-    }
-
-    /// No answer is waiting.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.waiting.lock().is_empty() && self.answers.try_recv().is_err()
     }
 }
 
@@ -118,11 +110,18 @@ impl Rig {
     }
 
     pub(crate) fn sqlite_with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::sqlite_in(tempfile::tempdir().unwrap(), "b1", change)
+    }
+
+    pub(crate) fn sqlite_in(
+        folder: tempfile::TempDir,
+        owner: &str,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::new(folder.path().join("records.db"));
         change(&mut config);
         let (callbacks, told) = callbacks();
-        let store = Sqlite::open(&config, boot("b1"), || NOW, callbacks).unwrap();
+        let store = Sqlite::open(&config, boot(owner), || NOW, callbacks).unwrap();
         Self {
             kind: Kind::Sqlite(store, folder),
             told,
@@ -153,6 +152,23 @@ impl Rig {
             .submit(id, save.clone())
             .expect("room in the queue");
         id
+    }
+
+    /// The SQLite behind it.
+    pub(crate) fn sqlite_store(&self) -> &Sqlite {
+        let Kind::Sqlite(store, _) = &self.kind else {
+            panic!("only SQLite")
+        };
+        store
+    }
+
+    /// Stops it without a farewell and gives back its folder.
+    pub(crate) fn into_folder(self) -> tempfile::TempDir {
+        let Kind::Sqlite(store, folder) = self.kind else {
+            panic!("only SQLite has a file")
+        };
+        drop(store);
+        folder
     }
 
     /// A connection as another program has one; SQLite only.

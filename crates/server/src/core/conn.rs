@@ -1,0 +1,386 @@
+//! One connection as the rest of the server sees it: a queue to push into and the seats it holds.
+//! The task that reads its socket is `transport::socket`; rules about sessions are nowhere here.
+//!
+//! Locks: `wire` and `seats` are leaves, taken after a shard's and a route's lock, never together.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use protocol::close::CloseCode;
+use protocol::id::{ConnectionId, Generation, SessionId};
+use protocol::json::Hears;
+use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
+use protocol::time::Mono;
+use protocol::value::Role;
+use protocol::ws::frame;
+use smallvec::SmallVec;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::counters::Counters;
+use super::route::Route;
+use super::{ShardId, dirty};
+
+/// How long a closing connection may take to write its last words, milliseconds.
+pub const CLOSE_FLUSH_MS: u64 = 2_000;
+
+/// Which door a connection came through: how its messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/ws`: JSON text frames.
+    Plain,
+}
+
+/// How many dialects there are: the size of a broadcast's cache.
+pub(crate) const DIALECTS: usize = 1;
+
+/// A seat that a connection holds.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// Where.
+    pub session: SessionId,
+    /// The shard that session lives in.
+    pub shard: ShardId,
+    /// Which holder of the seat this is.
+    pub generation: Generation,
+    /// The session's audio.
+    pub route: Arc<Route>,
+    /// The session's handle in this connection's binary frames.
+    pub room: u16,
+    /// As what.
+    pub role: Role,
+}
+
+/// The seats; `gone` once the socket's task is over, after which nobody may sit down.
+#[derive(Debug, Default)]
+struct Seats {
+    gone: bool,
+    held: SmallVec<[Seat; 1]>,
+}
+
+/// What guards the socket's writing end.
+#[derive(Debug)]
+struct Wire {
+    /// `None` before the socket is there and after the close is done.
+    carrier: Option<OwnedWriteHalf>,
+    outbox: Outbox,
+    /// The task that reads the socket, to be woken when only it can go on.
+    owner: Option<Waker>,
+}
+
+/// How the writing end stands, for the task that owns the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WireState {
+    /// Open; `blocked`: the socket takes no more, the owner must wait for it.
+    Open {
+        /// Only the owner writes.
+        blocked: bool,
+    },
+    /// A close was queued.
+    Closing {
+        /// Only the owner writes.
+        blocked: bool,
+        /// When to give up.
+        by: Mono,
+        /// The close frame is out.
+        done: bool,
+    },
+    /// The socket failed.
+    Broken,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Conn {
+    id: ConnectionId,
+    dialect: Dialect,
+    dirty: AtomicBool,
+    /// Not closing yet; a hint that needs no lock.
+    open: AtomicBool,
+    /// Hears audio as binary frames.
+    binary: AtomicBool,
+    /// When the owner must look at its clocks, monotonic milliseconds; `u64::MAX`: never.
+    due: AtomicU64,
+    wire: Mutex<Wire>,
+    seats: Mutex<Seats>,
+}
+
+impl Conn {
+    /// A connection over this socket.
+    pub(crate) fn new(
+        id: ConnectionId,
+        dialect: Dialect,
+        carrier: OwnedWriteHalf,
+        limits: outbox::Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            dialect,
+            dirty: AtomicBool::new(false),
+            open: AtomicBool::new(true),
+            binary: AtomicBool::new(false),
+            due: AtomicU64::new(u64::MAX),
+            wire: Mutex::new(Wire {
+                carrier: Some(carrier),
+                outbox: Outbox::new(limits),
+                owner: None,
+            }),
+            seats: Mutex::default(),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// How its messages are written.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether no close was queued yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// In which form it hears the audio of others.
+    pub(crate) fn hears(&self) -> Hears {
+        if self.binary.load(Ordering::Relaxed) {
+            Hears::Binary
+        } else {
+            Hears::Json
+        }
+    }
+
+    /// Sets in which form it hears the audio of others.
+    pub(crate) fn set_hears(&self, hears: Hears) {
+        self.binary.store(hears == Hears::Binary, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dirty(&self) -> &AtomicBool {
+        &self.dirty
+    }
+
+    /// Sets when the owner wants to be woken.
+    pub(crate) fn set_due(&self, at: Option<Mono>) {
+        self.due
+            .store(at.map_or(u64::MAX, |at| at.0), Ordering::Release);
+    }
+
+    /// Wakes the owner if its time has come.
+    pub(crate) fn wake_if_due(&self, now: Mono) {
+        if self.due.load(Ordering::Acquire) <= now.0 {
+            // One wake a due time; the owner sets the next one.
+            self.due.store(u64::MAX, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    /// Wakes the task that owns the socket.
+    pub(crate) fn wake(&self) {
+        let owner = self.wire.lock().owner.clone();
+        if let Some(waker) = owner {
+            waker.wake();
+        }
+    }
+
+    /// Queues a frame and marks the connection; the caller's thread flushes afterwards.
+    pub(crate) fn push(self: &Arc<Self>, now: Mono, frame: Frame, counters: &Counters) {
+        let mut wire = self.wire.lock();
+        match wire.outbox.push(frame) {
+            Push::Queued => {}
+            Push::Replaced => counters.partials_dropped.add(1),
+            Push::DroppedAudio { bytes, frames } => {
+                counters.audio_dropped_frames.add(u64::from(frames));
+                counters.audio_dropped_bytes.add(u64::from(bytes));
+            }
+            Push::Refused => return,
+            Push::SlowConsumer => {
+                counters.slow_consumers.add(1);
+                self.open.store(false, Ordering::Release);
+                let code = CloseCode::SlowConsumer;
+                wire.close_with(code.number(), code.reason(), None, now);
+            }
+        }
+        drop(wire);
+        dirty::mark(self);
+    }
+
+    /// Queues the last message and the close frame; later pushes are refused. Says whether this
+    /// was the close that counts.
+    pub(crate) fn close(self: &Arc<Self>, now: Mono, code: CloseCode, last: Option<Frame>) -> bool {
+        self.close_with(now, code.number(), code.reason(), last)
+    }
+
+    /// As [`Conn::close`], with a code and words of the carrier's own.
+    pub(crate) fn close_with(
+        self: &Arc<Self>,
+        now: Mono,
+        code: u16,
+        reason: &str,
+        last: Option<Frame>,
+    ) -> bool {
+        let mut wire = self.wire.lock();
+        let closed = wire.close_with(code, reason, last, now);
+        self.open.store(false, Ordering::Release);
+        drop(wire);
+        if closed {
+            dirty::mark(self);
+        }
+        closed
+    }
+
+    /// Writes as much as the socket takes, unless only the owner may.
+    pub(crate) fn flush(&self) {
+        let mut wire = self.wire.lock();
+        if !wire.outbox.is_blocked() {
+            wire.write();
+        }
+    }
+
+    /// For the owner, when the socket is writable again.
+    pub(crate) fn flush_as_owner(&self) {
+        let mut wire = self.wire.lock();
+        wire.outbox.set_blocked(false);
+        wire.write();
+    }
+
+    /// For the owner: leaves its waker and says how things stand, under one lock, so that no
+    /// change goes unnoticed between the two.
+    pub(crate) fn attend(&self, waker: &Waker) -> WireState {
+        let mut wire = self.wire.lock();
+        if !wire.owner.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            wire.owner = Some(waker.clone());
+        }
+        wire.state()
+    }
+
+    /// For the owner, when all is written: the peer sees the end of the stream.
+    pub(crate) fn finish_writing(&self) {
+        let carrier = self.wire.lock().carrier.take();
+        drop(carrier);
+    }
+
+    /// The socket's task is over: nothing is written any more, nobody sits down. Returns the seats
+    /// that were held.
+    pub(crate) fn retire(&self) -> SmallVec<[Seat; 1]> {
+        let carrier = {
+            let mut wire = self.wire.lock();
+            wire.outbox.broke();
+            wire.owner = None;
+            wire.carrier.take()
+        };
+        drop(carrier);
+        let mut seats = self.seats.lock();
+        seats.gone = true;
+        std::mem::take(&mut seats.held)
+    }
+
+    /// Takes a seat. False if the connection is gone already.
+    pub(crate) fn sit(&self, seat: Seat) -> bool {
+        let mut seats = self.seats.lock();
+        if seats.gone {
+            return false;
+        }
+        seats.held.retain(|s| s.session != seat.session);
+        seats.held.push(seat);
+        true
+    }
+
+    /// Gives up the seat of that holder. Says whether it was held and whether it was the last.
+    pub(crate) fn stand(&self, session: &SessionId, generation: Generation) -> Stood {
+        let mut seats = self.seats.lock();
+        let before = seats.held.len();
+        seats
+            .held
+            .retain(|s| s.session != *session || s.generation != generation);
+        Stood {
+            held: seats.held.len() < before,
+            last: seats.held.is_empty(),
+        }
+    }
+
+    /// Looks at the seats.
+    pub(crate) fn with_seats<T>(&self, look: impl FnOnce(&[Seat]) -> T) -> T {
+        look(&self.seats.lock().held)
+    }
+
+    /// Whether the socket's task is over.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.seats.lock().gone
+    }
+}
+
+/// What [`Conn::stand`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stood {
+    /// The seat was held.
+    pub(crate) held: bool,
+    /// No seat is left.
+    pub(crate) last: bool,
+}
+
+impl Wire {
+    fn close_with(&mut self, code: u16, reason: &str, last: Option<Frame>, now: Mono) -> bool {
+        let close = Frame::control(frame::close(code, reason));
+        let by = now.after(CLOSE_FLUSH_MS);
+        let closed = self.outbox.close(last, close, by.0);
+        if closed {
+            self.wake_owner();
+        }
+        closed
+    }
+
+    fn wake_owner(&self) {
+        if let Some(owner) = &self.owner {
+            owner.wake_by_ref();
+        }
+    }
+
+    fn state(&self) -> WireState {
+        let blocked = self.outbox.is_blocked();
+        match self.outbox.state() {
+            outbox::State::Open | outbox::State::Slow => WireState::Open { blocked },
+            outbox::State::Closing { by_ms } => WireState::Closing {
+                blocked,
+                by: Mono(by_ms),
+                done: self.outbox.is_closed(),
+            },
+            outbox::State::Broken => WireState::Broken,
+        }
+    }
+
+    /// Writes until nothing waits, the socket takes no more, or it fails.
+    fn write(&mut self) {
+        let Some(carrier) = &self.carrier else {
+            return;
+        };
+        while !self.outbox.is_empty() {
+            let written = if self.outbox.frames() == 1 {
+                carrier.try_write(self.outbox.head())
+            } else {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let filled = self.outbox.slices(&mut slices);
+                carrier.try_write_vectored(&slices[..filled])
+            };
+            match written {
+                Ok(0) => return self.fail(),
+                Ok(written) => self.outbox.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.outbox.set_blocked(true);
+                    return self.wake_owner();
+                }
+                Err(_) => return self.fail(),
+            }
+        }
+    }
+
+    fn fail(&mut self) {
+        self.outbox.broke();
+        self.wake_owner();
+    }
+}

@@ -1,0 +1,1 @@
+//! Parts of the core alone; whole servers are in `tests/it`.

@@ -1,0 +1,266 @@
+//! What the HTTP side may ask and read: questions become inputs, answers come back within a
+//! deadline; records are read where reading may block. No rights are judged here.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use api::handle::{
+    ActiveRecord, ActiveStats, Answer as Boxed, Check, CreateSession, EndOrder, Ended, Handle,
+    ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+};
+use engine::Input;
+use engine::effect::Answer;
+use engine::input::{Ask, Create, Identity};
+use protocol::error::{ErrorCode, Refusal};
+use protocol::id::{SessionId, UserId};
+use protocol::record::SessionRow;
+use protocol::value::{EndReason, PresenceState};
+use store::rows::{Filter, Page};
+use store::{Store, StoreError};
+
+use super::{Driver, memory, metrics, report};
+
+/// How long a question may wait for its answer.
+const ASK_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the store may take to say how it is.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+
+impl Driver {
+    /// Asks the engine about a session.
+    pub(crate) async fn ask_engine(
+        &self,
+        session: SessionId,
+        what: Ask,
+    ) -> Result<Answer, Refusal> {
+        let Some((ask, answer)) = self.ask() else {
+            return Err(Refusal::new(ErrorCode::Busy).retry_after(1_000));
+        };
+        self.inboxes.post(Input::Ask { ask, session, what });
+        let answered = tokio::time::timeout(ASK_DEADLINE, answer).await;
+        self.forget_ask(ask);
+        match answered {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Err(Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000)),
+        }
+    }
+
+    /// Runs a read of the store where it may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let store = Arc::clone(&self.store);
+        let done = self.work.spawn_blocking(move || read(&*store)).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "read_failed");
+                Err(Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000))
+            }
+            Err(error) => {
+                tracing::error!(%error, "read_died");
+                Err(ErrorCode::Internal.into())
+            }
+        }
+    }
+
+    /// Ends the user's running session, or takes its row away where nothing runs (L7).
+    pub(crate) async fn clear_active(&self, user: UserId) -> Result<Option<SessionId>, Refusal> {
+        let whose = user.clone();
+        let Some(row) = self.read(move |store| store.active_of(&whose)).await? else {
+            return Ok(None);
+        };
+        let ask = Ask::End {
+            reason: EndReason::ClearedByUser,
+            by: Some(user.clone()),
+            only_if_allowed: None,
+        };
+        match self.ask_engine(row.session.clone(), ask).await? {
+            Answer::Ended { recorded: true, .. } => {}
+            Answer::Refused(refusal) if refusal.code != ErrorCode::SessionNotFound => {
+                return Err(refusal);
+            }
+            _ => {}
+        }
+        // The end took the row with it; one that names no session goes alone.
+        self.read(move |store| store.clear_active(&user)).await?;
+        Ok(Some(row.session))
+    }
+}
+
+impl Handle for Driver {
+    fn create(&self, session: CreateSession) -> Boxed<'_, Result<(), Refusal>> {
+        Box::pin(async move {
+            if self.draining.load(Ordering::Acquire) {
+                return Err(ErrorCode::Draining.into());
+            }
+            let create = Create {
+                title: session.title.into(),
+                candidate: session.candidate,
+                invited: session.participants,
+                plan: session.plan,
+            };
+            let what = Ask::Create(Box::new(create));
+            match self.ask_engine(session.id, what).await? {
+                Answer::Created => Ok(()),
+                Answer::Refused(refusal) => Err(refusal),
+                Answer::Ended { .. } => Err(ErrorCode::Internal.into()),
+            }
+        })
+    }
+
+    fn end(&self, order: EndOrder) -> Boxed<'_, Result<Ended, Refusal>> {
+        Box::pin(async move {
+            let by = Identity {
+                user: order.by.user,
+                role: order.by.role,
+                admin: order.by.admin,
+                session: order.by.session,
+            };
+            let what = Ask::End {
+                reason: order.reason,
+                by: Some(by.user.clone()),
+                only_if_allowed: Some(Arc::new(by)),
+            };
+            match self.ask_engine(order.session, what).await? {
+                Answer::Ended {
+                    status,
+                    reason,
+                    recorded,
+                } => Ok(Ended {
+                    status,
+                    reason,
+                    recorded,
+                }),
+                Answer::Refused(refusal) => Err(refusal),
+                Answer::Created => Err(ErrorCode::Internal.into()),
+            }
+        })
+    }
+
+    fn clear_active(&self, user: UserId) -> Boxed<'_, Result<Option<SessionId>, Refusal>> {
+        Box::pin(self.clear_active(user))
+    }
+
+    fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>> {
+        let members = self.core()?.members(session)?;
+        let member = |(user_id, role)| LiveMember {
+            user_id,
+            role,
+            state: PresenceState::Connected,
+        };
+        Some(members.into_iter().map(member).collect())
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        let Some(core) = self.core() else {
+            return MetricsSnapshot::default();
+        };
+        let engine = core.gauges().engine;
+        let sessions = engine.scheduled + engine.active + engine.completing + engine.unsaved;
+        MetricsSnapshot {
+            active_sessions: sessions as u64,
+            question_timers: engine.question_timers as u64,
+            socket_mappings: engine.connections as u64,
+            memory: memory::read(),
+            cleaned_up_total: core.counters().sessions_cleaned_up.get(),
+        }
+    }
+
+    fn prometheus(&self) -> String {
+        metrics::write(self)
+    }
+
+    fn ready(&self) -> Boxed<'_, Readiness> {
+        Box::pin(async move {
+            let store = Arc::clone(&self.store);
+            let asked = self.work.spawn_blocking(move || store.health());
+            let store = match tokio::time::timeout(HEALTH_DEADLINE, asked).await {
+                Ok(Ok(health)) if health.readable && health.writable => Ok("reads and writes"),
+                Ok(Ok(health)) if health.readable => Err("does not write"),
+                Ok(Ok(_)) => Err("does not read"),
+                _ => Err("does not answer"),
+            };
+            let degraded = self.core().map_or(0, |core| core.gauges().engine.degraded);
+            let sessions = match degraded {
+                0 => Ok("all are stored in time"),
+                _ => Err("some wait for the store"),
+            };
+            let drain = match self.draining.load(Ordering::Acquire) {
+                false => Ok("takes new sessions"),
+                true => Err("is about to stop"),
+            };
+            let check = |name, state: Result<&str, &str>| Check {
+                name,
+                ok: state.is_ok(),
+                detail: state.unwrap_or_else(|e| e).to_owned(),
+            };
+            Readiness {
+                checks: vec![
+                    check("store", store),
+                    check("sessions", sessions),
+                    check("drain", drain),
+                ],
+            }
+        })
+    }
+}
+
+impl Records for Driver {
+    fn session(&self, id: SessionId) -> Boxed<'_, Result<Option<SessionRecord>, Refusal>> {
+        Box::pin(self.read(move |store| {
+            let Some(row) = store.session_row(&id)? else {
+                return Ok(None);
+            };
+            let participants = store.participants(&id)?;
+            let plan = report::plan_of(&row.snapshot).and_then(|plan| plan.id);
+            Ok(Some(SessionRecord {
+                row,
+                participants,
+                plan,
+            }))
+        }))
+    }
+
+    fn report(&self, id: SessionId) -> Boxed<'_, Result<Option<Arc<str>>, Refusal>> {
+        Box::pin(self.read(move |store| store.report(&id)))
+    }
+
+    fn active_of(&self, user: UserId) -> Boxed<'_, Result<Option<ActiveRecord>, Refusal>> {
+        Box::pin(self.read(move |store| {
+            let row = store.active_of(&user)?;
+            Ok(row.map(|row| ActiveRecord {
+                session: row.session,
+                status: row.status,
+                created_at: row.created_at,
+            }))
+        }))
+    }
+
+    fn list(&self, query: ListQuery) -> Boxed<'_, Result<Vec<SessionRow>, Refusal>> {
+        Box::pin(self.read(move |store| {
+            let filter = Filter {
+                status: query.status,
+                since: None,
+                candidate: query.candidate,
+            };
+            let page = Page {
+                after: query.after,
+                limit: query.limit,
+            };
+            store.list_sessions(&filter, &page)
+        }))
+    }
+
+    fn active_stats(&self) -> Boxed<'_, Result<ActiveStats, Refusal>> {
+        let now = self.clock.wall();
+        Box::pin(self.read(move |store| {
+            let rows = store.active_rows(now)?;
+            Ok(ActiveStats {
+                rows: rows.count,
+                oldest_age_ms: rows.oldest_age_ms,
+            })
+        }))
+    }
+}

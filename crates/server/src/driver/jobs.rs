@@ -1,0 +1,157 @@
+//! Slow work that effects order, on the work runtime's blocking threads. Each job answers with one
+//! input. None is dropped half-way: there is no time-out around a query, the engine has its own
+//! deadlines and takes no answer for an answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Input;
+use engine::input::{Found, LogRange, SpeechReport};
+use protocol::client::{ReplyTo, TranscribeRequest};
+use protocol::error::{ErrorCode, Refusal};
+use protocol::id::{SessionId, UserId};
+use protocol::record::EventRow;
+use protocol::server::Reply;
+use protocol::value::Status;
+use speech::format::{Encoding, decode_recording};
+use store::StoreError;
+
+use super::{Driver, report};
+use crate::core::Job;
+
+/// Bytes of events read for one resume step.
+const LOG_BYTES: usize = 256 * 1024;
+/// How long a single piece may wait for a recognizer.
+const ONCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts a job where it may block.
+pub(crate) fn start(driver: Arc<Driver>, job: Job) {
+    let work = driver.work.clone();
+    match job {
+        Job::Clear(user, to) => {
+            work.spawn(clear(driver, user, to));
+        }
+        Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
+        job => {
+            work.spawn_blocking(move || run(&driver, job));
+        }
+    }
+}
+
+fn run(driver: &Driver, job: Job) {
+    match job {
+        Job::LoadSession(id, session) => {
+            let found = load(driver, &session).unwrap_or_else(|error| {
+                tracing::warn!(%session, %error, "session_not_read");
+                Found::Unavailable
+            });
+            driver.inboxes.post(Input::SessionLoaded { id, session, found });
+        }
+        Job::LoadLog(id, session, range) => {
+            let events = log(driver, &session, range);
+            let events = events.inspect_err(|error| {
+                tracing::warn!(%session, %error, "log_not_read");
+            });
+            driver.inboxes.post(Input::LogLoaded {
+                id,
+                session,
+                events: events.ok(),
+            });
+        }
+        Job::MakeReport(id, session, facts) => {
+            let made = report::make(driver, &session, &facts).inspect_err(|error| {
+                tracing::error!(%session, %error, "report_not_made");
+            });
+            driver.inboxes.post(Input::ReportMade {
+                id,
+                session,
+                report: made.ok(),
+            });
+        }
+        Job::TranscribeOnce(session, request, audio) => once(driver, session, request, &audio),
+        Job::ForgetAudio(session) => {
+            driver.hub.forget_session(&session);
+            driver.recorder.delete_session(&session);
+        }
+        Job::Clear(..) | Job::RecoverSpeech(_) => {}
+    }
+}
+
+/// Reads a session; one of a dead process is taken over.
+pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreError> {
+    let Some(mut loaded) = driver.store.load(session)? else {
+        return Ok(Found::Nothing);
+    };
+    if loaded.row.status != Status::Ended && loaded.fence.boot != driver.boot {
+        let now = driver.clock.wall();
+        let Some(fence) = driver.store.adopt(session, &driver.boot, now)? else {
+            // Its owner lives, or it ended meanwhile.
+            let again = driver.store.load(session)?;
+            return Ok(match again {
+                Some(ended) if ended.row.status == Status::Ended => Found::Session(Box::new(ended)),
+                _ => Found::Unavailable,
+            });
+        };
+        loaded.fence = fence;
+    }
+    Ok(Found::Session(Box::new(loaded)))
+}
+
+fn log(
+    driver: &Driver,
+    session: &SessionId,
+    range: LogRange,
+) -> Result<Vec<EventRow>, StoreError> {
+    let mut events = driver.store.log(session, range.after, LOG_BYTES)?;
+    events.retain(|event| event.seq <= range.upto);
+    Ok(events)
+}
+
+/// Recognizes one piece. The words come back through the hub.
+fn once(driver: &Driver, session: SessionId, request: u32, audio: &TranscribeRequest) {
+    let result = match &driver.speech {
+        None => Err(Refusal::new(ErrorCode::SpeechUnavailable)),
+        Some(speech) => samples(audio).and_then(|samples| {
+            let key = driver.hub.enter_once(session.clone(), request);
+            let queued = speech.transcribe(key, &samples, 0, ONCE_PATIENCE);
+            match queued {
+                // What was queued before it was too much still answers.
+                Ok(()) | Err(speech::OpenError::Overloaded) => Ok(()),
+                Err(error) => {
+                    driver.hub.forget(key);
+                    let code = ErrorCode::SpeechUnavailable;
+                    Err(Refusal::because(code, error.to_string()))
+                }
+            }
+        }),
+    };
+    if let Err(refusal) = result {
+        let result = Err(refusal);
+        driver.hub.report(&session, SpeechReport::Once { request, result });
+    }
+}
+
+fn samples(audio: &TranscribeRequest) -> Result<Vec<f32>, Refusal> {
+    let refused = |error: speech::format::AudioError| {
+        let code = match error.code() {
+            "unsupported_format" => ErrorCode::UnsupportedFormat,
+            "unsupported_sample_rate" => ErrorCode::UnsupportedSampleRate,
+            _ => ErrorCode::BadAudio,
+        };
+        Refusal::because(code, error.to_string())
+    };
+    let format = speech::format::AudioFormat::from_name(audio.format.as_str()).map_err(refused)?;
+    decode_recording(format, Encoding::Raw, audio.sample_rate, &audio.audio).map_err(refused)
+}
+
+/// `session:clear` over the socket: the same as over HTTP.
+async fn clear(driver: Arc<Driver>, user: UserId, to: ReplyTo) {
+    let reply = match driver.clear_active(user).await {
+        Ok(Some(session)) => Reply::Ok(format!("\"cleared\":\"{session}\"").into()),
+        Ok(None) => Reply::Ok("\"cleared\":null".into()),
+        Err(refusal) => Reply::Refused(refusal),
+    };
+    if let Some(core) = driver.core() {
+        core.answer(&to, &reply);
+    }
+}

@@ -1,0 +1,162 @@
+//! Effects that need more than memory, carried out: the store, the recognizer, the recorder, the
+//! report, and the API's questions. Answers come back as inputs through the inboxes.
+//!
+//! No rules: what to do with an answer is the engine's business. Nothing here runs on an io thread
+//! but `save`, `work`, `listen` and `answered`, which only hand on.
+
+pub(crate) mod arrivals;
+pub(crate) mod ears;
+pub mod handle;
+pub(crate) mod jobs;
+pub(crate) mod memory;
+pub(crate) mod metrics;
+pub(crate) mod recovery;
+pub(crate) mod report;
+pub mod server;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use engine::Input;
+use engine::effect::Answer;
+use engine::input::AskId;
+use parking_lot::Mutex;
+use protocol::id::{BootId, EffectId, SessionId};
+use protocol::record::Save;
+use protocol::time::Mono;
+use speech::Speech;
+use store::Store;
+use store::audio::Recorder;
+use tokio::sync::oneshot;
+
+use self::ears::{Hub, SessionTap};
+use crate::core::clock::Clock;
+use crate::core::inbox::Inboxes;
+use crate::core::route::Tap;
+use crate::core::{Core, Job, Outside};
+
+/// Questions of the API that may wait at once.
+const ASKS_MAX: usize = 1_024;
+
+/// Everything beyond memory.
+pub(crate) struct Driver {
+    pub(crate) boot: BootId,
+    pub(crate) clock: Clock,
+    pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) speech: Option<Arc<Speech>>,
+    pub(crate) hub: Arc<Hub>,
+    /// The folder that holds the audio.
+    pub(crate) data: PathBuf,
+    /// Where blocking work runs.
+    pub(crate) work: tokio::runtime::Handle,
+    pub(crate) recovery: recovery::Transcriber,
+    /// The core; it owns us.
+    pub(crate) core: OnceLock<Weak<Core>>,
+    pub(crate) draining: AtomicBool,
+    me: Weak<Self>,
+    asks: Mutex<HashMap<AskId, oneshot::Sender<Answer>>>,
+    next_ask: AtomicU64,
+}
+
+/// What a driver is made of.
+pub(crate) struct Parts {
+    pub(crate) boot: BootId,
+    pub(crate) clock: Clock,
+    pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) speech: Option<Arc<Speech>>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) data: PathBuf,
+    pub(crate) work: tokio::runtime::Handle,
+}
+
+impl Driver {
+    pub(crate) fn new(parts: Parts) -> std::io::Result<Arc<Self>> {
+        let recovery = recovery::Transcriber::start()?;
+        Ok(Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            recovery,
+            boot: parts.boot,
+            clock: parts.clock,
+            inboxes: parts.inboxes,
+            store: parts.store,
+            recorder: parts.recorder,
+            speech: parts.speech,
+            hub: parts.hub,
+            data: parts.data,
+            work: parts.work,
+            core: OnceLock::new(),
+            draining: AtomicBool::new(false),
+            asks: Mutex::default(),
+            next_ask: AtomicU64::new(1),
+        }))
+    }
+
+    /// The core, while it lives.
+    pub(crate) fn core(&self) -> Option<Arc<Core>> {
+        self.core.get().and_then(Weak::upgrade)
+    }
+
+    /// A place to wait for the answer to a question; none if too many wait.
+    fn ask(&self) -> Option<(AskId, oneshot::Receiver<Answer>)> {
+        let mut asks = self.asks.lock();
+        // Whoever gave up waiting has dropped the other end.
+        if asks.len() >= ASKS_MAX {
+            asks.retain(|_, asker| !asker.is_closed());
+        }
+        if asks.len() >= ASKS_MAX {
+            return None;
+        }
+        let id = AskId(self.next_ask.fetch_add(1, Ordering::Relaxed));
+        let (asker, answer) = oneshot::channel();
+        asks.insert(id, asker);
+        Some((id, answer))
+    }
+
+    fn forget_ask(&self, id: AskId) {
+        self.asks.lock().remove(&id);
+    }
+
+    /// Questions that wait.
+    pub(crate) fn asks_waiting(&self) -> usize {
+        self.asks.lock().len()
+    }
+}
+
+impl Outside for Driver {
+    fn save(&self, id: EffectId, save: Save) {
+        let session = save.session.clone();
+        if let Err(saved) = self.store.submit(id, save) {
+            self.inboxes.post(Input::StoreReplied { id, session, saved });
+        }
+    }
+
+    fn work(&self, job: Job) {
+        if let Some(me) = self.me.upgrade() {
+            jobs::start(me, job);
+        }
+    }
+
+    fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
+        Box::new(SessionTap::new(
+            Arc::clone(&self.hub),
+            self.speech.clone(),
+            Arc::clone(&self.recorder),
+            session.clone(),
+            since,
+        ))
+    }
+
+    fn answered(&self, ask: AskId, answer: Answer) {
+        let asker = self.asks.lock().remove(&ask);
+        if let Some(asker) = asker {
+            // Whoever asked may have given up.
+            let _ = asker.send(answer);
+        }
+    }
+}

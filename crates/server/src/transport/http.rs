@@ -1,0 +1,100 @@
+//! One HTTP request: `/ws` is answered here, on the io thread; everything else goes to the router
+//! on the work runtime, so that no handler can hold an io thread up.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use api::extract::Peer;
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use protocol::error::ErrorCode;
+use tower::ServiceExt as _;
+
+use super::handshake::Doors;
+use super::listener::Place;
+use crate::core::Core;
+
+/// How long a request may take, its body included.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What every io thread needs to answer requests.
+pub(crate) struct Http {
+    pub(crate) core: Arc<Core>,
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) router: Router,
+    pub(crate) work: tokio::runtime::Handle,
+    /// Open sockets of this process.
+    pub(crate) open: Arc<AtomicUsize>,
+}
+
+impl Http {
+    /// Answers a request. `place` is held for as long as the socket lives.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        place: Arc<Place>,
+    ) -> Result<Response<Body>, Infallible> {
+        let door = self.doors.of(request.uri().path());
+        if let Some(door) = door {
+            return Ok(super::handshake::answer(&self, door, request, peer, place));
+        }
+        Ok(self.route(request, peer).await)
+    }
+
+    async fn route(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let router = self.router.clone();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        let answer = self.work.spawn(async move {
+            tokio::time::timeout(REQUEST_DEADLINE, router.oneshot(request)).await
+        });
+        match answer.await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(_late)) => refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TimedOut, None),
+            Err(error) => {
+                tracing::error!(%error, "request_handler_failed");
+                refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, None)
+            }
+        }
+    }
+}
+
+/// An error as JSON: `{"code":…,"message":…,"retryAfterMs"?}`.
+pub(crate) fn refusal(
+    status: StatusCode,
+    code: ErrorCode,
+    retry_after_ms: Option<u64>,
+) -> Response<Body> {
+    error_body(status, code.as_str(), code.text(), retry_after_ms)
+}
+
+/// An error with a code of its own.
+pub(crate) fn error_body(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    retry_after_ms: Option<u64>,
+) -> Response<Body> {
+    let mut body = serde_json::json!({"code": code, "message": message});
+    if let Some(ms) = retry_after_ms {
+        body["retryAfterMs"] = ms.into();
+    }
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    if let Some(ms) = retry_after_ms {
+        headers.insert(header::RETRY_AFTER, ms.div_ceil(1_000).into());
+    }
+    response
+}

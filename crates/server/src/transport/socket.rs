@@ -1,0 +1,332 @@
+//! The task of one WebSocket: it reads, it alone writes while the socket is full, it closes.
+//! What the messages mean is the door's business ([`Door`]).
+//!
+//! Polled by hand and not `async`, so that an idle connection's task is as small as its fields.
+//! There is no timer here: [`Conn::set_due`] says when the beat must wake us.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use protocol::close::CloseCode;
+use protocol::outbox::Frame;
+use protocol::time::{Mono, Now};
+use protocol::ws::{Flow, Ws, WsIn, frame};
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::listener::Place;
+use super::plain::{Here, Plain};
+use crate::core::conn::{Conn, WireState};
+use crate::core::{Core, dirty};
+
+/// One read takes at most so much; the buffer is shared by all connections of a thread.
+const READ_BYTES: usize = 64 * 1024;
+/// After our close frame is out: how long we read and discard until the peer's comes.
+const LINGER_MS: u64 = 1_000;
+/// And how much.
+const LINGER_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+}
+
+/// What the messages of a connection mean.
+pub(crate) enum Door {
+    /// `/ws`.
+    Plain(Plain),
+    /// Everything comes back as it was: for the conformance of the carrier.
+    #[cfg(feature = "conformance")]
+    Echo,
+}
+
+impl Door {
+    fn alive(&mut self, now: Mono) {
+        match self {
+            Self::Plain(plain) => plain.alive(now),
+            #[cfg(feature = "conformance")]
+            Self::Echo => {}
+        }
+    }
+}
+
+/// The task.
+pub(crate) struct Socket {
+    core: Arc<Core>,
+    conn: Arc<Conn>,
+    read: OwnedReadHalf,
+    ws: Ws,
+    door: Door,
+    /// Since when the socket takes nothing.
+    stuck: Option<Mono>,
+    write_timeout_ms: u32,
+    /// Bytes thrown away since we began to close.
+    discarded: u32,
+    /// Until when the peer's close frame is waited for.
+    linger: Option<Mono>,
+    /// The peer will send nothing more.
+    peer_closed: bool,
+    _place: Arc<Place>,
+}
+
+/// What one attempt to read brought.
+enum Got {
+    /// Bytes, all of them dealt with.
+    Some,
+    /// The end: nothing more comes, or the socket failed.
+    End,
+}
+
+impl Socket {
+    /// A task for an upgraded socket. `early` came with the request.
+    pub(crate) fn new(
+        core: Arc<Core>,
+        conn: Arc<Conn>,
+        read: OwnedReadHalf,
+        (ws, door): (Ws, Door),
+        write_timeout_ms: u32,
+        place: Arc<Place>,
+    ) -> Self {
+        core.conns().enter(&conn);
+        core.counters().opened.add(1);
+        Self {
+            core,
+            conn,
+            read,
+            ws,
+            door,
+            stuck: None,
+            write_timeout_ms,
+            discarded: 0,
+            linger: None,
+            peer_closed: false,
+            _place: place,
+        }
+    }
+
+    /// Takes in bytes that came with the upgrade request, and writes the door's first words.
+    pub(crate) fn begin(&mut self, early: &Bytes) {
+        let now = self.core.clock().now();
+        let mut early = early.to_vec();
+        self.take_in(now, &mut early);
+        dirty::flush();
+    }
+
+    /// Deals with the bytes of one read.
+    fn take_in(&mut self, now: Now, bytes: &mut [u8]) {
+        let Self {
+            core,
+            conn,
+            ws,
+            door,
+            peer_closed,
+            ..
+        } = self;
+        let here = Here { core, conn, now };
+        let mut on = |event: WsIn<'_>| {
+            match event {
+                WsIn::Packet(packet) => match door {
+                    Door::Plain(plain) => plain.packet(here, packet),
+                    #[cfg(feature = "conformance")]
+                    Door::Echo => echo(here, packet),
+                },
+                WsIn::Ping(payload) => {
+                    let pong = Frame::control(frame::pong(payload));
+                    conn.push(now.mono, pong, core.counters());
+                    door.alive(now.mono);
+                }
+                WsIn::Pong => door.alive(now.mono),
+                WsIn::Close { code, .. } => {
+                    *peer_closed = true;
+                    // An empty close frame answers one without a code.
+                    conn.close_with(now.mono, code.unwrap_or(1005), "", None);
+                    return Flow::Stop;
+                }
+            }
+            match conn.is_open() {
+                true => Flow::Continue,
+                false => Flow::Stop,
+            }
+        };
+        if let Err(violation) = ws.receive(now.mono.0, bytes, &mut on) {
+            core.counters().violations.add(1);
+            conn.close_with(now.mono, violation.code, violation.reason, None);
+        }
+    }
+
+    /// Reads once.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Got> {
+        READ.with_borrow_mut(|shared| {
+            let mut buffer = ReadBuf::new(shared);
+            let read = ready!(Pin::new(&mut self.read).poll_read(cx, &mut buffer));
+            let filled = buffer.filled_mut();
+            if read.is_err() || filled.is_empty() {
+                return Poll::Ready(Got::End);
+            }
+            let now = self.core.clock().now();
+            if self.linger.is_some() || !self.conn.is_open() {
+                self.discarded = self.discarded.saturating_add(filled.len() as u32);
+            }
+            self.take_in(now, filled);
+            dirty::flush();
+            Poll::Ready(Got::Some)
+        })
+    }
+
+    /// Waits until the socket takes bytes again, and writes. Ready when something changed.
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // An error shows again, and is dealt with, when we write.
+        let _ = ready!(self.read.as_ref().poll_write_ready(cx));
+        // It takes some: the reader gets on, however slowly.
+        self.stuck = None;
+        self.conn.flush_as_owner();
+        Poll::Ready(())
+    }
+
+    /// Runs the clocks that have run out, and says when the next one does.
+    fn clocks(&mut self, now: Now) -> Option<Mono> {
+        if let Err(violation) = self.ws.handle_timeout(now.mono.0) {
+            self.core.counters().violations.add(1);
+            self.conn
+                .close_with(now.mono, violation.code, violation.reason, None);
+        }
+        let stuck = self.stuck.map(|since| since.after(self.write_timeout_ms.into()));
+        if stuck.is_some_and(|by| by <= now.mono) {
+            self.core.counters().slow_consumers.add(1);
+            self.conn.close(now.mono, CloseCode::SlowConsumer, None);
+        }
+        let door = match &mut self.door {
+            Door::Plain(plain) => plain.clocks(Here {
+                core: &self.core,
+                conn: &self.conn,
+                now,
+            }),
+            #[cfg(feature = "conformance")]
+            Door::Echo => None,
+        };
+        dirty::flush();
+        [door, stuck, self.ws.poll_timeout().map(Mono)].into_iter().flatten().min()
+    }
+
+    /// Open: read as long as there is something, write when only we may.
+    fn poll_open(&mut self, cx: &mut Context<'_>, blocked: bool) -> Poll<Next> {
+        let now = self.core.clock().now();
+        if blocked {
+            if self.write(cx).is_ready() {
+                return Poll::Ready(Next::Again);
+            }
+            self.stuck.get_or_insert(now.mono);
+        } else {
+            self.stuck = None;
+        }
+        let due = self.clocks(now);
+        if !self.conn.is_open() {
+            return Poll::Ready(Next::Again);
+        }
+        match self.read(cx) {
+            Poll::Ready(Got::Some) => Poll::Ready(Next::Again),
+            Poll::Ready(Got::End) => Poll::Ready(Next::Done),
+            Poll::Pending => {
+                // Asked again: what was read since may have set another clock.
+                self.conn.set_due(due);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Closing: write what is left, then wait for the peer's close frame, each to a deadline.
+    fn poll_closing(
+        &mut self,
+        cx: &mut Context<'_>,
+        (blocked, by, done): (bool, Mono, bool),
+    ) -> Poll<Next> {
+        self.ws.stop();
+        let now = self.core.clock().mono();
+        if done {
+            let linger = *self.linger.get_or_insert(now.after(LINGER_MS));
+            let enough = self.discarded as usize > LINGER_BYTES;
+            if self.peer_closed || linger <= now || enough {
+                return Poll::Ready(Next::Done);
+            }
+            if self.ws.is_done() {
+                // After a breach its close frame cannot be told apart any more: show it the end,
+                // so that it need not wait for ours.
+                self.conn.finish_writing();
+            }
+            self.conn.set_due(Some(linger));
+        } else {
+            if by <= now {
+                return Poll::Ready(Next::Done);
+            }
+            self.conn.set_due(Some(by));
+            if !blocked {
+                self.conn.flush();
+                return Poll::Ready(Next::Again);
+            }
+            if self.write(cx).is_ready() {
+                return Poll::Ready(Next::Again);
+            }
+            // A peer that waits for us to read may be what keeps us from writing.
+            if self.discarded as usize > LINGER_BYTES {
+                return Poll::Pending;
+            }
+        }
+        match ready!(self.read(cx)) {
+            Got::Some => Poll::Ready(Next::Again),
+            Got::End => Poll::Ready(Next::Done),
+        }
+    }
+}
+
+/// What the task does next.
+enum Next {
+    Again,
+    Done,
+}
+
+impl Future for Socket {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            let next = match this.conn.attend(cx.waker()) {
+                WireState::Broken => return Poll::Ready(()),
+                WireState::Open { blocked } => this.poll_open(cx, blocked),
+                WireState::Closing { blocked, by, done } => {
+                    this.poll_closing(cx, (blocked, by, done))
+                }
+            };
+            match ready!(next) {
+                Next::Again => {}
+                Next::Done => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.core.counters().closed.add(1);
+        match &mut self.door {
+            Door::Plain(plain) => plain.end(),
+            #[cfg(feature = "conformance")]
+            Door::Echo => {}
+        }
+        self.core.connection_gone(&self.conn);
+    }
+}
+
+#[cfg(feature = "conformance")]
+fn echo(here: Here<'_>, packet: protocol::ws::Packet<'_>) {
+    let bytes = match packet {
+        protocol::ws::Packet::Text(text) => frame::text(text),
+        protocol::ws::Packet::Binary(bytes) => frame::binary(&[bytes]),
+    };
+    let frame = Frame::event(bytes);
+    here.conn.push(here.now.mono, frame, here.core.counters());
+}
+
