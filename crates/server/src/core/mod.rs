@@ -187,7 +187,10 @@ impl Core {
 
     /// Runs an input through the shard of its session.
     pub fn input(&self, input: Input) {
-        match input.session().map(|session| self.inboxes.shard_of(session)) {
+        match input
+            .session()
+            .map(|session| self.inboxes.shard_of(session))
+        {
             Some(shard) => self.turn(shard, input),
             None => self.inboxes.post(input),
         }
@@ -199,7 +202,9 @@ impl Core {
             Input::ConnectionClosed { session, .. } => Some(session.clone()),
             _ => None,
         };
-        self.run(shard, left.as_ref(), |node, now| node.handle_input(now, input));
+        self.run(shard, left.as_ref(), |node, now| {
+            node.handle_input(now, input)
+        });
     }
 
     /// A turn for the clocks, if one of them has run out.
@@ -230,7 +235,9 @@ impl Core {
             }
             let due = node.poll_timeout().map_or(u64::MAX, |(at, _)| at.0);
             shard.due.store(due, Ordering::Release);
-            self.counters.turn_held.observe_us(self.clock.micros() - begun);
+            self.counters
+                .turn_held
+                .observe_us(self.clock.micros() - begun);
         }
         dirty::flush();
     }
@@ -289,7 +296,9 @@ impl Core {
                 session,
                 request,
                 audio,
-            } => self.outside.work(Job::TranscribeOnce(session, request, audio)),
+            } => self
+                .outside
+                .work(Job::TranscribeOnce(session, request, audio)),
             Effect::RecoverSpeech { session } => self.outside.work(Job::RecoverSpeech(session)),
             Effect::ForgetAudio { session } => self.outside.work(Job::ForgetAudio(session)),
         }
@@ -440,7 +449,11 @@ impl Hands {
 
     /// Drops the session's route if nobody is in the room and nobody listens in.
     fn tidy(&mut self, session: &SessionId) {
-        if self.routes.get(session).is_some_and(|route| route.is_idle()) {
+        if self
+            .routes
+            .get(session)
+            .is_some_and(|route| route.is_idle())
+        {
             self.routes.remove(session);
             self.give_back();
         }
@@ -464,10 +477,12 @@ fn class(message: &ServerMessage, bytes: Bytes) -> Frame {
                 &caption.stream.0.to_le_bytes(),
             ];
             // Two captions that fall together only mean that one is shown a moment later.
-            let hash = key.iter().flat_map(|part| part.iter()).fold(
-                0x811c_9dc5_u32,
-                |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193),
-            );
+            let hash = key
+                .iter()
+                .flat_map(|part| part.iter())
+                .fold(0x811c_9dc5_u32, |hash, byte| {
+                    (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+                });
             Frame::partial(bytes, hash)
         }
         _ => Frame::event(bytes),

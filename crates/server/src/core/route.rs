@@ -94,7 +94,9 @@ pub(crate) struct Seated {
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Route").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Route")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +170,11 @@ impl Route {
     /// Who is in the room.
     pub(crate) fn who(&self) -> Vec<(UserId, Role)> {
         let inner = self.inner.lock();
-        inner.members.iter().map(|m| (m.user.clone(), m.role)).collect()
+        inner
+            .members
+            .iter()
+            .map(|m| (m.user.clone(), m.role))
+            .collect()
     }
 
     /// How many are in the room.

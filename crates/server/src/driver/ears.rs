@@ -137,7 +137,9 @@ impl Hub {
 
     /// The session's audio is deleted: nothing of it will be acknowledged.
     pub(crate) fn forget_session(&self, session: &SessionId) {
-        self.recorded.lock().retain(|key, _| key.session != *session);
+        self.recorded
+            .lock()
+            .retain(|key, _| key.session != *session);
     }
 
     pub(crate) fn report(&self, session: &SessionId, report: SpeechReport) {
@@ -414,7 +416,10 @@ impl SessionTap {
             user: heard.user.clone(),
             stream: heard.stream,
         };
-        self.hub.recorded.lock().insert(key.clone(), heard.participant);
+        self.hub
+            .recorded
+            .lock()
+            .insert(key.clone(), heard.participant);
         let (tap, live) = self.open(heard, 0, Arrivals::new(self.since));
         self.streams.push(Stream {
             key,
@@ -593,7 +598,9 @@ fn raw(heard: &Heard<'_>) -> Bytes {
 fn is_loud(heard: &Heard<'_>, raw: &[u8]) -> bool {
     match heard.format {
         AudioFormat::Pcm16 => {
-            let samples = raw.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]]));
+            let samples = raw
+                .chunks_exact(2)
+                .map(|b| i16::from_le_bytes([b[0], b[1]]));
             let sum: u64 = samples.map(|s| u64::from(s.unsigned_abs())).sum();
             sum / (raw.len() as u64 / 2).max(1) >= LOUD
         }

@@ -45,7 +45,9 @@ fn run(driver: &Driver, job: Job) {
                 tracing::warn!(%session, %error, "session_not_read");
                 Found::Unavailable
             });
-            driver.inboxes.post(Input::SessionLoaded { id, session, found });
+            driver
+                .inboxes
+                .post(Input::SessionLoaded { id, session, found });
         }
         Job::LoadLog(id, session, range) => {
             let events = log(driver, &session, range);
@@ -97,11 +99,7 @@ pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreE
     Ok(Found::Session(Box::new(loaded)))
 }
 
-fn log(
-    driver: &Driver,
-    session: &SessionId,
-    range: LogRange,
-) -> Result<Vec<EventRow>, StoreError> {
+fn log(driver: &Driver, session: &SessionId, range: LogRange) -> Result<Vec<EventRow>, StoreError> {
     let mut events = driver.store.log(session, range.after, LOG_BYTES)?;
     events.retain(|event| event.seq <= range.upto);
     Ok(events)
@@ -127,7 +125,9 @@ fn once(driver: &Driver, session: SessionId, request: u32, audio: &TranscribeReq
     };
     if let Err(refusal) = result {
         let result = Err(refusal);
-        driver.hub.report(&session, SpeechReport::Once { request, result });
+        driver
+            .hub
+            .report(&session, SpeechReport::Once { request, result });
     }
 }
 

@@ -16,9 +16,24 @@ pub(crate) fn write(driver: &Driver) -> String {
         gauges(&mut out, &core.gauges());
     }
     let memory = memory::read();
-    gauge(&mut out, "greenroom_asks_waiting", "Questions of the API that wait.", driver.asks_waiting());
-    gauge(&mut out, "process_resident_memory_bytes", "Resident memory.", memory.rss);
-    gauge(&mut out, "process_open_fds", "Open files.", memory::open_files());
+    gauge(
+        &mut out,
+        "greenroom_asks_waiting",
+        "Questions of the API that wait.",
+        driver.asks_waiting(),
+    );
+    gauge(
+        &mut out,
+        "process_resident_memory_bytes",
+        "Resident memory.",
+        memory.rss,
+    );
+    gauge(
+        &mut out,
+        "process_open_fds",
+        "Open files.",
+        memory::open_files(),
+    );
     store(&mut out, driver);
     speech(&mut out, driver);
     out
@@ -27,7 +42,10 @@ pub(crate) fn write(driver: &Driver) -> String {
 fn gauges(out: &mut String, gauges: &crate::core::Gauges) {
     let engine = gauges.engine;
     let name = "greenroom_sessions";
-    let _ = writeln!(out, "# HELP {name} Sessions in memory, by status.\n# TYPE {name} gauge");
+    let _ = writeln!(
+        out,
+        "# HELP {name} Sessions in memory, by status.\n# TYPE {name} gauge"
+    );
     for (status, count) in [
         ("scheduled", engine.scheduled),
         ("active", engine.active),
@@ -39,26 +57,60 @@ fn gauges(out: &mut String, gauges: &crate::core::Gauges) {
     }
     for (name, help, value) in [
         ("connections", "Open WebSockets.", gauges.connections),
-        ("seats_connected", "Seats held by connections.", engine.connections),
-        ("seats_detached", "Seats whose connection is lost.", engine.detached),
-        ("question_timers", "Questions with a running clock.", engine.question_timers),
-        ("session_timers", "Sessions with a wake-up time.", engine.timers),
-        ("sessions_degraded", "Sessions that wait for the store.", engine.degraded),
-        ("held_bytes", "Output that waits for a commit.", engine.waiting_bytes),
+        (
+            "seats_connected",
+            "Seats held by connections.",
+            engine.connections,
+        ),
+        (
+            "seats_detached",
+            "Seats whose connection is lost.",
+            engine.detached,
+        ),
+        (
+            "question_timers",
+            "Questions with a running clock.",
+            engine.question_timers,
+        ),
+        (
+            "session_timers",
+            "Sessions with a wake-up time.",
+            engine.timers,
+        ),
+        (
+            "sessions_degraded",
+            "Sessions that wait for the store.",
+            engine.degraded,
+        ),
+        (
+            "held_bytes",
+            "Output that waits for a commit.",
+            engine.waiting_bytes,
+        ),
         ("routes", "Audio rooms.", gauges.routes),
         ("route_members", "Places in audio rooms.", gauges.members),
-        ("inputs_waiting", "Inputs that wait for their turn.", gauges.inputs_waiting),
+        (
+            "inputs_waiting",
+            "Inputs that wait for their turn.",
+            gauges.inputs_waiting,
+        ),
     ] {
         gauge(out, &format!("greenroom_{name}"), help, value);
     }
 }
 
 fn gauge(out: &mut String, name: &str, help: &str, value: impl Display) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    let _ = writeln!(
+        out,
+        "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
+    );
 }
 
 fn counter(out: &mut String, name: &str, help: &str, value: impl Display) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+    let _ = writeln!(
+        out,
+        "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}"
+    );
 }
 
 /// A histogram of microseconds, written in seconds.
@@ -93,44 +145,117 @@ fn store(out: &mut String, driver: &Driver) {
     );
     for (name, help, value) in [
         ("commits", "Transactions committed.", &metrics.commits),
-        ("saves_temporary", "Saves answered: not now.", &metrics.saves_temporary),
-        ("saves_rejected", "Saves answered: never.", &metrics.saves_rejected),
-        ("saves_fenced", "Saves answered: not yours.", &metrics.saves_fenced),
-        ("active_table_missing", "Saves that found no active_interview_sessions.", &metrics.active_table_missing),
-        ("active_rows_reaped", "Rows of active_interview_sessions reaped.", &metrics.active_rows_reaped),
-        ("lease_failures", "Leases that could not be written.", &metrics.lease_failures),
+        (
+            "saves_temporary",
+            "Saves answered: not now.",
+            &metrics.saves_temporary,
+        ),
+        (
+            "saves_rejected",
+            "Saves answered: never.",
+            &metrics.saves_rejected,
+        ),
+        (
+            "saves_fenced",
+            "Saves answered: not yours.",
+            &metrics.saves_fenced,
+        ),
+        (
+            "active_table_missing",
+            "Saves that found no active_interview_sessions.",
+            &metrics.active_table_missing,
+        ),
+        (
+            "active_rows_reaped",
+            "Rows of active_interview_sessions reaped.",
+            &metrics.active_rows_reaped,
+        ),
+        (
+            "lease_failures",
+            "Leases that could not be written.",
+            &metrics.lease_failures,
+        ),
     ] {
         let value = value.load(Ordering::Relaxed);
         counter(out, &format!("greenroom_store_{name}_total"), help, value);
     }
     let queued = metrics.queued_bytes.load(Ordering::Relaxed);
-    gauge(out, "greenroom_store_queued_bytes", "Saves that wait.", queued);
+    gauge(
+        out,
+        "greenroom_store_queued_bytes",
+        "Saves that wait.",
+        queued,
+    );
     let away = u8::from(metrics.away.load(Ordering::Relaxed));
-    gauge(out, "greenroom_store_away", "1 while the database is away.", away);
+    gauge(
+        out,
+        "greenroom_store_away",
+        "1 while the database is away.",
+        away,
+    );
     if let Ok(rows) = driver.store.active_rows(driver.clock.wall()) {
-        gauge(out, "greenroom_active_rows", "Rows of active_interview_sessions.", rows.count);
+        gauge(
+            out,
+            "greenroom_active_rows",
+            "Rows of active_interview_sessions.",
+            rows.count,
+        );
         let age = rows.oldest_age_ms.unwrap_or(0) as f64 / 1e3;
-        gauge(out, "greenroom_active_rows_oldest_age_seconds", "Age of the oldest.", age);
+        gauge(
+            out,
+            "greenroom_active_rows_oldest_age_seconds",
+            "Age of the oldest.",
+            age,
+        );
     }
     let recorder = driver.recorder.metrics();
     for (name, help, value) in [
         ("chunks", "Audio chunks written.", &recorder.chunks),
         ("bytes", "Audio bytes written.", &recorder.bytes),
-        ("lost", "Audio chunks that could not be written.", &recorder.lost),
+        (
+            "lost",
+            "Audio chunks that could not be written.",
+            &recorder.lost,
+        ),
     ] {
         let value = value.load(Ordering::Relaxed);
-        counter(out, &format!("greenroom_recorder_{name}_total"), help, value);
+        counter(
+            out,
+            &format!("greenroom_recorder_{name}_total"),
+            help,
+            value,
+        );
     }
 }
 
 fn speech(out: &mut String, driver: &Driver) {
     let running = u8::from(driver.speech.is_some());
-    gauge(out, "greenroom_speech", "1 when a recognizer runs.", running);
+    gauge(
+        out,
+        "greenroom_speech",
+        "1 when a recognizer runs.",
+        running,
+    );
     let Some(speech) = &driver.speech else {
         return;
     };
     let stats = speech.stats();
-    gauge(out, "greenroom_speech_streams", "Streams that are heard.", stats.streams);
-    gauge(out, "greenroom_speech_queued", "Utterances that wait.", stats.queued);
-    gauge(out, "greenroom_speech_queued_bytes", "Sound that waits.", stats.queued_bytes);
+    gauge(
+        out,
+        "greenroom_speech_streams",
+        "Streams that are heard.",
+        stats.streams,
+    );
+    gauge(
+        out,
+        "greenroom_speech_queued",
+        "Utterances that wait.",
+        stats.queued,
+    );
+    gauge(
+        out,
+        "greenroom_speech_queued_bytes",
+        "Sound that waits.",
+        stats.queued_bytes,
+    );
 }

@@ -132,7 +132,8 @@ impl Outside for Driver {
     fn save(&self, id: EffectId, save: Save) {
         let session = save.session.clone();
         if let Err(saved) = self.store.submit(id, save) {
-            self.inboxes.post(Input::StoreReplied { id, session, saved });
+            self.inboxes
+                .post(Input::StoreReplied { id, session, saved });
         }
     }
 

@@ -222,7 +222,9 @@ pub(crate) fn adopt_all(driver: &Driver) -> Result<usize, StoreError> {
     let mut adopted = 0;
     loop {
         let now = driver.clock.wall();
-        let left = driver.store.unfinished_of_other_boots(&driver.boot, now, PAGE)?;
+        let left = driver
+            .store
+            .unfinished_of_other_boots(&driver.boot, now, PAGE)?;
         let mut moved = 0;
         for session in &left {
             match jobs::load(driver, session) {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use coach::report::{
-    AnswerFacts, GapFacts, ParticipantFacts, PlanFacts, RecognizerFacts, ReportInput,
-    SegmentFacts, SessionFacts, build,
+    AnswerFacts, GapFacts, ParticipantFacts, PlanFacts, RecognizerFacts, ReportInput, SegmentFacts,
+    SessionFacts, build,
 };
 use engine::effect::ReportFacts;
 use protocol::id::{Seq, SessionId, UserId};
@@ -82,7 +82,10 @@ pub(crate) fn make(
                 joined_at: p.joined_at,
             })
             .collect(),
-        answers: answers.into_iter().map(|a| answer(a, plan.as_ref())).collect(),
+        answers: answers
+            .into_iter()
+            .map(|a| answer(a, plan.as_ref()))
+            .collect(),
         segments,
         gaps,
         recognizer: driver.speech.as_ref().map(|speech| {

@@ -218,7 +218,9 @@ impl Server {
         let recorder = {
             let hub = Arc::clone(&hub);
             let config = store::audio::Config::new(&settings.data);
-            Arc::new(Recorder::open(config, move |event| hub.recorder_told(event))?)
+            Arc::new(Recorder::open(config, move |event| {
+                hub.recorder_told(event)
+            })?)
         };
         let speech = match settings.speech {
             None => None,
@@ -445,7 +447,8 @@ impl Running {
             }
             // Those that go first come back first: spread as they were sent away.
             let spread = conn.id().0.wrapping_mul(0x9E37_79B9) % 1_000;
-            self.core.send_away(conn, 1_000 + spread, CloseCode::Restart);
+            self.core
+                .send_away(conn, 1_000 + spread, CloseCode::Restart);
         }
         self.stop_accepting.send_replace(true);
         while !over() {
@@ -547,12 +550,7 @@ fn open_store(
     })
 }
 
-fn nodes(
-    shards: usize,
-    config: Config,
-    plans: Arc<Plans>,
-    boot: &BootId,
-) -> io::Result<Vec<Node>> {
+fn nodes(shards: usize, config: Config, plans: Arc<Plans>, boot: &BootId) -> io::Result<Vec<Node>> {
     let config = Arc::new(Config {
         // Each shard has its share of the process's sessions, and room for an uneven spread.
         sessions: (config.sessions / shards.max(1) * 2).max(64),
@@ -561,7 +559,12 @@ fn nodes(
     let mut nodes = Vec::new();
     for _ in 0..shards.clamp(1, 256) {
         let seed = u64::from_le_bytes(random()?);
-        nodes.push(Node::new(Arc::clone(&config), Arc::clone(&plans), boot.clone(), seed));
+        nodes.push(Node::new(
+            Arc::clone(&config),
+            Arc::clone(&plans),
+            boot.clone(),
+            seed,
+        ));
     }
     Ok(nodes)
 }
@@ -581,7 +584,9 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
-    let wanted = now.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    let wanted = now
+        .maximum
+        .map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
     if now.current.is_some_and(|current| current < wanted) {
         let limit = Rlimit {
             current: Some(wanted),

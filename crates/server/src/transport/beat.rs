@@ -28,7 +28,9 @@ pub(crate) async fn beat(core: Arc<Core>, thread: usize, threads: usize) {
         let late = due.elapsed();
         let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         // Tokio's timers have a grain of one millisecond.
-        core.counters().beat_late.observe_us(late_us.saturating_sub(1_000));
+        core.counters()
+            .beat_late
+            .observe_us(late_us.saturating_sub(1_000));
         let now = core.clock().mono();
         if late_us > LATE_US + 1_000 && now.0 >= silent_until {
             silent_until = now.after(10_000).0;
@@ -37,7 +39,10 @@ pub(crate) async fn beat(core: Arc<Core>, thread: usize, threads: usize) {
         for shard in (thread..core.shards()).step_by(threads.max(1)) {
             core.turn_if_due(ShardId::new(shard), now);
         }
-        for part in (thread..PARTS).step_by(threads.max(1)).filter(|p| p % ROUNDS == round) {
+        for part in (thread..PARTS)
+            .step_by(threads.max(1))
+            .filter(|p| p % ROUNDS == round)
+        {
             core.conns().wake_due(part, now);
         }
         round = (round + 1) % ROUNDS;

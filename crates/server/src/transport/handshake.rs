@@ -105,7 +105,9 @@ pub(crate) fn answer(
     }
     let upgrade = hyper::upgrade::on(&mut request);
     let headers = request.headers();
-    let lines = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let lines = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
     let is_1_1 = request.version() == http::Version::HTTP_11;
     let shake = match handshake::check(request.method().as_str(), is_1_1, lines) {
         Ok(shake) => shake,
@@ -124,7 +126,9 @@ fn malformed(refused: handshake::Refused) -> Response<Body> {
     let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = error_body(status, refused.code(), &refused.to_string(), None);
     for &(name, value) in refused.headers() {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }

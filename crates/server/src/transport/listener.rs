@@ -154,7 +154,9 @@ async fn serve(
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEAD_LINES);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -92,7 +92,8 @@ impl Here<'_> {
             match out {
                 Out::Text(bytes) => self.conn.push(self.now.mono, Frame::event(bytes), counters),
                 Out::Ping(bytes) => {
-                    self.conn.push(self.now.mono, Frame::control(bytes), counters);
+                    self.conn
+                        .push(self.now.mono, Frame::control(bytes), counters);
                 }
                 Out::Close(code) => {
                     match code {
@@ -175,17 +176,19 @@ impl Plain {
         };
         self.machine.open(here.now.mono, here.conn.id());
         let limits = &self.side.doors.limits;
-        here.say(&ServerMessage::ConnectionSuccess(Box::new(ConnectionSuccess {
-            connection: here.conn.id(),
-            user,
-            server_time: here.now.wall,
-            ping_interval_ms: limits.ping_interval_ms.into(),
-            ping_timeout_ms: limits.ping_timeout_ms.into(),
-            message_bytes: limits.message_bytes.into(),
-            audio_bytes_per_second: limits.audio_bytes_per_second.into(),
-            events_per_second: limits.events_per_second.into(),
-            resume_key,
-        })));
+        here.say(&ServerMessage::ConnectionSuccess(Box::new(
+            ConnectionSuccess {
+                connection: here.conn.id(),
+                user,
+                server_time: here.now.wall,
+                ping_interval_ms: limits.ping_interval_ms.into(),
+                ping_timeout_ms: limits.ping_timeout_ms.into(),
+                message_bytes: limits.message_bytes.into(),
+                audio_bytes_per_second: limits.audio_bytes_per_second.into(),
+                events_per_second: limits.events_per_second.into(),
+                resume_key,
+            },
+        )));
         if let Some(reply) = reply {
             let fields = format!("\"connectionId\":\"{}\"", here.conn.id());
             here.answer(reply, &Reply::Ok(fields.into()));
@@ -236,7 +239,10 @@ impl Plain {
             self.machine.closed();
             here.conn.close(now, CloseCode::TokenExpired, None);
         }
-        [until, self.machine.poll_timeout()].into_iter().flatten().min()
+        [until, self.machine.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The connection is gone: its places are free.

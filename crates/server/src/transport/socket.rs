@@ -193,7 +193,9 @@ impl Socket {
             self.conn
                 .close_with(now.mono, violation.code, violation.reason, None);
         }
-        let stuck = self.stuck.map(|since| since.after(self.write_timeout_ms.into()));
+        let stuck = self
+            .stuck
+            .map(|since| since.after(self.write_timeout_ms.into()));
         if stuck.is_some_and(|by| by <= now.mono) {
             self.core.counters().slow_consumers.add(1);
             self.conn.close(now.mono, CloseCode::SlowConsumer, None);
@@ -208,7 +210,10 @@ impl Socket {
             Door::Echo => None,
         };
         dirty::flush();
-        [door, stuck, self.ws.poll_timeout().map(Mono)].into_iter().flatten().min()
+        [door, stuck, self.ws.poll_timeout().map(Mono)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Open: read as long as there is something, write when only we may.
@@ -329,4 +334,3 @@ fn echo(here: Here<'_>, packet: protocol::ws::Packet<'_>) {
     let frame = Frame::event(bytes);
     here.conn.push(here.now.mono, frame, here.core.counters());
 }
-

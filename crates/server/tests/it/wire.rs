@@ -1,0 +1,1 @@
+//! Bytes on the wire: relay, slow readers, closes, torn writes.
