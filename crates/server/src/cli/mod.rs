@@ -2,6 +2,7 @@
 //! came of it; none of them knows a rule. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something
 //! is wrong with the configuration, 4 the server could not be reached.
 
+pub mod assemble;
 pub mod check;
 pub mod date;
 pub mod interview;
@@ -89,11 +90,11 @@ impl ConfigArgs {
     }
 }
 
-/// Runs what the command line says; `serve` runs the server.
-pub fn main(serve: serve::Serve) -> ExitCode {
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
     // Wrong usage ends here with code 2, `--help` and `--version` with 0.
     let cli = Cli::parse();
-    match run(cli.command, serve) {
+    match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
             out::note(format!("error: {}", out::chain(&error)));
@@ -128,9 +129,9 @@ fn is_unreachable(cause: &(dyn std::error::Error + 'static)) -> bool {
     io.is_some_and(|io| network.contains(&io.kind())) || cause.is::<tokio::time::error::Elapsed>()
 }
 
-fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => serve::run(&args, serve),
+        Command::Serve(args) => serve::run(&args),
         Command::Token(args) => token::run(args, now()),
         Command::CheckConfig(args) => check::run(&args),
         Command::Interview(args) => {

@@ -1,5 +1,4 @@
-//! `serve`: configuration, logs, and what a person at the terminal is told. Listening, sessions
-//! and shutting down are the server's, which is handed in as a function.
+//! `serve`: configuration, logs, the server itself, and what a person at the terminal is told.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -13,9 +12,10 @@ use protocol::id::UserId;
 use protocol::time::Wall;
 use protocol::value::Role;
 
-use super::{ConfigArgs, out};
+use super::{ConfigArgs, now, out};
 use crate::config::load::Loaded;
 use crate::config::{Config, dev};
+use crate::driver::server::Server;
 
 /// Flags of `serve`: the settings changed most often. Everything else is file and environment.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub struct ServeArgs {
     log: Option<String>,
 }
 
-/// Everything the server needs to know to run.
+/// What the person at the terminal is told is made from this.
 #[derive(Debug)]
 pub struct Start {
     /// Valid, with a secret.
@@ -47,18 +47,18 @@ pub struct Start {
 }
 
 /// Runs the server until it is told to stop.
-pub type Serve = fn(Start) -> anyhow::Result<()>;
-
-/// Loads the configuration, starts the log, and hands over.
-pub fn run(args: &ServeArgs, serve: Serve) -> anyhow::Result<ExitCode> {
+pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = args.load()?;
     crate::telemetry::init(&loaded.config.log)?;
     for (path, place) in &loaded.places {
         tracing::debug!(setting = %path, %place, "set");
     }
-    serve(Start {
+    let running = Server::start(super::assemble::settings(&loaded.config)?)?;
+    let start = Start {
         config: loaded.config,
-    })?;
+    };
+    start.announce(running.addr(), now())?;
+    running.serve_until_signal()?;
     Ok(ExitCode::SUCCESS)
 }
 
