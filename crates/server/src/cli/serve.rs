@@ -1,10 +1,13 @@
 //! `serve`: configuration, logs, the server itself, and what a person at the terminal is told.
 
 use std::fmt::Write as _;
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use api::auth::{Claims, Verifier};
 use api::identity::TokenRole;
 use clap::Args;
@@ -53,6 +56,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     for (path, place) in &loaded.places {
         tracing::debug!(setting = %path, %place, "set");
     }
+    make_private(&loaded.config.store.dir)?;
     let running = Server::start(super::assemble::settings(&loaded.config)?)?;
     let start = Start {
         config: loaded.config,
@@ -60,6 +64,16 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     start.announce(running.addr(), now())?;
     running.serve_until_signal()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of the records, for this user alone: what people said is in it. One that is there
+/// keeps the rights its owner gave it.
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the folder {}", dir.display()))
 }
 
 impl ServeArgs {
