@@ -9,8 +9,13 @@ use std::process::Command;
 
 /// Crates compiled for everything together. Each one is compiled on small machines, too.
 const CRATES_MAX: usize = 360;
-/// Lines of a source file.
+/// Lines of a source file …
 const LINES_MAX: usize = 800;
+/// … but for these, which hold one table or one order of events each.
+const LONG: [(&str, usize); 2] = [
+    ("crates/engine/src/node.rs", 950),
+    ("crates/engine/src/session/log.rs", 950),
+];
 
 /// Below these, a known vulnerability or a bug that loses data. Name, version, why.
 const AT_LEAST: [(&str, &str, &str); 12] = [
@@ -256,20 +261,26 @@ fn no_file_names_the_machine_it_was_written_on() {
 }
 
 /// The sources for which something does not hold, so that one run shows them all.
-fn offenders(holds: impl Fn(&str) -> bool) -> Vec<String> {
-    let broken = sources().into_iter().filter(|(_, text)| !holds(text));
+fn offenders(holds: impl Fn(&Path, &str) -> bool) -> Vec<String> {
+    let broken = sources()
+        .into_iter()
+        .filter(|(path, text)| !holds(path, text));
     broken.map(|(path, _)| path.display().to_string()).collect()
 }
 
 #[test]
 fn every_module_says_what_it_is() {
-    let silent = offenders(|text| text.starts_with("//!"));
+    // The names of tests are sentences, so a file of nothing else may go without one.
+    let silent = offenders(|path, text| path.ends_with("tests.rs") || text.starts_with("//!"));
     assert!(silent.is_empty(), "these must begin with //!: {silent:#?}");
 }
 
 #[test]
 fn no_file_is_too_long_to_be_read() {
-    let long = offenders(|text| text.lines().count() <= LINES_MAX);
+    let long = offenders(|path, text| {
+        let known = LONG.iter().find(|(long, _)| path == Path::new(long));
+        text.lines().count() <= known.map_or(LINES_MAX, |(_, most)| *most)
+    });
     assert!(long.is_empty(), "more than {LINES_MAX} lines: {long:#?}");
 }
 
