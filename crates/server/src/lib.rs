@@ -5,5 +5,6 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod driver;
+pub mod run;
 pub mod telemetry;
 pub mod transport;

@@ -2,7 +2,6 @@
 //! came of it; none of them knows a rule. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something
 //! is wrong with the configuration, 4 the server could not be reached.
 
-pub mod assemble;
 pub mod check;
 pub mod date;
 pub mod interview;
@@ -17,12 +16,11 @@ mod tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use protocol::time::Wall;
 
 use crate::config::load::{self, Inputs, Loaded, Problems};
+use crate::core::clock::wall_now;
 
 /// A self-hosted server for live AI interviews over WebSocket.
 #[derive(Debug, Parser)]
@@ -90,11 +88,11 @@ impl ConfigArgs {
     }
 }
 
-/// Runs what the command line says.
-pub fn main() -> ExitCode {
+/// Runs what the command line says; `serve` runs the server.
+pub fn main(serve: serve::Serve) -> ExitCode {
     // Wrong usage ends here with code 2, `--help` and `--version` with 0.
     let cli = Cli::parse();
-    match run(cli.command) {
+    match run(cli.command, serve) {
         Ok(code) => code,
         Err(error) => {
             out::note(format!("error: {}", out::chain(&error)));
@@ -129,10 +127,10 @@ fn is_unreachable(cause: &(dyn std::error::Error + 'static)) -> bool {
     io.is_some_and(|io| network.contains(&io.kind())) || cause.is::<tokio::time::error::Elapsed>()
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => serve::run(&args),
-        Command::Token(args) => token::run(args, now()),
+        Command::Serve(args) => serve::run(&args, serve),
+        Command::Token(args) => token::run(args, wall_now()),
         Command::CheckConfig(args) => check::run(&args),
         Command::Interview(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -144,12 +142,4 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Models(command) => models::run(command),
         Command::Version => version::run(),
     }
-}
-
-/// The wall clock.
-fn now() -> Wall {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

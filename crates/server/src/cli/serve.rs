@@ -1,4 +1,5 @@
-//! `serve`: configuration, logs, the server itself, and what a person at the terminal is told.
+//! `serve`: configuration, logs, and what a person at the terminal is told. Listening, sessions
+//! and shutting down are the server's, which is handed in as a function.
 
 use std::fmt::Write as _;
 use std::fs::DirBuilder;
@@ -15,10 +16,9 @@ use protocol::id::UserId;
 use protocol::time::Wall;
 use protocol::value::Role;
 
-use super::{ConfigArgs, now, out};
+use super::{ConfigArgs, out};
 use crate::config::load::Loaded;
 use crate::config::{Config, dev};
-use crate::driver::server::Server;
 
 /// Flags of `serve`: the settings changed most often. Everything else is file and environment.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub struct ServeArgs {
     log: Option<String>,
 }
 
-/// What the person at the terminal is told is made from this.
+/// Everything the server needs to know to run.
 #[derive(Debug)]
 pub struct Start {
     /// Valid, with a secret.
@@ -50,19 +50,19 @@ pub struct Start {
 }
 
 /// Runs the server until it is told to stop.
-pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+pub type Serve = fn(Start) -> anyhow::Result<()>;
+
+/// Loads the configuration, starts the log, and hands over.
+pub fn run(args: &ServeArgs, serve: Serve) -> anyhow::Result<ExitCode> {
     let loaded = args.load()?;
     crate::telemetry::init(&loaded.config.log)?;
     for (path, place) in &loaded.places {
         tracing::debug!(setting = %path, %place, "set");
     }
     make_private(&loaded.config.store.dir)?;
-    let running = Server::start(super::assemble::settings(&loaded.config)?)?;
-    let start = Start {
+    serve(Start {
         config: loaded.config,
-    };
-    start.announce(running.addr(), now())?;
-    running.serve_until_signal()?;
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -397,7 +397,9 @@ fn the_log_file_is_emptied_into_the_database_when_there_is_nothing_else_to_do() 
     }
     let (log, moved): (i64, i64) = rig
         .outsider()
-        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+        .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+            Ok((row.get(1)?, row.get(2)?))
+        })
         .unwrap();
     assert_eq!(log, moved);
 }

@@ -1,0 +1,184 @@
+//! From a valid configuration to a running server: the one place that knows both sides. Every value
+//! is only translated; what it means is decided where it is used.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::auth::Verifier;
+use api::cors::{Origins, Verdict};
+use api::router::Api;
+use coach::plan::Bank;
+use engine::Plans;
+use engine::input::Identity;
+use protocol::limits::Limits;
+use speech::{SpeechConfig, moonshine_factory};
+
+use crate::cli::serve::Start;
+use crate::config::Config;
+use crate::config::setting::{Auto, Speech, Takeover};
+use crate::core::clock::wall_now;
+use crate::driver::server::{Server, Settings, SpeechSetup};
+use crate::transport::handshake::Verified;
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// When it cannot start; nothing is left running.
+pub fn run(start: Start) -> anyhow::Result<()> {
+    let settings = settings(&start.config)?;
+    let running = Server::start(settings)?;
+    start.announce(running.addr(), wall_now())?;
+    running
+        .serve_until_signal()
+        .context("cannot listen for signals")
+}
+
+/// What the server is told.
+///
+/// # Errors
+/// When plans or the speech model cannot be read.
+pub fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let verifier = Arc::new(Verifier::new(config.auth_settings()));
+    let origins = Origins::new(config.server.frontend_origins.0.iter().map(String::as_str));
+    let bank = Arc::new(bank(config)?);
+    let plans: Plans = bank
+        .list()
+        .filter_map(|entry| Some((entry.plan.id.clone()?, Arc::new(entry.plan.clone()))))
+        .collect();
+
+    let leeway = i64::try_from(config.auth.leeway.0).unwrap_or(i64::MAX);
+    let judge = Arc::clone(&verifier);
+    let verify = move |token: &str, now| {
+        let known = judge.verify(token, now).map_err(|error| error.code())?;
+        let until = protocol::time::Wall(known.expires_at.0.saturating_add(leeway));
+        let who = Identity {
+            user: known.user,
+            role: known.role,
+            admin: known.admin,
+            session: known.session,
+        };
+        Ok(Verified { who, until })
+    };
+    let doors = origins.clone();
+    let pages = Arc::clone(&bank);
+    let router = move |parts: crate::driver::server::RouterParts| {
+        api::router::build(Api {
+            handle: parts.handle,
+            records: parts.records,
+            verifier,
+            origins,
+            plans: pages,
+            clock: wall_now,
+            new_id,
+        })
+    };
+
+    let data = config.store.dir.clone();
+    let mut settings = Settings::new(
+        config.server.listen,
+        data,
+        Arc::new(verify),
+        Box::new(router),
+    );
+    settings.welcome = Arc::new(move |headers| doors.judge(headers) != Verdict::Refused);
+    if let Auto::Of(threads) = config.server.io_threads {
+        settings.io_threads = threads as usize;
+    }
+    settings.limits = limits(config);
+    settings.sockets.sockets_max = config.limits.connections as usize + 500;
+    settings.engine = rules(config);
+    settings.plans = Arc::new(plans);
+    settings.speech = speech_setup(config)?;
+    settings.drain_deadline = std::time::Duration::from_millis(config.server.drain.0);
+    Ok(settings)
+}
+
+fn bank(config: &Config) -> anyhow::Result<Bank> {
+    match &config.plans.dir {
+        Some(dir) => Bank::load_dir(dir)
+            .with_context(|| format!("the plans in {} cannot be used", dir.display())),
+        None => Ok(Bank::builtin()),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    let ms = |time: u64| u32::try_from(time).unwrap_or(u32::MAX);
+    Limits {
+        message_bytes: limits.message_bytes.0,
+        events_per_second: limits.events_per_second,
+        events_burst: limits.events_burst,
+        audio_bytes_per_second: limits.audio_bytes_per_second.0,
+        audio_burst_bytes: limits.audio_burst_bytes.0,
+        audio_chunk_bytes_min: limits.audio_chunk_bytes_min.0,
+        auth_timeout_ms: ms(limits.auth_timeout.0),
+        unauthenticated_bytes: limits.unauthenticated_bytes.0,
+        ping_interval_ms: ms(limits.ping_interval.0),
+        ping_timeout_ms: ms(limits.ping_timeout.0),
+        message_timeout_ms: ms(limits.message_timeout.0),
+        write_timeout_ms: ms(limits.write_timeout.0),
+        room_members: config.sessions.room_members,
+        connections_per_user: limits.connections_per_user,
+        connections: limits.connections,
+        handshakes_per_second: limits.handshakes_per_second,
+        handshakes_burst: limits.handshakes_burst,
+    }
+}
+
+fn rules(config: &Config) -> engine::Config {
+    let sessions = &config.sessions;
+    engine::Config {
+        grace_ms: sessions.grace.0,
+        inactivity_ms: sessions.inactivity.0,
+        max_duration_ms: sessions.max_duration.0,
+        scheduled_ttl_ms: sessions.scheduled_ttl.0,
+        create_on_join: sessions.create_on_join,
+        takeover_newest: sessions.takeover == Takeover::Newest,
+        room_size: sessions.room_members as usize,
+        sessions: sessions.live_max as usize,
+        ..engine::Config::default()
+    }
+}
+
+/// The recognizer, where it is wanted and installed.
+fn speech_setup(config: &Config) -> anyhow::Result<Option<SpeechSetup>> {
+    if config.speech.enabled == Speech::Off {
+        return Ok(None);
+    }
+    let files = match speech::models::verify(&config.speech.models) {
+        Ok(files) => files,
+        Err(error) if config.speech.enabled == Speech::On => {
+            return Err(error).context("speech.enabled is \"on\", but there is no usable model");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no speech model: everything but captions works");
+            return Ok(None);
+        }
+    };
+    let decoders = match config.speech.workers {
+        Auto::Auto => 0,
+        Auto::Of(workers) => workers as usize,
+    };
+    Ok(Some(SpeechSetup {
+        config: SpeechConfig {
+            decoders,
+            ..SpeechConfig::default()
+        },
+        factory: moonshine_factory(files),
+    }))
+}
+
+/// An id nobody guesses: 26 letters and digits, 130 bits.
+fn new_id() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = [0; 26];
+    // The system's generator does not fail once the process runs; without it there is no server.
+    if getrandom::fill(&mut bytes).is_err() {
+        tracing::error!("the system gives no random numbers");
+        std::process::abort();
+    }
+    bytes
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
+        .collect()
+}
