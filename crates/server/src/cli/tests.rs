@@ -4,6 +4,7 @@ use api::auth::{AuthSettings, Claims, Verifier};
 use api::identity::TokenRole;
 use clap::{CommandFactory as _, Parser as _};
 use protocol::id::{SessionId, UserId};
+use protocol::time::Wall;
 use protocol::value::Role;
 
 use super::*;
