@@ -7,6 +7,8 @@
     clippy::panic
 )]
 
+mod bad_input;
 mod door;
+mod life;
 mod support;
 mod wire;
