@@ -162,7 +162,7 @@ impl Good {
         };
         let ana = format!("ana-{n}");
         let mut candidate = Client::join(server.address, &ana, "candidate", &session);
-        let mut interviewer = Client::join(server.address, "ben", "interviewer", &session);
+        let interviewer = Client::join(server.address, "ben", "interviewer", &session);
         let questions = json!([{"id": "q1", "text": "Who are you?", "limitSeconds": 600}]);
         candidate.ask(json!({"type": "interview:start", "questions": questions}));
         interviewer.expect("question:asked");

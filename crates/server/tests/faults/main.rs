@@ -36,11 +36,7 @@ impl Pair {
     }
 
     /// The same with connections made already.
-    fn with(
-        mut candidate: Client,
-        mut interviewer: Client,
-        limits_s: &[u32],
-    ) -> Self {
+    fn with(mut candidate: Client, mut interviewer: Client, limits_s: &[u32]) -> Self {
         let question = |(n, limit): (usize, &u32)| {
             let id = format!("q{}", n + 1);
             json!({"id": id, "text": "And then?", "limitSeconds": limit})

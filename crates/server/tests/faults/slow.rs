@@ -14,7 +14,7 @@ use crate::{Pair, bodies, resume};
 /// More chunks than all buffers between the server and a reader can hold.
 const CHUNKS_MAX: u32 = 400;
 /// Sound of one chunk.
-const CHUNK: [u8; 32 * 1024] = [0; 32 * 1024];
+static CHUNK: [u8; 32 * 1024] = [0; 32 * 1024];
 
 #[test]
 fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
