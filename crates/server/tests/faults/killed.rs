@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::records::Records;
 use crate::harness::server::{Server, Setup};
-use crate::harness::{SOON, now_ms, sound};
+use crate::harness::{SOON, now_ms, sound, until};
 
 const KILLS: u32 = 20;
 /// All of it together.
@@ -46,6 +46,11 @@ fn killed_twenty_times_in_mid_answer_the_server_loses_nothing_it_acknowledged() 
         records.count("SELECT count(*) FROM sessions"),
         i64::from(KILLS)
     );
+    // What is transcribed and stored is not kept as sound.
+    let kept = |data: &Path| store::audio::scan(data).unwrap().len();
+    until("all sound is deleted", SOON, || {
+        (kept(data.path()) == 0).then_some(())
+    });
     let took = begun.elapsed();
     println!("{KILLS} kills in {took:?}");
     assert!(took < LIMIT, "{KILLS} kills took {took:?}");

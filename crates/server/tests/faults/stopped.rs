@@ -97,3 +97,13 @@ fn a_second_signal_stops_the_server_at_once() {
     server.exited(Duration::from_secs(3));
     println!("gone {:?} after the second signal", hurried.elapsed());
 }
+
+#[test]
+fn told_to_stop_as_soon_as_it_says_where_it_is_the_server_stops_in_order() {
+    let data = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        let mut server = Setup::new(data.path()).start();
+        server.terminate();
+        assert_eq!(server.exited(SOON).code(), Some(0));
+    }
+}
