@@ -1,0 +1,94 @@
+//! What readers of the store ask with and get back, beside the rows of `protocol::record`.
+
+use std::sync::Arc;
+
+use protocol::id::{SessionId, UserId};
+use protocol::record::SegmentRow;
+use protocol::time::Wall;
+use protocol::value::{EndReason, Status};
+
+/// A candidate's row in `active_interview_sessions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveRow {
+    /// The session it names.
+    pub session: SessionId,
+    /// `active` or `completing`.
+    pub status: Status,
+    /// When the row was made.
+    pub created_at: Wall,
+}
+
+/// How many rows `active_interview_sessions` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ActiveRows {
+    /// Rows.
+    pub count: u64,
+    /// Age of the oldest, milliseconds; none without rows.
+    pub oldest_age_ms: Option<u64>,
+}
+
+/// A final with the event that holds its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenRow {
+    /// Where it stands.
+    pub segment: SegmentRow,
+    /// The event's body.
+    pub body: Arc<str>,
+}
+
+/// Which sessions to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only these.
+    pub status: Option<Status>,
+    /// Only sessions made at this time or later.
+    pub since: Option<Wall>,
+    /// Only sessions of this candidate.
+    pub candidate: Option<UserId>,
+}
+
+/// Which part of a list, newest session first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Go on behind this session: its `created_at` and id, from the last row of the page before.
+    pub after: Option<(Wall, SessionId)>,
+    /// At most so many; never more than [`PAGE_ROWS_MAX`].
+    pub limit: u32,
+}
+
+/// Most rows of one page.
+pub const PAGE_ROWS_MAX: u32 = 200;
+
+/// How the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// A read came back.
+    pub readable: bool,
+    /// The last write did not fail because the database was away.
+    pub writable: bool,
+}
+
+/// What became of a wish to delete a session's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Deleted, with its tombstone.
+    Done,
+    /// Still running: end it first.
+    NotEnded,
+    /// There is none of that id, or it was deleted before.
+    Unknown,
+}
+
+/// What of an ended session is kept for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was said: finals in the log and their segments.
+    Transcript,
+    /// The report.
+    Report,
+    /// Every record, leaving a tombstone.
+    Everything,
+}
+
+/// How many sessions ended for a reason.
+pub type EndCounts = Vec<(EndReason, u64)>;

@@ -1,0 +1,382 @@
+//! The records in SQLite: one process, one file, one thread that writes, a few connections that
+//! read.
+//!
+//! Invariants: a second process that wants to write is refused (a lock on `<file>.lock` that dies
+//! with the process), so every other boot in the tables is gone; `synchronous=FULL`, so committed
+//! means on disk.
+
+mod admin;
+mod columns;
+mod pool;
+mod queue;
+mod read;
+mod save;
+mod schema;
+mod writer;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
+use protocol::record::{
+    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
+};
+use protocol::time::Wall;
+use rusqlite::{Connection, Error};
+
+use crate::error::StoreError;
+use crate::metrics::Metrics;
+use crate::rows::{
+    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
+};
+use crate::sqlite::pool::Pool;
+use crate::sqlite::queue::{Queue, Queued};
+use crate::sqlite::writer::{Settings, Writer};
+use crate::{Callbacks, Store};
+
+/// How to open the records.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database file; its folder must exist. Beside it: `-wal`, `-shm` and `.lock`.
+    pub path: PathBuf,
+    /// Bytes of saves that may wait for the disk; beyond it they are answered `Temporary`.
+    pub queue_bytes_max: usize,
+    /// How long a write waits for another program's lock before it is `Temporary`.
+    pub busy: Duration,
+    /// Connections for reading.
+    pub readers: usize,
+    /// How long a reader or a command waits for its turn and its answer.
+    pub wait: Duration,
+    /// How long this process counts as alive after its last sign of life.
+    pub lease: Duration,
+    /// How often it gives one.
+    pub lease_every: Duration,
+}
+
+impl Config {
+    /// The defaults for a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            queue_bytes_max: 64 << 20,
+            busy: Duration::from_millis(250),
+            readers: 4,
+            wait: Duration::from_secs(10),
+            lease: Duration::from_secs(15),
+            lease_every: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Failures the tests order.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// So many commits fail before they happen.
+    pub(crate) fail_before: std::sync::atomic::AtomicU32,
+    /// So many commits happen, and then an error is reported.
+    pub(crate) fail_after: std::sync::atomic::AtomicU32,
+}
+
+#[cfg(test)]
+impl Faults {
+    fn strike(count: &std::sync::atomic::AtomicU32) -> Result<(), Error> {
+        let left = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match left {
+            Ok(_) => Err(Error::SqliteFailure(rusqlite::ffi::Error::new(10), None)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn before_commit(&self) -> Result<(), Error> {
+        Self::strike(&self.fail_before)
+    }
+
+    pub(crate) fn after_commit(&self) -> Result<(), Error> {
+        Self::strike(&self.fail_after)
+    }
+}
+
+/// The records in a SQLite file.
+pub struct Sqlite {
+    queue: Arc<Queue>,
+    pool: Pool,
+    metrics: Arc<Metrics>,
+    wait: Duration,
+    thread: Mutex<Option<JoinHandle<bool>>>,
+    _lock: File,
+    #[cfg(test)]
+    pub(crate) faults: Arc<Faults>,
+}
+
+impl Sqlite {
+    /// Checks the library, locks out other processes, brings the tables up to date, registers
+    /// this boot and starts the writing thread. `wall` is the clock leases are written with.
+    ///
+    /// # Errors
+    /// A library with a known loss of commits, another process, a newer schema, or a file that
+    /// cannot be used.
+    pub fn open(
+        config: &Config,
+        boot: BootId,
+        wall: impl Fn() -> Wall + Send + 'static,
+        callbacks: Callbacks,
+    ) -> Result<Self, StoreError> {
+        schema::check_library()?;
+        let lock = lock(&config.path)?;
+        let mut connection = schema::open_writer(&config.path, config.busy)?;
+        schema::migrate(&mut connection)?;
+        let now = wall();
+        let lease_ms = u64::try_from(config.lease.as_millis()).unwrap_or(u64::MAX);
+        admin::register(&mut connection, &boot, now, now.after(lease_ms))?;
+
+        let metrics = Arc::new(Metrics::default());
+        let queue = Arc::new(Queue::new(config.queue_bytes_max));
+        #[cfg(test)]
+        let faults = Arc::new(Faults::default());
+        let settings = Settings {
+            path: config.path.clone(),
+            busy: config.busy,
+            boot,
+            lease: config.lease,
+            lease_every: config.lease_every,
+            wall: Box::new(wall),
+            #[cfg(test)]
+            faults: Arc::clone(&faults),
+        };
+        let writer = Writer::new(
+            settings,
+            Arc::clone(&queue),
+            Arc::clone(&metrics),
+            callbacks,
+            connection,
+        );
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(StoreError::Io)?;
+        Ok(Self {
+            queue,
+            pool: Pool::new(
+                config.path.clone(),
+                config.readers,
+                config.busy,
+                config.wait,
+            ),
+            metrics,
+            wait: config.wait,
+            thread: Mutex::new(Some(thread)),
+            _lock: lock,
+            #[cfg(test)]
+            faults,
+        })
+    }
+
+    /// Runs something on the write connection and waits for its answer.
+    fn command<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        self.queue.command(Box::new(move |connection| {
+            let done = connection.and_then(|connection| run(connection).map_err(StoreError::from));
+            // Nobody waits any more after the deadline.
+            let _ = answer.send(done);
+        }))?;
+        match answered.recv_timeout(self.wait) {
+            Ok(done) => done,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(StoreError::TimedOut),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(StoreError::Closed),
+        }
+    }
+}
+
+/// Locks `<file>.lock` for the life of the returned file.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(name)
+        .map_err(StoreError::Io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(StoreError::Io(error)),
+    }
+}
+
+impl Drop for Sqlite {
+    /// Stops without writing what is queued; [`Store::shutdown`] first writes it.
+    fn drop(&mut self) {
+        self.shutdown(Duration::ZERO);
+    }
+}
+
+impl Store for Sqlite {
+    fn submit(&self, id: EffectId, save: Save) -> Result<(), Saved> {
+        match self.queue.push(id, save) {
+            Ok(Queued { replaced, bytes }) => {
+                if replaced {
+                    Metrics::count(&self.metrics.saves_replaced);
+                }
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                self.metrics.queued_bytes.store(bytes, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(queue::Refused) => {
+                Metrics::count(&self.metrics.saves_temporary);
+                Err(Saved::Temporary)
+            }
+        }
+    }
+
+    fn load(&self, session: &SessionId) -> Result<Option<Loaded>, StoreError> {
+        self.pool.ask(|connection| read::load(connection, session))
+    }
+
+    fn session_row(&self, session: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::session_row(connection, session))
+    }
+
+    fn log(
+        &self,
+        session: &SessionId,
+        after: Seq,
+        limit_bytes: usize,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::log(connection, session, after, limit_bytes))
+    }
+
+    fn active_of(&self, user: &UserId) -> Result<Option<ActiveRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::active_of(connection, user))
+    }
+
+    fn participants(&self, session: &SessionId) -> Result<Vec<ParticipantRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::participants(connection, session))
+    }
+
+    fn answers(&self, session: &SessionId) -> Result<Vec<AnswerRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::answers(connection, session))
+    }
+
+    fn segments(&self, session: &SessionId) -> Result<Vec<SpokenRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::segments(connection, session))
+    }
+
+    fn report(&self, session: &SessionId) -> Result<Option<Arc<str>>, StoreError> {
+        self.pool
+            .ask(|connection| read::report(connection, session))
+    }
+
+    fn list_sessions(&self, filter: &Filter, page: &Page) -> Result<Vec<SessionRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::list_sessions(connection, filter, page))
+    }
+
+    fn unfinished_of_other_boots(
+        &self,
+        boot: &BootId,
+        now: Wall,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.pool
+            .ask(|connection| read::unfinished_of_other_boots(connection, boot, now, limit))
+    }
+
+    fn overdue(&self, now: Wall, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+        self.pool
+            .ask(|connection| read::overdue(connection, now, limit))
+    }
+
+    fn active_rows(&self, now: Wall) -> Result<ActiveRows, StoreError> {
+        self.pool
+            .ask(|connection| read::active_rows(connection, now))
+    }
+
+    fn ends_by_reason(&self, from: Wall, until: Wall) -> Result<EndCounts, StoreError> {
+        self.pool
+            .ask(|connection| read::ends_by_reason(connection, from, until))
+    }
+
+    fn health(&self) -> Health {
+        let asked = self.pool.ask(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM schema_version LIMIT 1")?
+                .exists([])
+        });
+        let stopped = self
+            .thread
+            .lock()
+            .as_ref()
+            .is_none_or(JoinHandle::is_finished);
+        Health {
+            readable: asked.unwrap_or(false),
+            writable: !stopped && !self.metrics.away.load(Ordering::Relaxed),
+        }
+    }
+
+    fn adopt(
+        &self,
+        session: &SessionId,
+        boot: &BootId,
+        now: Wall,
+    ) -> Result<Option<Fence>, StoreError> {
+        let (session, boot) = (session.clone(), boot.clone());
+        self.command(move |connection| admin::adopt(connection, &session, &boot, now))
+    }
+
+    fn clear_active(&self, user: &UserId) -> Result<bool, StoreError> {
+        let user = user.clone();
+        self.command(move |connection| admin::clear_active(connection, &user))
+    }
+
+    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError> {
+        let gone = self.command(move |connection| admin::reap_active(connection, now, age_ms))?;
+        self.metrics
+            .active_rows_reaped
+            .fetch_add(gone, Ordering::Relaxed);
+        Ok(gone)
+    }
+
+    fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {
+        let session = session.clone();
+        self.command(move |connection| admin::forget(connection, &session, now))
+    }
+
+    fn purge(
+        &self,
+        kind: Kind,
+        before: Wall,
+        limit: u32,
+        now: Wall,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.command(move |connection| admin::purge(connection, kind, before, limit, now))
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn shutdown(&self, within: Duration) -> bool {
+        self.queue.stop(within);
+        let thread = self.thread.lock().take();
+        thread.is_none_or(|thread| thread.join().unwrap_or(false))
+    }
+}

@@ -1,0 +1,105 @@
+//! Opening the database: the library's version, the connection's settings, and migrations, which
+//! only go forward. No rows of a session here.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// 3.51.3: older ones can lose committed writes when a checkpoint races a writer.
+const LIBRARY_NEEDED: i32 = 3_051_003;
+
+/// Number, name and text of every migration; numbers grow by one.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "records",
+    include_str!("../../migrations/sqlite/0001_records.sql"),
+)];
+
+const ACTIVE_TABLE: &str = include_str!("../../migrations/sqlite/active_interview_sessions.sql");
+
+/// The schema this program writes.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, ..)| *number)
+}
+
+/// Refuses a library that can lose commits.
+pub(crate) fn check_library() -> Result<(), StoreError> {
+    let found = rusqlite::version_number();
+    if found < LIBRARY_NEEDED {
+        return Err(StoreError::LibraryTooOld {
+            found,
+            needed: LIBRARY_NEEDED,
+        });
+    }
+    Ok(())
+}
+
+/// Opens the one connection that writes.
+pub(crate) fn open_writer(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(StoreError::Unreadable {
+            what: format!("journal mode {mode}, not wal"),
+        });
+    }
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(96);
+    Ok(connection)
+}
+
+/// Opens a connection that can only read.
+pub(crate) fn open_reader(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+    connection.set_prepared_statement_cache_capacity(48);
+    Ok(connection)
+}
+
+/// Brings the tables up to this program, in one transaction that locks others out.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_version (
+             version INTEGER PRIMARY KEY NOT NULL,
+             name    TEXT NOT NULL
+         ) STRICT;",
+    )?;
+    let found: i64 = transaction.query_row(
+        "SELECT coalesce(max(version), 0) FROM schema_version",
+        [],
+        |row| row.get(0),
+    )?;
+    if found > newest() {
+        return Err(StoreError::SchemaTooNew {
+            found,
+            known: newest(),
+        });
+    }
+    for (number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| *number > found) {
+        transaction.execute_batch(sql)?;
+        transaction.execute(
+            "INSERT INTO schema_version (version, name) VALUES (?1, ?2)",
+            (number, name),
+        )?;
+    }
+    transaction.execute_batch(ACTIVE_TABLE)?;
+    transaction.commit()?;
+    Ok(())
+}
