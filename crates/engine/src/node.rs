@@ -4,6 +4,8 @@
 //! Inputs: `handle_input`, `handle_timeout`. Outputs: `poll_effect`, `poll_event`, `poll_timeout`.
 //! Getters: `counts`, `audit`.
 
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use crate::rng::Rng;
 use crate::session::seat::may_create;
 use crate::session::{Ctx, Seed, Session};
 
+pub use self::look::{Counts, Look};
+
 /// The plans an interview can be started with, by id.
 pub type Plans = BTreeMap<PlanId, Arc<Plan>>;
 
@@ -35,33 +39,6 @@ pub enum Reason {
     Session,
     /// A session that is being read has taken too long.
     Loading,
-}
-
-/// Numbers for gauges, counted when asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Sessions in memory that never began.
-    pub scheduled: usize,
-    /// Interviews that run.
-    pub active: usize,
-    /// Interviews that are ending.
-    pub completing: usize,
-    /// Ended, not yet stored.
-    pub unsaved: usize,
-    /// Being read from the records.
-    pub loading: usize,
-    /// Connections with a seat.
-    pub connections: usize,
-    /// Seats whose connection is lost.
-    pub detached: usize,
-    /// Question clocks.
-    pub question_timers: usize,
-    /// Sessions with a wake-up time.
-    pub timers: usize,
-    /// Sessions whose store is slow or away.
-    pub degraded: usize,
-    /// Bytes waiting for a commit.
-    pub waiting_bytes: usize,
 }
 
 /// The sessions of one shard.
@@ -295,107 +272,6 @@ impl Node {
                 Reason::Session
             },
         ))
-    }
-
-    /// Numbers for gauges.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            connections: self.seated.len(),
-            timers: self.wakes.len(),
-            ..Counts::default()
-        };
-        for slot in self.slots.values() {
-            let session = match &slot.what {
-                What::Loading(_) => {
-                    counts.loading += 1;
-                    continue;
-                }
-                What::Live(session) => session,
-            };
-            match session.status() {
-                Status::Scheduled => counts.scheduled += 1,
-                Status::Active => counts.active += 1,
-                Status::Completing => counts.completing += 1,
-                Status::Ended => counts.unsaved += 1,
-            }
-            counts.detached += session
-                .seats()
-                .iter()
-                .filter(|seat| !seat.is_live())
-                .count();
-            counts.question_timers += usize::from(session.has_open_question());
-            counts.degraded += usize::from(session.is_degraded());
-            counts.waiting_bytes += session.waiting_bytes();
-        }
-        counts
-    }
-
-    /// Checks what must hold between any two inputs; says what does not. For tests and the
-    /// simulator: it walks everything.
-    pub fn audit(&self) -> Result<(), String> {
-        let mut expected: BTreeMap<ConnectionId, Vec<&SessionId>> = BTreeMap::new();
-        for (id, slot) in &self.slots {
-            let What::Live(session) = &slot.what else {
-                continue;
-            };
-            for seat in session.seats() {
-                if let Some(conn) = seat.conn {
-                    expected.entry(conn).or_default().push(id);
-                }
-                if seat.conn.is_none() && seat.gone_at.is_none() {
-                    return Err(format!(
-                        "{id}: an empty seat of {} has no deadline",
-                        seat.user
-                    ));
-                }
-            }
-            let next = session.next_timeout(&self.config);
-            if session.status() != Status::Ended && next.is_none() {
-                return Err(format!("{id}: {} without a deadline", session.status()));
-            }
-            if let Some(next) = next.filter(|next| slot.armed.is_none_or(|armed| armed > *next)) {
-                return Err(format!("{id}: wants to be woken at {next:?}, will not be"));
-            }
-            let (committed, last) = session.seq();
-            if committed > last {
-                return Err(format!(
-                    "{id}: stored {committed} is beyond the last event {last}"
-                ));
-            }
-            if session.is_over() {
-                return Err(format!("{id}: over, but still in memory"));
-            }
-        }
-        let have: BTreeMap<ConnectionId, Vec<&SessionId>> = self
-            .seated
-            .iter()
-            .map(|(conn, ids)| (*conn, ids.iter().collect()))
-            .collect();
-        let sorted = |mut map: BTreeMap<ConnectionId, Vec<&SessionId>>| {
-            map.values_mut().for_each(|ids| ids.sort());
-            format!("{map:?}")
-        };
-        let (have, expected) = (sorted(have), sorted(expected));
-        if have != expected {
-            return Err(format!("registry says {have}, seats say {expected}"));
-        }
-        Ok(())
-    }
-
-    /// Whether nothing at all is left in memory.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-            && self.seated.is_empty()
-            && self.wakes.is_empty()
-            && self.effects.is_empty()
-    }
-
-    /// Whether every session in memory has nothing under way.
-    pub fn is_quiet(&self) -> bool {
-        self.slots.values().all(|slot| match &slot.what {
-            What::Loading(_) => false,
-            What::Live(session) => session.is_quiet(),
-        })
     }
 
     fn advance(&mut self, now: Now) {

@@ -303,6 +303,10 @@ impl Session {
         self.status
     }
 
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.log.epoch
+    }
+
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.log.waiting_bytes()
     }
