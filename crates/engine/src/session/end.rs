@@ -517,6 +517,8 @@ impl Session {
             .map(|seat| seat.participant.0)
             .max();
         session.next_participant = next.unwrap_or(0).saturating_add(1);
+        let generations = loaded.participants.iter().map(|seat| seat.generation);
+        session.generation = generations.max().unwrap_or_default();
         if let Some(started_at) = row.started_at {
             session.live = Some(Box::new(Live {
                 started: ctx.now.mono,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{ConnectionId, EffectId, Epoch, Seq, SessionId, UserId};
+use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, SessionId, UserId};
 use protocol::record::{Fence, Saved};
 use protocol::server::Reply;
 use protocol::time::{Mono, Now, Wall};
@@ -101,6 +101,8 @@ pub(crate) struct Session {
     fence: Fence,
     seats: Vec<Seat>,
     next_participant: u16,
+    /// The last one given out, so that it grows also when a seat is given up and taken anew.
+    generation: Generation,
     seats_dirty: bool,
     seats_dirty_since_save: bool,
     requests_saving: usize,
@@ -161,6 +163,7 @@ impl Session {
             fence: seed.fence,
             seats: Vec::new(),
             next_participant: 1,
+            generation: Generation(0),
             seats_dirty: false,
             seats_dirty_since_save: false,
             requests_saving: 0,

@@ -140,7 +140,8 @@ impl Session {
         }
         let before = seat.generation;
         if !planted::on(ctx.config, Bug::ReuseGeneration) || first {
-            seat.generation = seat.generation.next();
+            self.generation = self.generation.next();
+            seat.generation = self.generation;
         }
         seat.conn = Some(caller.conn);
         seat.key = caller.key;

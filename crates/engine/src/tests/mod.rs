@@ -2,6 +2,7 @@
 //! sent, in short lines. A test reads like the sentence in its name.
 
 mod end;
+mod found;
 mod interview;
 mod room;
 mod store;
