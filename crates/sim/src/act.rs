@@ -1,7 +1,6 @@
 //! What pages, people and programs do: connect, join, answer, vanish, come back, fight, end, and
 //! ask for what they may not have. Dice decide; the rules judge.
 
-use bytes::Bytes;
 use engine::Input;
 use engine::input::{Ask, AskId, Caller, Create};
 use protocol::client::{AudioFormat, ClientMessage, ReplyKey, ReplyTo, Resume, TranscribeRequest};
@@ -207,7 +206,7 @@ impl World {
 
     fn a_piece_of_audio(&mut self) -> ClientMessage {
         ClientMessage::Transcribe(Box::new(TranscribeRequest {
-            audio: Bytes::from_static(&[0; 4]),
+            audio: Default::default(),
             format: AudioFormat::Pcm16,
             sample_rate: 16_000,
         }))

@@ -313,8 +313,9 @@ impl Session {
         buffers.requests.get(&(user.clone(), id.into())).cloned()
     }
 
-    /// Remembers the answer to a request with an `id`; stored with the next save.
+    /// Remembers the answer to a request with an `id`; stored before it is given.
     pub(crate) fn remember(&mut self, user: UserId, id: Box<str>, reply: Arc<str>) {
+        self.log.row_dirty = true;
         let buffers = self.log.buffers();
         let row = RequestRow {
             user: user.clone(),
@@ -323,6 +324,11 @@ impl Session {
         };
         buffers.unsaved_requests.push(row);
         buffers.requests.insert((user, id), reply);
+    }
+
+    /// Remembers an answer that promises nothing about the records, as long as there is memory.
+    pub(crate) fn remember_briefly(&mut self, user: UserId, id: Box<str>, reply: Arc<str>) {
+        self.log.buffers().requests.insert((user, id), reply);
     }
 
     /// How many requests with an `id` are remembered.

@@ -342,7 +342,7 @@ impl Session {
             .collect()
     }
 
-    /// Answers yes; durable answers with an `id` are remembered.
+    /// Answers yes; answers to requests with an `id` are remembered.
     fn accept(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -351,8 +351,10 @@ impl Session {
         durable: bool,
     ) {
         let fields = fields.into();
-        if let (true, Some(id)) = (durable, asked.id) {
-            self.remember(asked.user, id, Arc::clone(&fields));
+        match asked.id {
+            Some(id) if durable => self.remember(asked.user, id, Arc::clone(&fields)),
+            Some(id) => self.remember_briefly(asked.user, id, Arc::clone(&fields)),
+            None => {}
         }
         self.reply(ctx, asked.reply, Reply::Ok(fields), durable);
     }

@@ -28,3 +28,38 @@ fn a_seat_given_up_and_taken_anew_has_a_higher_generation() {
     w.join(3, &ben, "s1");
     assert_eq!(w.generations(), [1, 2, 3]);
 }
+
+#[test]
+fn an_ok_that_changes_nothing_is_still_remembered_across_a_restart() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.flushes = false;
+    w.message(1, &ana, "s1", ClientMessage::End);
+    w.store = StoreMode::Silent;
+    w.sent(1);
+    w.request(1, &ana, "s1", ClientMessage::End, Some("again"));
+    assert!(w.sent(1).is_empty());
+    assert_eq!(w.waiting[0].1.requests.len(), 1);
+}
+
+#[test]
+fn a_piece_of_audio_sent_twice_with_one_id_is_recognised_once() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.effects.clear();
+    let piece = protocol::client::TranscribeRequest {
+        audio: Default::default(),
+        format: protocol::client::AudioFormat::Pcm16,
+        sample_rate: 16_000,
+    };
+    for _ in 0..2 {
+        let message = ClientMessage::Transcribe(Box::new(piece.clone()));
+        w.request(1, &ana, "s1", message, Some("piece"));
+    }
+    let asked = w.effects.iter().filter(|e| e.contains("TranscribeOnce"));
+    assert_eq!(asked.count(), 1);
+}
