@@ -33,8 +33,8 @@ pub(crate) struct Seat {
     pub(crate) gone_at: Option<Mono>,
     /// When this member first came.
     pub(crate) joined_at: Wall,
-    takeovers: u8,
-    takeovers_since: Mono,
+    /// The latest takeovers, oldest first.
+    takeovers: [Option<Mono>; STORM_TAKEOVERS],
 }
 
 impl Seat {
@@ -51,21 +51,20 @@ impl Seat {
             loading: None,
             gone_at: None,
             joined_at: at,
-            takeovers: 0,
-            takeovers_since: Mono(0),
+            takeovers: [None; STORM_TAKEOVERS],
         }
     }
 
     /// Counts a takeover; `false` when the seat changes hands too fast (L3).
     pub(crate) fn may_take_over(&mut self, now: Mono) -> bool {
-        if now.since(self.takeovers_since) >= STORM_MS {
-            self.takeovers_since = now;
-            self.takeovers = 0;
-        }
-        if self.takeovers >= STORM_TAKEOVERS {
+        let [oldest, ..] = self.takeovers;
+        if oldest.is_some_and(|oldest| now.since(oldest) < STORM_MS) {
             return false;
         }
-        self.takeovers += 1;
+        self.takeovers.rotate_left(1);
+        if let Some(latest) = self.takeovers.last_mut() {
+            *latest = Some(now);
+        }
         true
     }
 

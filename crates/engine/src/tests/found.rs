@@ -63,3 +63,19 @@ fn a_piece_of_audio_sent_twice_with_one_id_is_recognised_once() {
     let asked = w.effects.iter().filter(|e| e.contains("TranscribeOnce"));
     assert_eq!(asked.count(), 1);
 }
+
+#[test]
+fn takeovers_are_counted_over_any_ten_seconds() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.join(2, &ana, "s1");
+    w.wait(9_000);
+    w.join(3, &ana, "s1");
+    w.join(4, &ana, "s1");
+    w.wait(1_500);
+    w.join(5, &ana, "s1");
+    w.join(6, &ana, "s1");
+    assert_eq!(w.sent(6), ["error takeover_storm"]);
+    assert_eq!(w.sent(5)[0], "joined scheduled recovered=false");
+}
