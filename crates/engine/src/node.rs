@@ -458,7 +458,8 @@ impl Node {
                     match missing {
                         Some(Missing::Nothing | Missing::Unavailable) if creatable => {
                             let candidate = Some(caller.who.user.clone());
-                            self.create_empty(session, candidate);
+                            let blind = matches!(missing, Some(Missing::Unavailable));
+                            self.create_empty(session, candidate, blind);
                         }
                         Some(Missing::Unavailable) => {
                             let refusal =
@@ -538,14 +539,20 @@ impl Node {
         self.turn(id, |session, _| session.store_new(ask));
     }
 
-    fn create_empty(&mut self, id: &SessionId, candidate: Option<UserId>) {
+    /// A session of nobody's making but a join's. `blind`: the records could not say whether they
+    /// have it; then its fence is the lowest, so that a row that is there refuses it.
+    fn create_empty(&mut self, id: &SessionId, candidate: Option<UserId>, blind: bool) {
+        let mut fence = self.fence.clone();
+        if blind {
+            fence.generation = Generation(0);
+        }
         let seed = Seed {
             id: id.clone(),
             title: Arc::clone(&self.no_title),
             candidate,
             invited: Vec::new(),
             plan: None,
-            fence: self.fence.clone(),
+            fence,
             epoch: self.epoch(),
         };
         let session = self.with_ctx(|ctx| Session::new(ctx, seed));

@@ -79,3 +79,16 @@ fn takeovers_are_counted_over_any_ten_seconds() {
     assert_eq!(w.sent(6), ["error takeover_storm"]);
     assert_eq!(w.sent(5)[0], "joined scheduled recovered=false");
 }
+
+#[test]
+fn a_session_made_while_the_records_cannot_be_read_never_overwrites_one_that_is_there() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.create("s1", room_of("ana", &[], None));
+    w.wait(1_000);
+    assert!(w.node.is_empty());
+    w.store = StoreMode::Silent;
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    assert_eq!(w.waiting[0].1.fence.generation, Generation(0));
+}
