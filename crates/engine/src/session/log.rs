@@ -367,6 +367,7 @@ impl Session {
                 };
                 if !provisional {
                     seat.cursor = entry.row.seq;
+                    seat.given = entry.row.seq;
                 }
                 if provisional || !entry.told {
                     to.push(conn);
@@ -546,7 +547,10 @@ impl Session {
                     self.give(ctx, &entry, false);
                 }
             }
-            Waiting::Push(to, message) => ctx.out(Effect::Send { to, message }),
+            Waiting::Push(to, message) if !to.is_empty() => {
+                ctx.out(Effect::Send { to, message });
+            }
+            Waiting::Push(..) => {}
             Waiting::Reply { to, reply, .. } => ctx.out(Effect::Reply { to, reply }),
             Waiting::CatchUp { conn } => self.catch_up(ctx, conn),
             Waiting::Unseat {
@@ -577,6 +581,8 @@ impl Session {
             }
             None => VecDeque::new(),
         };
+        // Before the words go: who catches up among them is owed what was told early before.
+        self.log.degraded = true;
         for held in held {
             match held.what {
                 Waiting::Event(seq) => self.tell_early(ctx, seq),
@@ -585,10 +591,10 @@ impl Session {
                     buffers.held_bytes += held.bytes;
                     buffers.held.push_back(held);
                 }
+                Waiting::Push(to, message) => self.push_early(ctx, to, message),
                 what => self.let_go(ctx, what),
             }
         }
-        self.log.degraded = true;
         ctx.news(Event::Degraded {
             session: self.id.clone(),
             on: true,
@@ -604,6 +610,57 @@ impl Session {
                 seq: None,
             },
         );
+    }
+
+    /// A word that waited for a commit goes out without it. A snapshot then stands at what is
+    /// stored, and what was told early follows it.
+    fn push_early(&mut self, ctx: &mut Ctx<'_>, to: To, mut message: ServerMessage) {
+        let committed = self.log.committed;
+        let fresh = match &mut message {
+            ServerMessage::Joined(joined) => {
+                joined.view.seq = joined.view.seq.min(committed);
+                !joined.recovered
+            }
+            ServerMessage::State(view) => {
+                view.seq = view.seq.min(committed);
+                false
+            }
+            _ => false,
+        };
+        let conns = to.clone();
+        ctx.out(Effect::Send { to, message });
+        for conn in conns.into_iter().filter(|_| fresh) {
+            self.give_early(ctx, conn);
+        }
+    }
+
+    /// A member who was just shown a snapshot of a degraded session is given what went out early
+    /// before they came.
+    pub(crate) fn give_early(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
+        if !self.log.degraded {
+            return;
+        }
+        let committed = self.log.committed;
+        let Some(at) = self.seats.iter().position(|seat| seat.conn == Some(conn)) else {
+            return;
+        };
+        if let Some(seat) = self.seats.get_mut(at).filter(|seat| !seat.catching) {
+            seat.cursor = committed;
+            seat.given = committed;
+            self.caught_up(ctx, at);
+        }
+    }
+
+    /// Words that wait are for the seat's next holder to hear, not for one who was sent away.
+    pub(crate) fn forget_words(&mut self, conn: ConnectionId) {
+        let Some(buffers) = &mut self.log.buffers else {
+            return;
+        };
+        for held in &mut buffers.held {
+            if let Waiting::Push(to, _) = &mut held.what {
+                to.retain(|known| *known != conn);
+            }
+        }
     }
 
     fn tell_early(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
@@ -653,6 +710,7 @@ impl Session {
         let committed = log.committed;
         for seat in &mut self.seats {
             seat.cursor = seat.cursor.min(committed);
+            seat.given = seat.given.min(committed);
         }
         let held = self.log.buffers().held.drain(..).collect::<Vec<_>>();
         for held in held {
@@ -682,10 +740,20 @@ impl Session {
         log.saving = None;
         log.retry_at = None;
         log.row_dirty = true;
+        let committed = log.committed;
         if let Some(buffers) = &mut log.buffers {
+            if let Some(first) = buffers.pending.front() {
+                log.entitled = first.prev;
+            }
             buffers.pending.clear();
             buffers.pending_bytes = 0;
-            buffers.unsaved_requests.clear();
+            for row in mem::take(&mut buffers.unsaved_requests) {
+                buffers.requests.remove(&(row.user, row.id));
+            }
+        }
+        for seat in &mut self.seats {
+            seat.cursor = seat.cursor.min(committed);
+            seat.given = seat.given.min(committed);
         }
     }
 
@@ -769,6 +837,7 @@ impl Session {
         let Some(conn) = seat.conn else { return };
         if !provisional {
             seat.cursor = row.seq;
+            seat.given = row.seq;
         }
         let message = ServerMessage::Event(logged(row, prev, provisional));
         ctx.out(Effect::Send {
@@ -792,14 +861,15 @@ impl Session {
             return;
         };
         seat.loading = None;
-        let (role, conn, mut prev) = (seat.role, seat.conn, seat.cursor);
+        let (role, conn) = (seat.role, seat.conn);
+        let (cursor, mut prev) = (seat.cursor, seat.given);
         let Some(conn) = conn else { return };
         let Some(events) = events.filter(|events| !events.is_empty()) else {
             self.give_up_catching(ctx, at);
             return;
         };
         for row in &events {
-            if row.seq <= prev {
+            if row.seq <= cursor {
                 continue;
             }
             if row.audience.includes(role) {
@@ -822,6 +892,7 @@ impl Session {
         };
         let session = self.id.clone();
         let close = Some(CloseCode::ServerError);
+        self.forget_words(conn);
         ctx.out(Effect::Unseat {
             session,
             conn,

@@ -68,16 +68,20 @@ impl Session {
         self.announce(ctx, at, caller, how, reply);
     }
 
-    /// The connection has the seat already: the same answer again.
+    /// The connection has the seat already: the same answer again. While missed events are still
+    /// to come, the first answer stands: a snapshot now would run ahead of them.
     fn join_again(&mut self, ctx: &mut Ctx<'_>, caller: &Caller, reply: ReplyTo) {
         let at = self
             .seats
             .iter()
             .position(|seat| seat.conn == Some(caller.conn));
         let Some(at) = at else { return };
-        let joined = self.joined(ctx, at, caller, false);
-        let to = To::from_slice(&[caller.conn]);
-        self.say(ctx, to, ServerMessage::Joined(Box::new(joined)));
+        if self.seats.get(at).is_some_and(|seat| !seat.catching) {
+            let joined = self.joined(ctx, at, caller, false);
+            let to = To::from_slice(&[caller.conn]);
+            self.say(ctx, to, ServerMessage::Joined(Box::new(joined)));
+            self.give_early(ctx, caller.conn);
+        }
         let fields = self.named();
         self.reply(ctx, reply, Reply::Ok(fields.into()), false);
     }
@@ -156,9 +160,11 @@ impl Session {
             None if degraded => committed,
             None => last,
         };
+        seat.given = seat.cursor;
         self.seats_dirty = true;
         self.seats_dirty_since_save = true;
         if let Some(conn) = old {
+            self.forget_words(conn);
             if !planted::on(ctx.config, Bug::KeepOldOnTakeover) {
                 // Said at once and not in its turn: the old page must not believe it is in.
                 let to = To::from_slice(&[conn]);
@@ -216,6 +222,8 @@ impl Session {
         }
         if how == JoinKind::Resumed {
             self.catch_up_later(ctx, caller.conn);
+        } else {
+            self.give_early(ctx, caller.conn);
         }
         let presence = self.presence(at, PresenceChange::Joined);
         if let Some(presence) = presence.filter(|_| how != JoinKind::Takeover) {

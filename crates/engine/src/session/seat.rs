@@ -23,8 +23,10 @@ pub(crate) struct Seat {
     pub(crate) generation: Generation,
     /// What a resume must show.
     pub(crate) key: ResumeKey,
-    /// The last durable event this member was given.
+    /// The last durable event that was looked at for this member: given, or not for them.
     pub(crate) cursor: Seq,
+    /// The last durable event this member was given.
+    pub(crate) given: Seq,
     /// Missed events are still to be given; live ones wait in the log.
     pub(crate) catching: bool,
     /// Missed events that are being read from the store.
@@ -47,6 +49,7 @@ impl Seat {
             generation: Generation(0),
             key: ResumeKey(0),
             cursor: Seq(0),
+            given: Seq(0),
             catching: false,
             loading: None,
             gone_at: None,

@@ -1,7 +1,7 @@
 //! Cases that simulated worlds found, in their smallest form.
 
 use protocol::client::ClientMessage;
-use protocol::value::Role;
+use protocol::value::{PlanOptions, Role};
 
 use super::*;
 
@@ -91,4 +91,130 @@ fn a_session_made_while_the_records_cannot_be_read_never_overwrites_one_that_is_
     w.join(1, &ana, "s1");
     w.start(1, &ana, "s1");
     assert_eq!(w.waiting[0].1.fence.generation, Generation(0));
+}
+
+#[test]
+fn who_joins_while_words_wait_is_shown_what_is_stored_and_given_the_rest_marked() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &ana, "s1");
+    w.join(2, &guest("oz", Role::Observer, "s1"), "s1");
+    w.wait(1_000);
+    assert_eq!(
+        w.sent(2),
+        [
+            "joined active recovered=false",
+            "~0<1 session:status:updated active",
+            "~1<2 question:asked q1",
+            "ok",
+            "degraded true",
+        ]
+    );
+    w.join(3, &guest("ivy", Role::Interviewer, "s1"), "s1");
+    assert_eq!(
+        w.sent(3),
+        [
+            "joined active recovered=false",
+            "~0<1 session:status:updated active",
+            "~1<2 question:asked q1",
+            "ok",
+        ]
+    );
+    w.store_catches_up();
+    assert_eq!(w.sent(3), ["degraded false 2"]);
+}
+
+#[test]
+fn who_comes_back_while_words_wait_misses_none_when_they_go_out_early() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.lose(1, "s1");
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "unstored", 10);
+    w.resume(2, &ana, "s1", 1, 2);
+    w.wait(1_000);
+    let sent = w.sent(2);
+    assert!(
+        sent.contains(&"~2<3 transcription:result q1 unstored".to_owned()),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_replaced_page_hears_nothing_of_what_still_waits() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &ana, "s1");
+    w.join(2, &guest("oz", Role::Observer, "s1"), "s1");
+    w.sent(1);
+    w.join(3, &ana, "s1");
+    w.store_catches_up();
+    // The answer to its own request is still owed: it may live on in another session.
+    assert_eq!(w.sent(1), ["replaced", "close 4409", "ok"]);
+}
+
+#[test]
+fn joining_twice_while_missed_events_are_read_does_not_run_ahead_of_them() {
+    let mut w = World::with(|config| config.ring_bytes = 300);
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.lose(1, "s1");
+    for n in 0..6 {
+        w.says("s1", 1, &format!("word{n}"), n * 10);
+    }
+    w.reads_wait = true;
+    w.resume(2, &ana, "s1", 1, 2);
+    w.sent(2);
+    w.join(2, &ana, "s1");
+    assert_eq!(w.sent(2), ["ok"]);
+}
+
+#[test]
+fn a_log_read_in_pieces_counts_hidden_events_as_nobodys() {
+    let mut w = World::with(|config| config.ring_bytes = 1);
+    let options = PlanOptions {
+        candidate_sees_transcript: false,
+        ..PlanOptions::default()
+    };
+    let plan = plan(&[("q1", 120), ("q2", 120)], options);
+    w.create("s1", room_of("ana", &[], Some(plan)));
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.message(
+        1,
+        &ana,
+        "s1",
+        ClientMessage::Start {
+            plan: None,
+            questions: None,
+        },
+    );
+    w.lose(1, "s1");
+    w.says("s1", 1, "hidden", 10);
+    w.says("s1", 1, "too", 20);
+    w.join(2, &ana, "s1");
+    w.message(
+        2,
+        &ana,
+        "s1",
+        ClientMessage::AnswerDone {
+            question: None,
+            skip: false,
+        },
+    );
+    w.lose(2, "s1");
+    w.log_rows = 1;
+    w.resume(3, &ana, "s1", 2, 2);
+    let sent = w.sent(3);
+    assert!(
+        sent.contains(&"2<5 question:closed q1 answered".to_owned()),
+        "{sent:?}"
+    );
 }

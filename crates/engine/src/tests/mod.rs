@@ -50,6 +50,10 @@ struct World {
     last_save: Option<Box<Save>>,
     reports: bool,
     flushes: bool,
+    /// Rows of the log that one read returns at most.
+    log_rows: usize,
+    /// Reads of the log are not answered.
+    reads_wait: bool,
 }
 
 fn id(text: &str) -> SessionId {
@@ -112,6 +116,8 @@ impl World {
             last_save: None,
             reports: true,
             flushes: true,
+            log_rows: usize::MAX,
+            reads_wait: false,
         }
     }
 
@@ -192,9 +198,10 @@ impl World {
                 self.node
                     .handle_input(self.now, Input::SessionLoaded { id, session, found });
             }
-            Effect::LoadLog { id, session, range } => {
+            Effect::LoadLog { id, session, range } if !self.reads_wait => {
                 let fits = |row: &&EventRow| row.seq > range.after && row.seq <= range.upto;
-                let events = Some(self.log.iter().filter(fits).cloned().collect());
+                let found = self.log.iter().filter(fits).take(self.log_rows);
+                let events = Some(found.cloned().collect());
                 self.node.handle_input(
                     self.now,
                     Input::LogLoaded {
