@@ -430,10 +430,26 @@ impl Node {
             Found::Nothing => Missing::Nothing,
             Found::Unavailable => Missing::Unavailable,
         };
+        let before = self.effects.len();
         for waiting in waiting {
+            if let Waiting::Join { caller, reply, .. } = &waiting {
+                if self.was_sent_away(before, caller.conn) {
+                    let code = ErrorCode::NotInSession;
+                    self.effects.push_back(Effect::refuse(reply.clone(), code));
+                    continue;
+                }
+            }
             self.admit(session, waiting, Some(&missing));
         }
         self.drop_if_done(session);
+    }
+
+    /// Whether an order after the first `before` ones closes this connection: somebody who waited
+    /// behind it has its seat, and its own later requests are void.
+    fn was_sent_away(&self, before: usize, conn: ConnectionId) -> bool {
+        self.effects.iter().skip(before).any(|effect| {
+            matches!(effect, Effect::Unseat { conn: gone, close: Some(_), .. } if *gone == conn)
+        })
     }
 
     /// Somebody who waited, or need not wait, for a session.
@@ -687,7 +703,7 @@ impl Node {
         };
         if session.is_over() {
             self.remove(id);
-        } else if session.is_unloadable() {
+        } else if session.is_unloadable(self.now.mono) {
             self.events.push_back(Event::Unloaded {
                 session: id.clone(),
             });

@@ -136,6 +136,13 @@ impl World {
         after: Option<Look>,
         causes: Option<Vec<EndReason>>,
     ) {
+        if before.is_some_and(|look| look.status == Status::Active)
+            && after.is_some_and(|look| look.status == Status::Scheduled)
+        {
+            // A start was refused: nothing of it happened.
+            self.rooms[room].seen = after.map_or(0, |look| look.last.0);
+            self.rooms[room].question_by = None;
+        }
         let was_on = before.is_none_or(|look| look.status <= Status::Active);
         let Some(after) = after else { return };
         let rejected = self.rooms[room].rejected;
@@ -299,8 +306,13 @@ impl World {
         line.seats.insert(room, generation);
         let many = line.seats.len() > 1;
         let resume = line.shown.get(&room).copied().flatten();
+        let before = line.links.get(&room);
+        let leftover = before.is_some_and(|link| {
+            link.leftover || (link.joined && !link.closed && link.last_word.is_none())
+        });
         let link = crate::world::Link {
             resume,
+            leftover,
             ..Default::default()
         };
         line.links.insert(room, link);
@@ -535,7 +547,13 @@ impl World {
                     self.took(Path::EndUnrecorded);
                 }
             }
-            Event::Unloaded { .. } => self.took(Path::Unloaded),
+            Event::Unloaded { session } => {
+                // Nobody was in it, so nothing is left that an old generation could touch.
+                let room = &mut self.rooms[session_number(session)];
+                room.generations.clear();
+                room.takeovers.clear();
+                self.took(Path::Unloaded);
+            }
             Event::Degraded { on: true, .. } => self.took(Path::Degraded),
             Event::Fenced { session } => {
                 self.took(Path::Fenced);
@@ -557,6 +575,9 @@ impl World {
             }
             Event::Panicked { session } => {
                 self.violate(|| format!("{session}: the engine panicked"));
+            }
+            Event::CleanedUp { session } => {
+                self.rooms[session_number(session)].generations.clear();
             }
             Event::Recovering { .. } => self.took(Path::Recovered),
             Event::SessionOpened { new: false, .. } => self.took(Path::Reloaded),
@@ -591,8 +612,11 @@ impl World {
         if degraded {
             self.took(Path::JoinDegraded);
         }
+        let user = self.conns.get(&conn.0).map(|line| self.name_of(line.page));
         if how == JoinKind::Takeover {
             self.judge_takeover(room, conn, role);
+        } else if let (JoinKind::New, Some(user)) = (how, user) {
+            self.rooms[room].takeovers.remove(user.as_str());
         }
     }
 }
@@ -608,6 +632,8 @@ impl crate::world::Room {
         self.listening = None;
         self.answers.clear();
         self.seen = self.mirror.seq();
+        self.generations.clear();
+        self.takeovers.clear();
     }
 }
 

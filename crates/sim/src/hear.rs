@@ -42,6 +42,7 @@ impl World {
         let closed = link.is_some_and(|link| link.closed);
         let last_word = link.and_then(|link| link.last_word);
         let joined = link.is_some_and(|link| link.joined);
+        let leftover = link.is_some_and(|link| link.leftover);
         let left = link.is_some() && !seated && !closed;
         if closed {
             self.violate(|| format!("c{conn} was closed for s{room}, and is sent {message:?}"));
@@ -54,6 +55,16 @@ impl World {
             self.violate(|| {
                 format!("a word of s{room} to c{conn}, which has no seat in it: {message:?}")
             });
+            return;
+        }
+        if leftover {
+            // It left and is on its way back: what waited for the leaver comes first.
+            if let ServerMessage::Left { .. } = message {
+                let line = self.conns.get_mut(&conn);
+                if let Some(link) = line.and_then(|line| line.links.get_mut(&room)) {
+                    link.leftover = false;
+                }
+            }
             return;
         }
         if let Some(word) = last_word {
@@ -160,7 +171,6 @@ impl World {
     fn told_joined(&mut self, conn: u64, room: usize, joined: &Joined) {
         let stored = self.rooms[room].mirror.seq();
         let user: Arc<str> = joined.user.as_str().into();
-        let newest = { &self.rooms[room].mirror }.entitled_before(joined.role, u64::MAX);
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -179,7 +189,7 @@ impl World {
         match (joined.recovered, shown) {
             (true, Some(resume)) => {
                 link.pos = resume.seq.0;
-                link.reading = newest > link.pos;
+                link.reading = stored > link.pos;
                 let right = self.rooms[room].keys.get(&user) == Some(&resume.key);
                 if !right || resume.epoch != joined.view.epoch {
                     wrong = Some("with a key or epoch that does not fit");
@@ -237,7 +247,7 @@ impl World {
         link.early.retain(|early| *early > seq);
         link.replayed += 1;
         let long = link.reading && link.replayed == 65;
-        if link.reading && pos.max(seq) >= newest {
+        if link.reading && seq >= newest {
             link.reading = false;
         }
         if long {
@@ -280,6 +290,10 @@ impl World {
         let (roles, body) = told.or_insert_with(|| (0, Arc::clone(&event.body)));
         *roles |= bit;
         let same = **body == *event.body;
+        if self.rooms[room].fenced {
+            // A session made blindly has a log of its own until its row refuses it.
+            return;
+        }
         if !same {
             self.violate(|| format!("s{room} provisional event {seq} was told in two ways"));
         }

@@ -52,6 +52,11 @@ impl World {
             self.violate(|| format!("s{room} has two saves under way"));
         }
         self.rooms[room].saving.push((id, now));
+        if save.fence.generation.0 == 0 && self.rooms[room].mirror.row.is_some() {
+            // Made blindly by a join while the records were away: its own row may refuse it.
+            self.rooms[room].fenced = true;
+            self.rooms[room].reasons = None;
+        }
         for event in &save.events {
             if event.seq.0 > self.rooms[room].seen {
                 self.rooms[room].seen = event.seq.0;

@@ -139,8 +139,10 @@ pub(crate) struct Link {
     pub(crate) early: Vec<u64>,
     pub(crate) degraded: bool,
     pub(crate) replayed: u32,
-    /// Missed events are still being read for it.
+    /// Missed events are still owed to it.
     pub(crate) reading: bool,
+    /// The connection left before, and `session:left` is still to come.
+    pub(crate) leftover: bool,
     /// `session_ended`, `session:left` or `connection:replaced` was said.
     pub(crate) last_word: Option<&'static str>,
     /// The seat was taken away and the connection closed for it.

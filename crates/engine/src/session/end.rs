@@ -423,6 +423,8 @@ impl Session {
             self.status = Status::Completing;
             self.report_if_settled(ctx);
         } else {
+            // Also when this very end is what the store refused: it is written anew.
+            self.status = Status::Scheduled;
             self.seal(ctx, ctx.config.end_hold_ms);
         }
     }

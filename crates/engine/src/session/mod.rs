@@ -290,9 +290,11 @@ impl Session {
         self.over
     }
 
-    /// Scheduled, nobody in, nothing under way: its row is enough.
-    pub(crate) fn is_unloadable(&self) -> bool {
+    /// Scheduled, nobody in, nothing under way: its row is enough. Not when its time is over: then
+    /// it is about to end.
+    pub(crate) fn is_unloadable(&self, now: Mono) -> bool {
         self.status == Status::Scheduled
+            && self.expires > now
             && self.seats.is_empty()
             && self.creators.is_empty()
             && self.log.is_quiet()

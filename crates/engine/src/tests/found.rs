@@ -218,3 +218,53 @@ fn a_log_read_in_pieces_counts_hidden_events_as_nobodys() {
         "{sent:?}"
     );
 }
+
+#[test]
+fn a_scheduled_session_read_back_after_its_time_expires_at_once() {
+    let mut w = World::with(|config| config.scheduled_ttl_ms = 5_000);
+    w.create("s1", room_of("ana", &[], None));
+    assert!(w.node.is_empty());
+    w.wait(6_000);
+    let loaded = Box::new(w.rows[&id("s1")].clone());
+    w.input(Input::Recover { loaded });
+    w.wait(1);
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::Expired));
+    assert!(w.node.is_empty());
+}
+
+#[test]
+fn an_end_the_store_calls_impossible_is_written_anew_as_our_fault() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.end_by_api("s1");
+    let (effect, save) = w.waiting.remove(0);
+    let session = save.session.clone();
+    w.store = StoreMode::Commits;
+    w.input(Input::StoreReplied {
+        id: effect,
+        session,
+        saved: Saved::Rejected,
+    });
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::InternalError));
+    assert!(w.node.is_empty());
+}
+
+#[test]
+fn a_page_replaced_while_the_session_was_read_does_not_take_its_seat_back() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.loads_wait = true;
+    w.join(1, &ana, "s1");
+    w.join(2, &ana, "s1");
+    w.join(1, &ana, "s1");
+    let (effect, session) = w.loads.remove(0);
+    w.input(Input::SessionLoaded {
+        id: effect,
+        session,
+        found: Found::Nothing,
+    });
+    assert!(w.sent(1).ends_with(&["error not_in_session".to_owned()]));
+    assert_eq!(w.sent(2), ["joined scheduled recovered=false", "ok"]);
+}

@@ -54,6 +54,9 @@ struct World {
     log_rows: usize,
     /// Reads of the log are not answered.
     reads_wait: bool,
+    /// Reads of sessions are kept in `loads`.
+    loads_wait: bool,
+    loads: Vec<(EffectId, SessionId)>,
 }
 
 fn id(text: &str) -> SessionId {
@@ -118,6 +121,8 @@ impl World {
             flushes: true,
             log_rows: usize::MAX,
             reads_wait: false,
+            loads_wait: false,
+            loads: Vec::new(),
         }
     }
 
@@ -189,6 +194,9 @@ impl World {
                         .handle_input(self.now, Input::StoreReplied { id, session, saved });
                 }
             },
+            Effect::LoadSession { id, session } if self.loads_wait => {
+                self.loads.push((id, session));
+            }
             Effect::LoadSession { id, session } => {
                 let found = match (self.store, self.rows.get(&session)) {
                     (StoreMode::Commits, Some(row)) => Found::Session(Box::new(row.clone())),
