@@ -53,6 +53,7 @@ impl World {
             key,
             open: true,
             heard: true,
+            gone: false,
             next_arrival: self.now,
             touched: Vec::new(),
             links: Default::default(),
@@ -306,6 +307,7 @@ impl World {
         };
         let was_open = std::mem::replace(&mut line.open, false);
         line.heard = false;
+        line.gone = true;
         line.pending.clear();
         let touched = line.touched.clone();
         if self.down {

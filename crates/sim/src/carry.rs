@@ -316,13 +316,14 @@ impl World {
             ..Default::default()
         };
         line.links.insert(room, link);
-        let open = line.open;
+        let gone = line.gone;
         if many {
             self.took(Path::ManyRooms);
         }
-        if !open {
+        // One that is closing may still get a seat: the goodbye that follows empties it.
+        if gone {
             self.violate(|| {
-                format!("{user} in s{room} is seated on c{conn}, which is closed and said so")
+                format!("{user} in s{room} is seated on c{conn}, which is gone and was said so")
             });
         }
     }

@@ -168,6 +168,10 @@ impl World {
         last.is_some_and(|row| !row.audience.includes(Role::Candidate))
     }
 
+    fn link(&mut self, conn: u64, room: usize) -> Option<&mut crate::world::Link> {
+        self.conns.get_mut(&conn)?.links.get_mut(&room)
+    }
+
     fn told_joined(&mut self, conn: u64, room: usize, joined: &Joined) {
         let stored = self.rooms[room].mirror.seq();
         let user: Arc<str> = joined.user.as_str().into();
@@ -327,7 +331,13 @@ impl World {
             }
         }
         let left = link.early.len();
-        if left > 0 {
+        if self.rooms[room].rejected {
+            // What the records called impossible is dropped, and told as such.
+            if let Some(link) = self.link(conn, room) {
+                link.early.clear();
+            }
+            self.rooms[room].early.clear();
+        } else if left > 0 {
             self.violate(|| {
                 format!("s{room} is well at {upto}, but c{conn} holds {left} provisional words")
             });
@@ -346,7 +356,8 @@ impl World {
         );
         let last = role.map_or(0, |role| it.mirror.entitled_before(role, u64::MAX));
         let (allowed, route_open) = (it.reasons.clone(), it.route_open);
-        let other = it.told.filter(|told| *told != reason);
+        // A session made blindly, under an id that is taken, ends for itself alone.
+        let other = it.told.filter(|told| *told != reason && !it.fenced);
         if recorded && stored != (Some(Status::Ended), Some(reason)) {
             self.violate(|| {
                 format!(

@@ -369,7 +369,11 @@ impl World {
         self.now += self.setup.config.scheduled_ttl_ms + 120_000;
         self.wall_offset = 0;
         let wall = self.wall();
-        for session in self.records.tables.overdue(wall, 1_000) {
+        let boot = self.boot_id();
+        let tables = &self.records.tables;
+        let mut late = tables.overdue(wall, 1_000);
+        late.extend(tables.unfinished_of_other_boots(&boot, wall, 1_000));
+        for session in late {
             let Some(loaded) = self.records.tables.load(&session) else {
                 continue;
             };

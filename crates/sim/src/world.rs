@@ -156,6 +156,8 @@ pub(crate) struct Conn {
     pub(crate) key: ResumeKey,
     /// The server has not closed or lost it.
     pub(crate) open: bool,
+    /// The engine was told that it is gone.
+    pub(crate) gone: bool,
     /// The page hears what is sent.
     pub(crate) heard: bool,
     /// Requests arrive in order.

@@ -404,8 +404,8 @@ impl Session {
         if faults > 0 {
             return self.drop_out(ctx, ErrorCode::Internal);
         }
-        self.degrade_quietly();
         self.drop_unstored(ctx);
+        self.forget_early(ctx);
         let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
         let duration_ms = self.session_ms(ctx.now.mono);
         let stage = Stage::Settling {
@@ -427,10 +427,6 @@ impl Session {
             self.status = Status::Scheduled;
             self.seal(ctx, ctx.config.end_hold_ms);
         }
-    }
-
-    fn degrade_quietly(&mut self) {
-        self.log.degraded = false;
     }
 
     /// Leaves memory without an end of its own.

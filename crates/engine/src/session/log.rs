@@ -473,23 +473,7 @@ impl Session {
         let well = self.log.committed == self.log.last && self.log.saving.is_none();
         if self.log.degraded && well && !self.log.row_dirty {
             self.log.degraded = false;
-            ctx.news(Event::Degraded {
-                session: self.id.clone(),
-                on: false,
-            });
-            if !planted::on(ctx.config, Bug::SilentRecovery) {
-                let to = self.live(|_| true);
-                let (session, seq) = (self.id.clone(), Some(self.log.committed));
-                self.say(
-                    ctx,
-                    to,
-                    ServerMessage::Degraded {
-                        session,
-                        on: false,
-                        seq,
-                    },
-                );
-            }
+            self.say_well(ctx);
         }
         self.trim(ctx);
     }
@@ -755,6 +739,29 @@ impl Session {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
         }
+    }
+
+    /// What was told early and is dropped now counts for nobody: the log is well up to what is
+    /// stored, and goes on from there.
+    pub(crate) fn forget_early(&mut self, ctx: &mut Ctx<'_>) {
+        if mem::take(&mut self.log.degraded) {
+            self.say_well(ctx);
+        }
+    }
+
+    fn say_well(&mut self, ctx: &mut Ctx<'_>) {
+        let session = self.id.clone();
+        ctx.news(Event::Degraded { session, on: false });
+        if planted::on(ctx.config, Bug::SilentRecovery) {
+            return;
+        }
+        let to = self.live(|_| true);
+        let message = ServerMessage::Degraded {
+            session: self.id.clone(),
+            on: false,
+            seq: Some(self.log.committed),
+        };
+        self.say(ctx, to, message);
     }
 
     /// Gives a member what they missed, at most so much a turn; the rest follows at once.

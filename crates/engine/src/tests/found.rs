@@ -268,3 +268,25 @@ fn a_page_replaced_while_the_session_was_read_does_not_take_its_seat_back() {
     assert!(w.sent(1).ends_with(&["error not_in_session".to_owned()]));
     assert_eq!(w.sent(2), ["joined scheduled recovered=false", "ok"]);
 }
+
+#[test]
+fn a_fault_in_an_outage_says_that_the_log_is_well_and_what_was_told_early_is_void() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "unstored", 10);
+    w.wait(1_000);
+    w.sent(1);
+    let (effect, save) = w.waiting.remove(0);
+    w.input(Input::StoreReplied {
+        id: effect,
+        session: save.session.clone(),
+        saved: Saved::Rejected,
+    });
+    assert_eq!(w.sent(1), ["degraded false 2"]);
+    w.store_catches_up();
+    w.wait(10_000);
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::InternalError));
+}
