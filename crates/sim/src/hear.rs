@@ -387,9 +387,7 @@ impl World {
         };
         let top = link.early.last().copied().unwrap_or(0).max(link.pos);
         link.last_word = Some("session_ended");
-        // A member whose missed events were still being read goes without them: the end does not
-        // wait for the store twice, and the report has all of it.
-        if recorded && top < last && !link.reading {
+        if recorded && top < last {
             self.violate(|| {
                 format!("s{room} ended at {last}, but c{conn} was given only up to {top}")
             });

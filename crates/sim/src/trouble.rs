@@ -370,7 +370,8 @@ impl World {
         self.wall_offset = 0;
         let wall = self.wall();
         let boot = self.boot_id();
-        let tables = &self.records.tables;
+        let tables = &mut self.records.tables;
+        tables.reap_active(wall, 900_000);
         let mut late = tables.overdue(wall, 1_000);
         late.extend(tables.unfinished_of_other_boots(&boot, wall, 1_000));
         for session in late {

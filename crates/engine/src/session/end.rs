@@ -49,6 +49,8 @@ enum Stage {
     Reporting { id: EffectId, by: Mono },
     /// The end is being stored.
     Storing { by: Mono },
+    /// It is stored; who still catches up is first given what they missed.
+    Parting { by: Mono },
     /// It went out unrecorded and stays until it is stored.
     Told,
 }
@@ -297,15 +299,34 @@ impl Session {
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
             Stage::Storing { .. } if self.log.is_stored() => {
-                self.say_ended(ctx, true);
-                self.finish(ctx);
+                let by = ctx.now.mono.after(ctx.config.load_ms);
+                self.stage(Stage::Parting { by });
             }
             Stage::Told if self.log.is_stored() => self.finish(ctx),
             Stage::Flushing { .. }
             | Stage::Reporting { .. }
             | Stage::Storing { .. }
+            | Stage::Parting { .. }
             | Stage::Told => {}
         }
+    }
+
+    /// The end is stored: it is said as soon as nobody is owed an event from before it.
+    pub(super) fn part(&mut self, ctx: &mut Ctx<'_>) {
+        let stage = self.end.as_ref().map(|end| end.stage);
+        let Some(Stage::Parting { by }) = stage.filter(|_| !self.over) else {
+            return;
+        };
+        let owed = self
+            .seats
+            .iter()
+            .any(|seat| seat.is_live() && seat.catching);
+        if by > ctx.now.mono && (owed || !self.log.is_quiet()) {
+            return;
+        }
+        self.refuse_held(ctx, ErrorCode::StoreUnavailable);
+        self.say_ended(ctx, true);
+        self.finish(ctx);
     }
 
     /// The last word to everybody, then their seats are gone.
@@ -376,7 +397,8 @@ impl Session {
             Stage::Flushing { by }
             | Stage::Settling { by }
             | Stage::Reporting { by, .. }
-            | Stage::Storing { by } => Some(by),
+            | Stage::Storing { by }
+            | Stage::Parting { by } => Some(by),
             Stage::Told => None,
         }
     }

@@ -52,6 +52,8 @@ enum Waiting {
         to: ReplyTo,
         reply: Reply,
         durable: bool,
+        /// The save that must be done, counted: what is promised may be a row without an event.
+        needs: u64,
     },
     CatchUp {
         conn: ConnectionId,
@@ -99,7 +101,9 @@ pub(crate) struct Log {
     pub(crate) row_dirty: bool,
     pub(crate) degraded: bool,
     saving: Option<Saving>,
-    /// Which save brings the row without an event (creation): done when it is answered.
+    /// Saves sent out, and the last of them that is known to be done.
+    issued: u64,
+    done: u64,
     retry_at: Option<Mono>,
     backoff_ms: u64,
     buffers: Option<Box<Buffers>>,
@@ -115,6 +119,8 @@ impl Log {
             row_dirty: false,
             degraded: false,
             saving: None,
+            issued: 0,
+            done: 0,
             retry_at: None,
             backoff_ms: 0,
             buffers: None,
@@ -264,7 +270,20 @@ impl Session {
             !self.log.is_open()
         };
         if waits || (durable && !self.log.is_open()) {
-            self.hold(128, Waiting::Reply { to, reply, durable });
+            let log = &self.log;
+            let rows = durable && (log.row_dirty || log.saving.is_some());
+            let needs = if rows {
+                log.issued + u64::from(log.row_dirty)
+            } else {
+                0
+            };
+            let what = Waiting::Reply {
+                to,
+                reply,
+                durable,
+                needs,
+            };
+            self.hold(128, what);
         } else {
             ctx.out(Effect::Reply { to, reply });
         }
@@ -382,6 +401,7 @@ impl Session {
 
     /// Issues a save when there is something to store and none is under way.
     pub(crate) fn settle(&mut self, ctx: &mut Ctx<'_>) {
+        self.part(ctx);
         let log = &self.log;
         let due = log.row_dirty || log.committed < log.last;
         if !due || log.saving.is_some() || log.retry_at.is_some() {
@@ -405,6 +425,7 @@ impl Session {
         let save = Box::new(self.build_save(ctx, events, requests));
         let id = ctx.effect_id();
         self.log.row_dirty = false;
+        self.log.issued += 1;
         self.log.saving = Some(Saving {
             id,
             at: ctx.now.mono,
@@ -423,6 +444,7 @@ impl Session {
             Saved::Committed(seq) => {
                 if current {
                     self.log.saving = None;
+                    self.log.done = self.log.issued;
                     self.log.retry_at = None;
                     self.log.backoff_ms = 0;
                 }
@@ -501,7 +523,7 @@ impl Session {
             }
             self.log.keep(entry);
         }
-        let whole_row = !self.log.row_dirty && self.log.saving.is_none();
+        let done = self.log.done;
         loop {
             let Some(buffers) = &mut self.log.buffers else {
                 return;
@@ -509,9 +531,8 @@ impl Session {
             let Some(front) = buffers.held.front() else {
                 return;
             };
-            let promise = matches!(front.what, Waiting::Reply { durable: true, .. });
-            // A promise about the row alone (nothing recorded) waits for the row.
-            if front.after > committed || (promise && committed == self.log.last && !whole_row) {
+            let promised = matches!(front.what, Waiting::Reply { needs, .. } if needs > done);
+            if front.after > committed || promised {
                 return;
             }
             let Some(held) = buffers.held.pop_front() else {

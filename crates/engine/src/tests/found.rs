@@ -290,3 +290,48 @@ fn a_fault_in_an_outage_says_that_the_log_is_well_and_what_was_told_early_is_voi
     w.wait(10_000);
     assert_eq!(w.stored_reason("s1"), Some(EndReason::InternalError));
 }
+
+#[test]
+fn an_ok_without_an_event_waits_for_its_own_row_behind_a_save_under_way() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.flushes = false;
+    w.store = StoreMode::Silent;
+    w.message(1, &ana, "s1", ClientMessage::End);
+    w.request(1, &ana, "s1", ClientMessage::End, Some("again"));
+    w.says("s1", 1, "late", 10);
+    w.sent(1);
+    let (effect, save) = w.waiting.remove(0);
+    assert!(save.requests.is_empty());
+    w.commit(effect, save);
+    w.drain();
+    let oks = |sent: Vec<String>| sent.iter().filter(|line| *line == "ok").count();
+    assert_eq!(oks(w.sent(1)), 1);
+    let (effect, save) = w.waiting.remove(0);
+    assert_eq!(save.requests.len(), 1);
+    w.commit(effect, save);
+    w.drain();
+    assert_eq!(oks(w.sent(1)), 1);
+}
+
+#[test]
+fn the_end_is_said_after_what_a_member_missed() {
+    let mut w = World::with(|config| config.ring_bytes = 1);
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.join(2, &guest("oz", Role::Observer, "s1"), "s1");
+    w.lose(1, "s1");
+    w.says("s1", 1, "missed", 10);
+    w.reads_wait = true;
+    w.resume(3, &ana, "s1", 1, 2);
+    w.end_by_api("s1");
+    assert!(!w.sent(2).concat().contains("session_ended"));
+    // The read never comes: the page is sent to come back, nobody waits for it any longer.
+    w.wait(5_000);
+    assert!(w.sent(2).concat().contains("session_ended"));
+    assert_eq!(w.sent(3).last().unwrap(), "close 1011");
+    assert!(w.node.is_empty());
+}
