@@ -65,11 +65,31 @@ impl World {
         self.conns.insert(id, conn);
         self.pages[page].conn = Some(id);
         self.note(|w| format!("page {page} ({}) opens c{id}", w.name_of(page)));
-        let targets = self.setup.pages[page].targets.clone();
-        for (n, room) in targets.into_iter().enumerate() {
-            if n == 0 || self.rng.chance(60) {
-                self.send_join(id, room);
+        let focus = self.focus(page);
+        self.send_join(id, focus);
+        if self.watches(page) {
+            for room in self.setup.pages[page].targets.clone() {
+                if room != focus && self.rng.chance(60) {
+                    self.send_join(id, room);
+                }
             }
+        }
+    }
+
+    /// Whether this page may be in several sessions at once (S10).
+    fn watches(&self, page: usize) -> bool {
+        !matches!(self.name_of(page).as_str(), "ana" | "bob")
+    }
+
+    /// The session this page cares about: mostly the first of its own that is not over.
+    fn focus(&mut self, page: usize) -> usize {
+        let targets = &self.setup.pages[page].targets;
+        let on = |room: &&usize| self.rooms[**room].mirror.status() != Some(Status::Ended);
+        let first = targets.iter().find(on).copied();
+        let any = targets[self.rng.below(targets.len())];
+        match first {
+            Some(first) if self.watches(page) || self.rng.chance(90) => first,
+            _ => any,
         }
     }
 
@@ -103,8 +123,19 @@ impl World {
     }
 
     fn use_connection(&mut self, page: usize, conn: u64) {
-        let targets = &self.setup.pages[page].targets;
-        let room = targets[self.rng.below(targets.len())];
+        let room = if self.watches(page) {
+            let seats: Vec<usize> = self.conns[&conn].seats.keys().copied().collect();
+            if seats.is_empty() || self.rng.chance(10) {
+                self.focus(page)
+            } else {
+                self.rng.pick(&seats)
+            }
+        } else {
+            self.focus(page)
+        };
+        if !self.conns[&conn].seats.contains_key(&room) && self.rng.chance(40) {
+            return self.send_join(conn, room);
+        }
         match self.rng.below(100) {
             0..=5 => self.vanish(page, 0, 20_000),
             6..=7 => self.vanish(page, 0, 50),
@@ -149,8 +180,8 @@ impl World {
                 skip: self.rng.chance(25),
             },
             (Role::Interviewer, 0..=19) => self.a_start(),
-            (Role::Interviewer, 20..=25) => ClientMessage::SetStatus(self.rng.pick(Status::ALL)),
-            (Role::Candidate, 65..=69) | (Role::Interviewer, 26..=32) => ClientMessage::End,
+            (Role::Interviewer, 20..=22) => ClientMessage::SetStatus(self.rng.pick(Status::ALL)),
+            (Role::Candidate, 65..=66) | (Role::Interviewer, 26..=28) => ClientMessage::End,
             (Role::Candidate | Role::Interviewer, 70..=79) => ClientMessage::Extend,
             (Role::Candidate | Role::Interviewer, 80..=85) => self.a_piece_of_audio(),
             // Also what the role may not do.
@@ -187,6 +218,39 @@ impl World {
         }
         let sent = sent[self.rng.below(sent.len())].clone();
         self.send(conn, sent.room, sent.message, Some(sent.id));
+    }
+
+    /// A candidate with an interview under way starts another one, with the store away.
+    pub(crate) fn start_a_rival(&mut self) {
+        for page in 0..self.pages.len() {
+            let targets = self.setup.pages[page].targets.clone();
+            let running = targets.iter().copied().find(|room| {
+                let it = &self.rooms[*room];
+                it.mirror.status() == Some(Status::Active) && it.holders.len() > 1
+            });
+            let other = targets.iter().copied().find(|room| {
+                Some(*room) != running && self.rooms[*room].mirror.status() != Some(Status::Ended)
+            });
+            let (Some(running), Some(other)) = (running, other) else {
+                continue;
+            };
+            if self.watches(page) {
+                continue;
+            }
+            if self.pages[page].conn.is_some() {
+                self.vanish(page, 0, 100);
+            }
+            self.connect(page);
+            let Some(conn) = self.pages[page].conn else {
+                return;
+            };
+            self.note(|_| format!("a rival of s{running}: s{other}"));
+            self.send(conn, other, ClientMessage::Join { resume: None }, None);
+            let start = self.a_start();
+            self.send(conn, other, start, None);
+            self.pages[page].quiet_until = self.now + 8_000;
+            return;
+        }
     }
 
     fn a_start(&mut self) -> ClientMessage {
@@ -366,7 +430,7 @@ impl World {
         if create && self.rooms[room].api_tries < 6 {
             self.later(4_000, Happening::Api(room));
         } else {
-            let again = self.rng.between(20_000, 120_000);
+            let again = self.rng.between(15_000, 150_000);
             self.later(again, Happening::Api(room));
         }
         self.ask(room, create, what);

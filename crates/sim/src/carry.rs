@@ -307,12 +307,14 @@ impl World {
         let many = line.seats.len() > 1;
         let resume = line.shown.get(&room).copied().flatten();
         let before = line.links.get(&room);
-        let leftover = before.is_some_and(|link| {
-            link.leftover || (link.joined && !link.closed && link.last_word.is_none())
+        let leftover = before.map_or(0, |link| {
+            link.leftover + u32::from(!link.closed && link.last_word.is_none())
         });
+        let key_before = self.rooms[room].keys.insert(Arc::clone(&user), line.key);
         let link = crate::world::Link {
             resume,
             leftover,
+            key_before,
             ..Default::default()
         };
         line.links.insert(room, link);

@@ -42,7 +42,7 @@ impl World {
         let closed = link.is_some_and(|link| link.closed);
         let last_word = link.and_then(|link| link.last_word);
         let joined = link.is_some_and(|link| link.joined);
-        let leftover = link.is_some_and(|link| link.leftover);
+        let leftover = link.is_some_and(|link| link.leftover > 0);
         let left = link.is_some() && !seated && !closed;
         if closed {
             self.violate(|| format!("c{conn} was closed for s{room}, and is sent {message:?}"));
@@ -62,7 +62,7 @@ impl World {
             if let ServerMessage::Left { .. } = message {
                 let line = self.conns.get_mut(&conn);
                 if let Some(link) = line.and_then(|line| line.links.get_mut(&room)) {
-                    link.leftover = false;
+                    link.leftover -= 1;
                 }
             }
             return;
@@ -174,11 +174,9 @@ impl World {
 
     fn told_joined(&mut self, conn: u64, room: usize, joined: &Joined) {
         let stored = self.rooms[room].mirror.seq();
-        let user: Arc<str> = joined.user.as_str().into();
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        let key = line.key;
         let Some(link) = line.links.get_mut(&room) else {
             return;
         };
@@ -194,7 +192,7 @@ impl World {
             (true, Some(resume)) => {
                 link.pos = resume.seq.0;
                 link.reading = stored > link.pos;
-                let right = self.rooms[room].keys.get(&user) == Some(&resume.key);
+                let right = link.key_before == Some(resume.key);
                 if !right || resume.epoch != joined.view.epoch {
                     wrong = Some("with a key or epoch that does not fit");
                 }
@@ -208,7 +206,6 @@ impl World {
             }
         }
         let seq = joined.view.seq.0;
-        self.rooms[room].keys.insert(user, key);
         if let Some(why) = wrong {
             self.violate(|| format!("c{conn} is recovered in s{room} {why}"));
         }
@@ -294,7 +291,7 @@ impl World {
         let (roles, body) = told.or_insert_with(|| (0, Arc::clone(&event.body)));
         *roles |= bit;
         let same = **body == *event.body;
-        if self.rooms[room].fenced {
+        if self.rooms[room].fenced || self.rooms[room].rejected {
             // A session made blindly has a log of its own until its row refuses it.
             return;
         }

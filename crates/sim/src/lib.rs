@@ -7,9 +7,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 mod act;
+pub mod bench;
 mod carry;
 mod hear;
 mod judge;
+pub mod many;
 pub mod path;
 mod records;
 mod rng;

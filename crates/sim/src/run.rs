@@ -55,7 +55,7 @@ impl World {
             }
         }
         let last_fault = self.setup.faults.iter().map(|(at, _)| *at).max();
-        let until = last_fault.unwrap_or(0).min(self.now + 20_000);
+        let until = last_fault.unwrap_or(0);
         self.run_until(until);
         self.make_peace();
         self.run_until(self.now + 20_000);

@@ -57,8 +57,10 @@ pub enum Fault {
     NoReports(u64),
     /// One save is called impossible.
     Reject,
-    /// A page of this one loses its line for longer than the grace, while much is said.
+    /// Pages of this one lose their lines for nearly the grace, while much is said.
     LongLoss(usize),
+    /// The store is away, and a candidate starts a second interview.
+    Rival,
 }
 
 /// One page in a browser.
@@ -217,17 +219,23 @@ fn pages(rng: &mut Rng, rooms: &[RoomPlan]) -> Vec<PagePlan> {
         });
     };
     let all: Vec<usize> = (0..rooms.len()).collect();
-    for n in 0..rooms.len() {
-        let name = if n % 2 == 0 { "ana" } else { "bob" };
-        let who = Identity {
+    for (n, name) in ["ana", "bob"].into_iter().enumerate() {
+        let own: Vec<usize> = all.iter().copied().filter(|room| room % 2 == n).collect();
+        let who = |session: Option<SessionId>| Identity {
             user: user(name),
             role: None,
             admin: false,
-            session: (rooms[n].by_api && rooms[n].candidate.is_none()).then(|| rooms[n].id.clone()),
+            session,
         };
-        page(who.clone(), vec![n], n >= 2);
-        if rng.chance(35) {
-            page(who, vec![n], true);
+        page(who(None), own.clone(), false);
+        if rng.chance(50) {
+            page(who(None), own.clone(), true);
+        }
+        for room in own {
+            // Made without a candidate: only a token that names the session lets one in.
+            if rooms[room].by_api && rooms[room].candidate.is_none() {
+                page(who(Some(rooms[room].id.clone())), vec![room], false);
+            }
         }
     }
     let by_invitation = |name: &str| Identity {
@@ -276,7 +284,7 @@ fn pages(rng: &mut Rng, rooms: &[RoomPlan]) -> Vec<PagePlan> {
 }
 
 fn rooms(rng: &mut Rng, create_on_join: bool) -> Vec<RoomPlan> {
-    let many = rng.pick(&[2, 2, 3, 4]);
+    let many = rng.pick(&[2, 3, 4, 4, 5, 6]);
     let room = |n: usize| {
         let by_api = !create_on_join || rng.chance(50);
         let candidate = by_api && !rng.chance(10);
@@ -315,7 +323,7 @@ fn store_fault(rng: &mut Rng) -> Fault {
 }
 
 fn fault(rng: &mut Rng, rooms: usize) -> Fault {
-    match rng.below(20) {
+    match rng.below(21) {
         0..=6 => store_fault(rng),
         7..=8 => Fault::Crash(rng.between(200, 12_000)),
         9 => Fault::Fence(rng.below(rooms)),
@@ -326,6 +334,7 @@ fn fault(rng: &mut Rng, rooms: usize) -> Fault {
         15 => Fault::Reads(rng.between(2_000, 20_000)),
         16 => Fault::Deaf(rng.between(4_000, 30_000)),
         17 => Fault::NoReports(rng.between(4_000, 30_000)),
+        18 => Fault::Rival,
         _ => Fault::LongLoss(rng.below(rooms)),
     }
 }
@@ -339,12 +348,12 @@ impl Setup {
         let pages = pages(&mut rng, &rooms);
         let mut faults: Vec<(u64, Fault)> = Vec::new();
         for _ in 0..rng.between(1, 4) {
-            let at = rng.between(1_000, 60_000);
+            let at = rng.between(1_000, 40_000);
             faults.push((at, fault(&mut rng, rooms.len())));
         }
         let rejects = rng.chance(2);
         if rejects {
-            faults.push((rng.between(1_000, 40_000), Fault::Reject));
+            faults.push((rng.between(1_000, 30_000), Fault::Reject));
         }
         let chatty = rng.chance(25);
         Self {

@@ -158,10 +158,13 @@ impl World {
 
     /// A fault begins.
     pub(crate) fn go_wrong(&mut self, fault: Fault) {
-        if self.peace || self.down {
+        if self.peace {
             return;
         }
         self.faults += 1;
+        if self.down {
+            return;
+        }
         self.note(|_| format!("fault: {fault:?}"));
         match fault {
             Fault::Store(mode, ms) => {
@@ -200,6 +203,12 @@ impl World {
             }
             Fault::Reject => self.records.reject_next = true,
             Fault::LongLoss(room) => self.long_loss(room),
+            Fault::Rival => {
+                self.records.mode = StoreMode::Fails;
+                let ms = self.rng.between(1_000, 4_000);
+                self.later(ms, Happening::StoreWell);
+                self.start_a_rival();
+            }
         }
     }
 

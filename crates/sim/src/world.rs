@@ -141,8 +141,10 @@ pub(crate) struct Link {
     pub(crate) replayed: u32,
     /// Missed events are still owed to it.
     pub(crate) reading: bool,
-    /// The connection left before, and `session:left` is still to come.
-    pub(crate) leftover: bool,
+    /// How often the connection left before and `session:left` is still to come.
+    pub(crate) leftover: u32,
+    /// The key a resume of this seat had to show.
+    pub(crate) key_before: Option<ResumeKey>,
     /// `session_ended`, `session:left` or `connection:replaced` was said.
     pub(crate) last_word: Option<&'static str>,
     /// The seat was taken away and the connection closed for it.

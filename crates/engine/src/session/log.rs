@@ -620,6 +620,9 @@ impl Session {
     /// A word that waited for a commit goes out without it. A snapshot then stands at what is
     /// stored, and what was told early follows it.
     fn push_early(&mut self, ctx: &mut Ctx<'_>, to: To, mut message: ServerMessage) {
+        if to.is_empty() {
+            return;
+        }
         let committed = self.log.committed;
         let fresh = match &mut message {
             ServerMessage::Joined(joined) => {
@@ -725,6 +728,16 @@ impl Session {
                     to, durable: true, ..
                 } => {
                     ctx.out(Effect::refuse(to, why.clone()));
+                }
+                // A snapshot that waited shows the start that never was: it is taken anew.
+                Waiting::Push(to, ServerMessage::Joined(mut joined)) => {
+                    joined.view = self.view(ctx);
+                    let message = ServerMessage::Joined(joined);
+                    self.let_go(ctx, Waiting::Push(to, message));
+                }
+                Waiting::Push(to, ServerMessage::State(_)) => {
+                    let message = ServerMessage::State(Box::new(self.view(ctx)));
+                    self.let_go(ctx, Waiting::Push(to, message));
                 }
                 what => self.let_go(ctx, what),
             }

@@ -245,7 +245,7 @@ impl Session {
             role: seat.map_or(Role::Observer, |seat| seat.role),
             recovered,
             resume_key: caller.key,
-            view: self.view(ctx, at),
+            view: self.view(ctx),
         }
     }
 

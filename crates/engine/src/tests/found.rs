@@ -335,3 +335,17 @@ fn the_end_is_said_after_what_a_member_missed() {
     assert_eq!(w.sent(3).last().unwrap(), "close 1011");
     assert!(w.node.is_empty());
 }
+
+#[test]
+fn who_joins_during_a_start_that_is_refused_is_not_shown_it() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.join(2, &ana, "s2");
+    w.store = StoreMode::Silent;
+    w.start(2, &ana, "s2");
+    w.join(3, &guest("oz", Role::Observer, "s2"), "s2");
+    w.store_catches_up();
+    assert_eq!(w.sent(3)[0], "joined scheduled recovered=false");
+}
