@@ -267,6 +267,7 @@ impl Session {
         };
         let session = self.id.clone();
         let to = To::from_slice(&[conn]);
+        self.forget_words(conn);
         self.say(
             ctx,
             to,

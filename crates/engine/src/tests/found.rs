@@ -349,3 +349,19 @@ fn who_joins_during_a_start_that_is_refused_is_not_shown_it() {
     w.store_catches_up();
     assert_eq!(w.sent(3)[0], "joined scheduled recovered=false");
 }
+
+#[test]
+fn who_left_and_came_back_while_words_waited_is_given_each_of_them_once() {
+    let mut w = World::new();
+    let (ana, oz) = (who("ana"), guest("oz", Role::Observer, "s1"));
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &ana, "s1");
+    w.join(2, &oz, "s1");
+    w.message(2, &oz, "s1", ClientMessage::Leave);
+    w.join(2, &oz, "s1");
+    w.wait(1_000);
+    let sent = w.sent(2);
+    let asked = sent.iter().filter(|line| line.contains("question:asked"));
+    assert_eq!(asked.count(), 1, "{sent:?}");
+}
