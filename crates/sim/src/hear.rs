@@ -72,7 +72,9 @@ impl World {
         }
         let before_join = matches!(
             message,
-            ServerMessage::Joined(_) | ServerMessage::ConnectionReplaced { .. }
+            ServerMessage::Joined(_)
+                | ServerMessage::ConnectionReplaced { .. }
+                | ServerMessage::Left { .. }
         );
         if !joined && !before_join && !matches!(message, ServerMessage::Error { .. }) {
             self.violate(|| format!("c{conn} is told of s{room} before it joined: {message:?}"));

@@ -525,7 +525,8 @@ impl Session {
         session.created_at = row.created_at;
         session.last_activity_at = row.last_activity_at;
         session.stored = true;
-        session.log = super::Log::new(row.epoch, row.seq, loaded.last_seq);
+        session.log =
+            super::Log::new(row.epoch, row.seq, loaded.last_seq).born_after(*ctx.next_effect);
         session.log.restore_requests(loaded.requests);
         let left = row
             .deadline_at

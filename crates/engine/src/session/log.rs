@@ -101,6 +101,8 @@ pub(crate) struct Log {
     pub(crate) row_dirty: bool,
     pub(crate) degraded: bool,
     saving: Option<Saving>,
+    /// The last effect id given out before this stay in memory.
+    born: u64,
     /// Saves sent out, and the last of them that is known to be done.
     issued: u64,
     done: u64,
@@ -119,12 +121,19 @@ impl Log {
             row_dirty: false,
             degraded: false,
             saving: None,
+            born: 0,
             issued: 0,
             done: 0,
             retry_at: None,
             backoff_ms: 0,
             buffers: None,
         }
+    }
+
+    /// Answers to effects up to this one are not for this stay in memory.
+    pub(crate) fn born_after(mut self, effect: u64) -> Self {
+        self.born = effect;
+        self
     }
 
     fn buffers(&mut self) -> &mut Buffers {
@@ -435,6 +444,10 @@ impl Session {
 
     /// The store answered.
     pub(crate) fn saved(&mut self, ctx: &mut Ctx<'_>, id: EffectId, saved: &Saved) -> SavedStep {
+        if id.0 <= self.log.born {
+            // Of an earlier stay in memory, answered late or twice.
+            return SavedStep::Fine;
+        }
         let current = self
             .log
             .saving
@@ -466,7 +479,9 @@ impl Session {
                 SavedStep::Collides(other.clone())
             }
             Saved::ActiveElsewhere(_) => SavedStep::Fine,
-            Saved::Fenced => SavedStep::Fenced,
+            Saved::Fenced if current => SavedStep::Fenced,
+            // The save under way will hear it too, if it is so still.
+            Saved::Fenced => SavedStep::Fine,
             Saved::Rejected if current => SavedStep::Rejected,
             Saved::Rejected => SavedStep::Fine,
         }

@@ -167,7 +167,7 @@ impl Session {
             seats_dirty: false,
             seats_dirty_since_save: false,
             requests_saving: 0,
-            log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]),
+            log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]).born_after(*ctx.next_effect),
             live: None,
             end: None,
             creators: Vec::new(),

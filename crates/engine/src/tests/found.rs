@@ -365,3 +365,23 @@ fn who_left_and_came_back_while_words_waited_is_given_each_of_them_once() {
     let asked = sent.iter().filter(|line| line.contains("question:asked"));
     assert_eq!(asked.count(), 1, "{sent:?}");
 }
+
+#[test]
+fn a_late_answer_to_an_earlier_stay_in_memory_changes_nothing() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.create("s1", room_of("ana", &[], None));
+    let old = EffectId(2);
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &ana, "s1");
+    w.sent(1);
+    for saved in [Saved::Fenced, Saved::Committed(Seq(2))] {
+        w.input(Input::StoreReplied {
+            id: old,
+            session: id("s1"),
+            saved,
+        });
+    }
+    assert!(w.sent(1).is_empty());
+}
