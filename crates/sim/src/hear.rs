@@ -167,7 +167,8 @@ impl World {
     fn hides(&self, room: usize, prefix: &str) -> bool {
         let mut rows = self.rooms[room].mirror.events.iter().rev();
         let last = rows.find(|row| row.body.starts_with(prefix));
-        last.is_some_and(|row| !row.audience.includes(Role::Candidate))
+        let hidden = last.is_some_and(|row| !row.audience.includes(Role::Candidate));
+        hidden && !self.rooms[room].fenced
     }
 
     fn link(&mut self, conn: u64, room: usize) -> Option<&mut crate::world::Link> {

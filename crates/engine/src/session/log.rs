@@ -824,6 +824,7 @@ impl Session {
         if !seat.catching || seat.loading.is_some() {
             return;
         }
+        seat.replaying = true;
         let reach = self.log.reach();
         if seat.cursor.next() < reach && seat.cursor < self.log.committed {
             let range = LogRange {
@@ -982,7 +983,7 @@ impl Session {
             self.give_up_catching(ctx, at);
         }
         if self.continue_at.take_if(|at| *at <= now).is_some() {
-            let behind = self.live(|seat| seat.catching);
+            let behind = self.live(|seat| seat.catching && seat.replaying);
             for conn in behind {
                 self.catch_up(ctx, conn);
             }

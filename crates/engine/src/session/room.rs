@@ -152,6 +152,7 @@ impl Session {
         seat.gone_at = None;
         seat.loading = None;
         seat.catching = how == JoinKind::Resumed;
+        seat.replaying = false;
         seat.cursor = match shown.filter(|_| how == JoinKind::Resumed) {
             Some(resume) if planted::on(ctx.config, Bug::ResumeOffByOne) => {
                 resume.seq.next().min(last)

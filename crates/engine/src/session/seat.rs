@@ -29,6 +29,8 @@ pub(crate) struct Seat {
     pub(crate) given: Seq,
     /// Missed events are still to be given; live ones wait in the log.
     pub(crate) catching: bool,
+    /// Their turn has come: the snapshot before them was said.
+    pub(crate) replaying: bool,
     /// Missed events that are being read from the store.
     pub(crate) loading: Option<(EffectId, Mono)>,
     /// When the seat is given up, while nobody is in it.
@@ -51,6 +53,7 @@ impl Seat {
             cursor: Seq(0),
             given: Seq(0),
             catching: false,
+            replaying: false,
             loading: None,
             gone_at: None,
             joined_at: at,

@@ -385,3 +385,25 @@ fn a_late_answer_to_an_earlier_stay_in_memory_changes_nothing() {
     }
     assert!(w.sent(1).is_empty());
 }
+
+#[test]
+fn a_long_replay_of_one_member_does_not_hurry_another_one() {
+    let mut w = World::new();
+    let (ana, oz) = (who("ana"), guest("oz", Role::Observer, "s1"));
+    w.join(1, &ana, "s1");
+    w.join(2, &oz, "s1");
+    w.start(1, &ana, "s1");
+    w.lose(1, "s1");
+    w.lose(2, "s1");
+    for n in 0..80 {
+        w.says("s1", 1, "word", n);
+    }
+    w.resume(3, &oz, "s1", 2, 2);
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "unstored", 90);
+    w.resume(4, &ana, "s1", 1, 2);
+    w.wait(10);
+    assert!(w.sent(4).is_empty());
+    w.store_catches_up();
+    assert_eq!(w.sent(4)[0], "joined active recovered=true");
+}
