@@ -542,14 +542,8 @@ impl World {
             }
             Event::TakeoverStorm { .. } => self.took(Path::Storm),
             Event::Ended {
-                session, recorded, ..
-            } => {
-                let room = session_number(session);
-                self.rooms[room].ended_news += 1;
-                if !recorded {
-                    self.took(Path::EndUnrecorded);
-                }
-            }
+                recorded: false, ..
+            } => self.took(Path::EndUnrecorded),
             Event::Unloaded { session } => {
                 // Nobody was in it, so nothing is left that an old generation could touch.
                 let room = &mut self.rooms[session_number(session)];

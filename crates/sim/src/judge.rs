@@ -104,6 +104,11 @@ impl World {
             .retain(|(id, at)| *id != job.id || now - at > 5_000);
         match done {
             Some(Saved::Committed(_)) => {}
+            // Made blindly under an id that is taken.
+            Some(Saved::Rejected) if self.rooms[room].fenced => {
+                self.rooms[room].rejected = true;
+                return;
+            }
             Some(Saved::Rejected) if !self.rooms[room].rejected => {
                 let seq = save.row.seq;
                 let events: Vec<u64> = save.events.iter().map(|event| event.seq.0).collect();
@@ -147,6 +152,8 @@ impl World {
             self.rooms[room].early.insert(seq, (roles, body));
         }
         if save.row.status == Status::Ended {
+            let now = self.now;
+            self.rooms[room].ended_at.get_or_insert(now);
             self.judge_end_row(room, save.row.reason);
         }
         if save.row.status != Status::Ended && save.row.deadline_at.is_none() {

@@ -215,8 +215,8 @@ pub(crate) struct Room {
     pub(crate) api_tries: u32,
     /// First answers of requests with an id.
     pub(crate) answers: BTreeMap<(Arc<str>, Box<str>), Arc<str>>,
-    /// The engine said it cleaned up.
-    pub(crate) ended_news: u32,
+    /// When the end reached the disk.
+    pub(crate) ended_at: Option<u64>,
 }
 
 /// Who has a seat, by the data plane.
@@ -514,7 +514,7 @@ impl Room {
             speech_running: false,
             api_tries: 0,
             answers: BTreeMap::new(),
-            ended_news: 0,
+            ended_at: None,
         }
     }
 }
