@@ -426,6 +426,11 @@ impl Session {
         if faults > 0 {
             return self.drop_out(ctx, ErrorCode::Internal);
         }
+        self.end_by_fault(ctx);
+    }
+
+    /// The end as our own fault, from what is stored on.
+    pub(super) fn end_by_fault(&mut self, ctx: &mut Ctx<'_>) {
         self.drop_unstored(ctx);
         self.forget_early(ctx);
         let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));

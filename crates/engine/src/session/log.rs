@@ -69,6 +69,8 @@ enum Waiting {
 struct Saving {
     id: EffectId,
     at: Mono,
+    /// Up to where the log reaches with it.
+    upto: Seq,
 }
 
 /// Buffers that only a session with something to say needs.
@@ -438,6 +440,7 @@ impl Session {
         self.log.saving = Some(Saving {
             id,
             at: ctx.now.mono,
+            upto: self.log.last,
         });
         ctx.out(Effect::Save { id, save });
     }
@@ -453,7 +456,11 @@ impl Session {
             .saving
             .as_ref()
             .is_some_and(|saving| saving.id == id);
+        let upto = self.log.saving.as_ref().map(|saving| saving.upto);
         match saved {
+            Saved::Committed(seq) if current && upto.is_some_and(|upto| *seq > upto) => {
+                SavedStep::Behind(*seq)
+            }
             Saved::Committed(seq) => {
                 if current {
                     self.log.saving = None;
@@ -769,6 +776,8 @@ impl Session {
     pub(crate) fn drop_unstored(&mut self, ctx: &mut Ctx<'_>) {
         self.refuse_held(ctx, ErrorCode::Internal);
         let log = &mut self.log;
+        // Answers to what was sent before speak of events that are dropped now.
+        log.born = *ctx.next_effect;
         log.last = log.committed;
         log.saving = None;
         log.retry_at = None;
@@ -787,6 +796,20 @@ impl Session {
         for seat in &mut self.seats {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
+        }
+    }
+
+    /// The store has more than this log knows of: a save that counted as lost was written, and its
+    /// events were dropped here. They stand; the log goes on behind them.
+    pub(crate) fn go_on_behind(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
+        self.drop_unstored(ctx);
+        self.log.committed = seq;
+        self.log.last = seq;
+        self.log.entitled = [seq; 3];
+        // Members see the hole and come back for what stands in it.
+        for seat in &mut self.seats {
+            seat.cursor = seq;
+            seat.given = seq;
         }
     }
 
@@ -1058,4 +1081,6 @@ pub(crate) enum SavedStep {
     Collides(protocol::id::SessionId),
     Fenced,
     Rejected,
+    /// More is stored than this log knows of.
+    Behind(Seq),
 }

@@ -256,6 +256,10 @@ impl Session {
             SavedStep::Collides(other) => self.collides(ctx, other),
             SavedStep::Fenced => self.fenced(ctx),
             SavedStep::Rejected => self.rejected(ctx),
+            SavedStep::Behind(seq) => {
+                self.go_on_behind(ctx, seq);
+                self.end_by_fault(ctx);
+            }
         }
     }
 

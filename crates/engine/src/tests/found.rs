@@ -407,3 +407,38 @@ fn a_long_replay_of_one_member_does_not_hurry_another_one() {
     w.store_catches_up();
     assert_eq!(w.sent(4)[0], "joined active recovered=true");
 }
+
+#[test]
+fn a_fault_after_a_save_whose_answer_was_lost_goes_on_behind_what_is_stored() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &ana, "s1");
+    w.wait(5_000);
+    // The first save was written, its answer lost; the second is called impossible.
+    let (_, first) = w.waiting.remove(0);
+    w.apply(&first);
+    let (second, save) = w.waiting.remove(0);
+    w.sent(1);
+    w.input(Input::StoreReplied {
+        id: second,
+        session: save.session.clone(),
+        saved: Saved::Rejected,
+    });
+    let (third, save) = w.waiting.remove(0);
+    assert_eq!(save.row.seq, Seq(0));
+    w.store = StoreMode::Commits;
+    w.input(Input::StoreReplied {
+        id: third,
+        session: save.session.clone(),
+        saved: Saved::Committed(Seq(2)),
+    });
+    w.wait(1_000);
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::InternalError));
+    let sent = w.sent(1);
+    assert!(
+        sent.contains(&"3<4 session:status:updated ended".to_owned()),
+        "{sent:?}"
+    );
+}
