@@ -17,6 +17,8 @@ mod records;
 mod rng;
 pub mod run;
 mod setup;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod trouble;
 mod world;
