@@ -432,12 +432,12 @@ impl Node {
         };
         let before = self.effects.len();
         for waiting in waiting {
-            if let Waiting::Join { caller, reply, .. } = &waiting {
-                if self.was_sent_away(before, caller.conn) {
-                    let code = ErrorCode::NotInSession;
-                    self.effects.push_back(Effect::refuse(reply.clone(), code));
-                    continue;
-                }
+            if let Waiting::Join { caller, reply, .. } = &waiting
+                && self.was_sent_away(before, caller.conn)
+            {
+                let code = ErrorCode::NotInSession;
+                self.effects.push_back(Effect::refuse(reply.clone(), code));
+                continue;
             }
             self.admit(session, waiting, Some(&missing));
         }

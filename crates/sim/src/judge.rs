@@ -399,7 +399,6 @@ impl World {
                 self.violate(|| format!("s{room} is left {status} in the records"));
                 continue;
             }
-            let began = loaded.row.started_at.is_some();
             let outside = loaded.row.reason == Some(EndReason::ClosedExternally);
             if it.mirror.row.as_ref() != Some(&loaded.row) && !outside {
                 self.violate(|| format!("s{room}: the stored row is not what was written"));
@@ -410,7 +409,6 @@ impl World {
                 let reason = loaded.row.reason;
                 self.violate(|| format!("s{room} was told ended {told}, stored is {reason:?}"));
             }
-            let _ = began;
         }
     }
 }

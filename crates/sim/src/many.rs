@@ -81,7 +81,7 @@ impl Total {
         self.faults += outcome.faults;
         self.paths.add(&outcome.paths);
         let mut failed = outcome.failed;
-        if seed % TWICE_EVERY == 0 {
+        if seed.is_multiple_of(TWICE_EVERY) {
             self.twice += 1;
             let again = run(seed, None, true);
             if again.hash != outcome.hash {

@@ -13,36 +13,36 @@ use crate::setup::StoreMode;
 
 /// What was written of one session, kept in the plainest way.
 #[derive(Debug, Clone, Default)]
-pub struct Mirror {
+pub(crate) struct Mirror {
     /// Event n stands at n − 1.
-    pub events: Vec<EventRow>,
+    pub(crate) events: Vec<EventRow>,
     /// The row as last written.
-    pub row: Option<SessionRow>,
+    pub(crate) row: Option<SessionRow>,
     /// Requests with their ids and answers.
-    pub requests: Vec<(UserId, Box<str>, Arc<str>)>,
+    pub(crate) requests: Vec<(UserId, Box<str>, Arc<str>)>,
     /// The report was written.
-    pub report: bool,
+    pub(crate) report: bool,
 }
 
 impl Mirror {
     /// The last event that is stored.
-    pub fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> u64 {
         self.events.len() as u64
     }
 
     /// Where the stored session is in its life.
-    pub fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         self.row.as_ref().map(|row| row.status)
     }
 
     /// The event at a place.
-    pub fn event(&self, seq: u64) -> Option<&EventRow> {
+    pub(crate) fn event(&self, seq: u64) -> Option<&EventRow> {
         let at = usize::try_from(seq.checked_sub(1)?).ok()?;
         self.events.get(at)
     }
 
     /// The last event this role may see, before `seq`; 0 if there is none.
-    pub fn entitled_before(&self, role: Role, seq: u64) -> u64 {
+    pub(crate) fn entitled_before(&self, role: Role, seq: u64) -> u64 {
         let before = usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
         let seen = self.events.iter().take(before).rev();
         let found = { seen }.find(|event| event.audience.includes(role));
@@ -50,15 +50,17 @@ impl Mirror {
     }
 
     /// Writes down a save that the tables accepted; says what must not be.
-    pub fn write(&mut self, save: &Save) -> Result<(), String> {
+    pub(crate) fn write(&mut self, save: &Save) -> Result<(), String> {
         let id = &save.session;
-        if let Some(row) = self.row.as_ref().filter(|row| row.status == Status::Ended) {
-            if save.row.status != Status::Ended || save.row.reason != row.reason {
-                return Err(format!(
-                    "{id} ended {:?} in the records, now it is written as {} {:?}",
-                    row.reason, save.row.status, save.row.reason
-                ));
-            }
+        let other = |row: &&SessionRow| {
+            let same = save.row.status == Status::Ended && save.row.reason == row.reason;
+            row.status == Status::Ended && !same
+        };
+        if let Some(row) = self.row.as_ref().filter(other) {
+            return Err(format!(
+                "{id} ended {:?} in the records, now it is written as {} {:?}",
+                row.reason, save.row.status, save.row.reason
+            ));
         }
         for event in &save.events {
             match self.event(event.seq.0) {
@@ -74,10 +76,10 @@ impl Mirror {
             }
         }
         for request in &save.requests {
-            let known = |(user, id, _): &&(UserId, Box<str>, Arc<str>)| {
+            let known = |(user, id, _): &(UserId, Box<str>, Arc<str>)| {
                 *user == request.user && *id == request.id
             };
-            if !self.requests.iter().any(|known_row| known(&known_row)) {
+            if !self.requests.iter().any(known) {
                 let row = (
                     request.user.clone(),
                     request.id.clone(),
@@ -96,20 +98,20 @@ impl Mirror {
 
 /// A save on its way to the disk.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// Which process ordered it.
-    pub boot: u32,
+    pub(crate) boot: u32,
     /// Its order.
-    pub id: EffectId,
+    pub(crate) id: EffectId,
     /// What is to be written.
-    pub save: Box<Save>,
+    pub(crate) save: Box<Save>,
     /// What goes wrong with it.
-    pub luck: Luck,
+    pub(crate) luck: Luck,
 }
 
 /// What happens to one save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Luck {
+pub(crate) enum Luck {
     /// Written and answered.
     Fine,
     /// Not written, and said so.
@@ -128,15 +130,15 @@ pub enum Luck {
 
 /// The records.
 #[derive(Debug)]
-pub struct Records {
+pub(crate) struct Records {
     /// The real twin.
-    pub tables: Tables,
+    pub(crate) tables: Tables,
     /// How it behaves now.
-    pub mode: StoreMode,
+    pub(crate) mode: StoreMode,
     /// Reads fail now.
-    pub reads_fail: bool,
+    pub(crate) reads_fail: bool,
     /// The next save is called impossible.
-    pub reject_next: bool,
+    pub(crate) reject_next: bool,
     /// The writer has something to do until then.
     busy_until: u64,
 }
@@ -155,7 +157,7 @@ impl Default for Records {
 
 impl Records {
     /// When a save ordered now reaches the disk, and what happens to it there.
-    pub fn queue(&mut self, rng: &mut Rng, now: u64) -> (u64, Luck) {
+    pub(crate) fn queue(&mut self, rng: &mut Rng, now: u64) -> (u64, Luck) {
         let mostly = rng.chance(75);
         let (wait, luck) = match self.mode {
             StoreMode::Well => (rng.between(0, 4), Luck::Fine),
@@ -178,12 +180,12 @@ impl Records {
     }
 
     /// The writer died with its process.
-    pub fn restart(&mut self, now: u64) {
+    pub(crate) fn restart(&mut self, now: u64) {
         self.busy_until = now;
     }
 
     /// Writes; what the tables said, and what is answered (maybe nothing).
-    pub fn carry_out(&mut self, save: &Save, luck: Luck) -> (Option<Saved>, Option<Saved>) {
+    pub(crate) fn carry_out(&mut self, save: &Save, luck: Luck) -> (Option<Saved>, Option<Saved>) {
         match luck {
             Luck::Away => (None, Some(Saved::Temporary)),
             Luck::Lost => (None, None),
@@ -198,7 +200,7 @@ impl Records {
     }
 
     /// The session's row as the tables have it.
-    pub fn row(&self, session: &SessionId) -> Option<SessionRow> {
+    pub(crate) fn row(&self, session: &SessionId) -> Option<SessionRow> {
         self.tables.session_row(session)
     }
 }

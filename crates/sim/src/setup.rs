@@ -13,7 +13,7 @@ use crate::rng::Rng;
 
 /// How the records behave for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreMode {
+pub(crate) enum StoreMode {
     /// A few milliseconds, always right.
     Well,
     /// Takes up to several seconds.
@@ -34,7 +34,7 @@ pub enum StoreMode {
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The records misbehave for so long.
     Store(StoreMode, u64),
     /// The process dies, and comes back after so long.
@@ -65,73 +65,71 @@ pub enum Fault {
 
 /// One page in a browser.
 #[derive(Debug, Clone)]
-pub struct PagePlan {
+pub(crate) struct PagePlan {
     /// Who the token says they are.
-    pub who: Arc<Identity>,
+    pub(crate) who: Arc<Identity>,
     /// Which sessions it wants to be in.
-    pub targets: Vec<usize>,
+    pub(crate) targets: Vec<usize>,
     /// A second page of somebody: comes later, and fights for the seat.
-    pub second: bool,
+    pub(crate) second: bool,
 }
 
 /// One session to be.
 #[derive(Debug, Clone)]
-pub struct RoomPlan {
+pub(crate) struct RoomPlan {
     /// Its id.
-    pub id: SessionId,
+    pub(crate) id: SessionId,
     /// The API makes it; else the candidate's join does.
-    pub by_api: bool,
+    pub(crate) by_api: bool,
     /// Whose interview it is, if the API says so.
-    pub candidate: Option<UserId>,
+    pub(crate) candidate: Option<UserId>,
     /// Who else may come.
-    pub invited: Vec<Invited>,
+    pub(crate) invited: Vec<Invited>,
     /// What the API says is asked.
-    pub plan: Option<PlanId>,
+    pub(crate) plan: Option<PlanId>,
 }
 
 /// Everything a seed fixes before the first input.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// The engine's settings.
-    pub config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     /// Plans by name.
-    pub plans: Arc<Plans>,
+    pub(crate) plans: Arc<Plans>,
     /// How many nodes share the sessions.
-    pub shards: usize,
+    pub(crate) shards: usize,
     /// How late wake-ups come, milliseconds.
-    pub late_ms: u64,
+    pub(crate) late_ms: u64,
     /// Milliseconds between two things speech says in one session.
-    pub speech_ms: u64,
+    pub(crate) speech_ms: u64,
     /// Pages.
-    pub pages: Vec<PagePlan>,
+    pub(crate) pages: Vec<PagePlan>,
     /// Sessions.
-    pub rooms: Vec<RoomPlan>,
+    pub(crate) rooms: Vec<RoomPlan>,
     /// What goes wrong, and when.
-    pub faults: Vec<(u64, Fault)>,
+    pub(crate) faults: Vec<(u64, Fault)>,
     /// The engine is told so many things before peace comes.
-    pub inputs: u64,
+    pub(crate) inputs: u64,
     /// Milliseconds between two things a page does, at most.
-    pub pace_ms: u64,
-    /// One of the faults is a save called impossible.
-    pub rejects: bool,
+    pub(crate) pace_ms: u64,
 }
 
 /// Names of the plans an interview can be started with.
-pub const PLANS: [&str; 6] = ["two", "hidden", "pausing", "onjoin", "empty", "brief"];
+pub(crate) const PLANS: [&str; 6] = ["two", "hidden", "pausing", "onjoin", "empty", "brief"];
 
 /// The id of session number `n`.
-pub fn session_id(n: usize) -> SessionId {
+pub(crate) fn session_id(n: usize) -> SessionId {
     parse(SessionId::parse(&format!("s{n}")))
 }
 
 /// The number of a session id made here.
-pub fn session_number(id: &SessionId) -> usize {
+pub(crate) fn session_number(id: &SessionId) -> usize {
     let digits = id.as_str().get(1..).unwrap_or_default();
     digits.parse().unwrap_or(usize::MAX)
 }
 
 /// Ids made here always parse.
-pub fn parse<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
+pub(crate) fn parse<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
     match made {
         Ok(made) => made,
         Err(e) => panic!("an id of the simulator does not parse: {e:?}"),
@@ -143,12 +141,12 @@ fn user(name: &str) -> UserId {
 }
 
 /// A plan's name as its id.
-pub fn plan_id(name: &str) -> PlanId {
+pub(crate) fn plan_id(name: &str) -> PlanId {
     parse(PlanId::parse(name))
 }
 
 /// A question of so many milliseconds.
-pub fn question(name: &str, limit_ms: u64) -> Question {
+pub(crate) fn question(name: &str, limit_ms: u64) -> Question {
     Question {
         id: parse(QuestionId::parse(name)),
         text: format!("Tell us about {name}."),
@@ -288,7 +286,7 @@ fn rooms(rng: &mut Rng, create_on_join: bool) -> Vec<RoomPlan> {
     let room = |n: usize| {
         let by_api = !create_on_join || rng.chance(50);
         let candidate = by_api && !rng.chance(10);
-        let name = if n % 2 == 0 { "ana" } else { "bob" };
+        let name = if n.is_multiple_of(2) { "ana" } else { "bob" };
         let invited = |name: &str, role| Invited {
             user_id: user(name),
             role,
@@ -341,7 +339,7 @@ fn fault(rng: &mut Rng, rooms: usize) -> Fault {
 
 impl Setup {
     /// What this seed means, maybe with one bug switched on.
-    pub fn new(seed: u64, planted: Option<Bug>) -> Self {
+    pub(crate) fn new(seed: u64, planted: Option<Bug>) -> Self {
         let mut rng = Rng::new(seed ^ 0x5e7_0b5e_ed00);
         let config = config(&mut rng, planted);
         let rooms = rooms(&mut rng, config.create_on_join);
@@ -351,8 +349,7 @@ impl Setup {
             let at = rng.between(1_000, 40_000);
             faults.push((at, fault(&mut rng, rooms.len())));
         }
-        let rejects = rng.chance(2);
-        if rejects {
+        if rng.chance(2) {
             faults.push((rng.between(1_000, 30_000), Fault::Reject));
         }
         let chatty = rng.chance(25);
@@ -367,7 +364,6 @@ impl Setup {
             pages,
             rooms,
             faults,
-            rejects,
         }
     }
 }

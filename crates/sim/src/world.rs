@@ -236,7 +236,7 @@ pub(crate) struct Asked {
 
 /// A world.
 #[derive(Debug)]
-pub struct World {
+pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) seed: u64,
     pub(crate) rng: Rng,
@@ -273,7 +273,7 @@ const WALL_ZERO: i64 = 1_700_000_000_000;
 
 impl World {
     /// A world of this seed.
-    pub fn new(seed: u64, planted: Option<Bug>, lines: bool) -> Self {
+    pub(crate) fn new(seed: u64, planted: Option<Bug>, lines: bool) -> Self {
         let setup = Setup::new(seed, planted);
         let rooms = setup.rooms.iter().map(|plan| Room::new(plan.id.clone()));
         let mut world = Self {
