@@ -1,17 +1,19 @@
-//! The session's ordered log, and everything that waits behind it. The one place that sends: while
-//! an event is uncommitted, every text of the session queues here; with the store away, words go
-//! out marked provisional, promises wait.
+//! The session's ordered log, and everything that waits behind it. The one place that sends, with
+//! `replay` (what a member missed) and `outage` (what happens without the store): while an event
+//! is uncommitted, every text of the session queues here; with the store away, words go out marked
+//! provisional, promises wait.
 //!
 //! Invariants: at most one save in flight; seq without holes; an event is given to a member once,
 //! and only when everything they were entitled to before it was given.
 
+mod outage;
+mod replay;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::mem;
 use std::sync::Arc;
 
 use protocol::client::ReplyTo;
 use protocol::close::CloseCode;
-use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, UserId};
 use protocol::record::{EventRow, RequestRow, Saved};
 use protocol::server::{EventBody, Logged, Reply, ServerMessage};
@@ -19,10 +21,8 @@ use protocol::time::Mono;
 use protocol::value::Audience;
 
 use super::{Ctx, Session};
-use crate::config::{HELD_HARD_FACTOR, REPLAY_PER_TURN, SAVE_LOST_MS};
+use crate::config::{HELD_HARD_FACTOR, SAVE_LOST_MS};
 use crate::effect::{Effect, To};
-use crate::event::Event;
-use crate::input::LogRange;
 use crate::planted::{self, Bug};
 use crate::session::timer::soonest;
 
@@ -300,15 +300,6 @@ impl Session {
         }
     }
 
-    /// Gives this member what they missed, in its turn.
-    pub(crate) fn catch_up_later(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
-        if self.log.is_open() {
-            self.catch_up(ctx, conn);
-        } else {
-            self.hold(32, Waiting::CatchUp { conn });
-        }
-    }
-
     /// Takes the seat's connection away after everything said so far.
     pub(crate) fn unseat_later(
         &mut self,
@@ -494,18 +485,6 @@ impl Session {
         }
     }
 
-    fn back_off(&mut self, ctx: &mut Ctx<'_>) {
-        let log = &mut self.log;
-        log.backoff_ms = (log.backoff_ms * 2).clamp(100, 2_000);
-        let wait = ctx.rng.between(log.backoff_ms / 2, log.backoff_ms);
-        log.retry_at = Some(ctx.now.mono.after(wait));
-    }
-
-    /// Pause before the next save, when another session must answer first.
-    pub(crate) fn wait_before_save(&mut self, ctx: &mut Ctx<'_>) {
-        self.back_off(ctx);
-    }
-
     fn committed(&mut self, ctx: &mut Ctx<'_>, seq: Seq, current: bool) {
         self.stored = true;
         let log = &mut self.log;
@@ -596,392 +575,6 @@ impl Session {
         }
     }
 
-    /// The store is slow or away: words go out marked, promises stay.
-    pub(crate) fn degrade(&mut self, ctx: &mut Ctx<'_>) {
-        if self.log.degraded {
-            return;
-        }
-        let held = match &mut self.log.buffers {
-            Some(buffers) => {
-                buffers.held_bytes = 0;
-                mem::take(&mut buffers.held)
-            }
-            None => VecDeque::new(),
-        };
-        // Before the words go: who catches up among them is owed what was told early before.
-        self.log.degraded = true;
-        for held in held {
-            match held.what {
-                Waiting::Event(seq) => self.tell_early(ctx, seq),
-                Waiting::Reply { durable: true, .. } => {
-                    let buffers = self.log.buffers();
-                    buffers.held_bytes += held.bytes;
-                    buffers.held.push_back(held);
-                }
-                Waiting::Push(to, message) => self.push_early(ctx, to, message),
-                what => self.let_go(ctx, what),
-            }
-        }
-        ctx.news(Event::Degraded {
-            session: self.id.clone(),
-            on: true,
-        });
-        let to = self.live(|_| true);
-        let session = self.id.clone();
-        self.say(
-            ctx,
-            to,
-            ServerMessage::Degraded {
-                session,
-                on: true,
-                seq: None,
-            },
-        );
-    }
-
-    /// A word that waited for a commit goes out without it. A snapshot then stands at what is
-    /// stored, and what was told early follows it.
-    fn push_early(&mut self, ctx: &mut Ctx<'_>, to: To, mut message: ServerMessage) {
-        if to.is_empty() {
-            return;
-        }
-        let committed = self.log.committed;
-        let fresh = match &mut message {
-            ServerMessage::Joined(joined) => {
-                joined.view.seq = joined.view.seq.min(committed);
-                !joined.recovered
-            }
-            ServerMessage::State(view) => {
-                view.seq = view.seq.min(committed);
-                false
-            }
-            _ => false,
-        };
-        let conns = to.clone();
-        ctx.out(Effect::Send { to, message });
-        for conn in conns.into_iter().filter(|_| fresh) {
-            self.give_early(ctx, conn);
-        }
-    }
-
-    /// A member who was just shown a snapshot of a degraded session is given what went out early
-    /// before they came.
-    pub(crate) fn give_early(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
-        if !self.log.degraded {
-            return;
-        }
-        let committed = self.log.committed;
-        let Some(at) = self.seats.iter().position(|seat| seat.conn == Some(conn)) else {
-            return;
-        };
-        if let Some(seat) = self.seats.get_mut(at).filter(|seat| !seat.catching) {
-            seat.cursor = committed;
-            seat.given = committed;
-            self.caught_up(ctx, at);
-        }
-    }
-
-    /// Words that wait are for the seat's next holder to hear, not for one who was sent away.
-    pub(crate) fn forget_words(&mut self, conn: ConnectionId) {
-        let Some(buffers) = &mut self.log.buffers else {
-            return;
-        };
-        for held in &mut buffers.held {
-            if let Waiting::Push(to, _) = &mut held.what {
-                to.retain(|known| *known != conn);
-            }
-        }
-    }
-
-    fn tell_early(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
-        let Some(buffers) = &mut self.log.buffers else {
-            return;
-        };
-        let Some(entry) = buffers.pending.iter_mut().find(|e| e.row.seq == seq) else {
-            return;
-        };
-        let copy = entry.clone();
-        entry.told = true;
-        self.give(ctx, &copy, true);
-    }
-
-    /// Promises that will never be kept now, because the session leaves: refused, not forgotten.
-    pub(crate) fn refuse_held(&mut self, ctx: &mut Ctx<'_>, why: ErrorCode) {
-        let Some(buffers) = &mut self.log.buffers else {
-            return;
-        };
-        buffers.held_bytes = 0;
-        for held in mem::take(&mut buffers.held) {
-            if let Waiting::Reply { to, .. } = held.what {
-                ctx.out(Effect::refuse(to, why));
-            }
-        }
-    }
-
-    /// Forgets a start that the store refused: nothing of it was stored or said. What other
-    /// words waited behind it go out; its promises become this refusal.
-    pub(crate) fn roll_back(&mut self, ctx: &mut Ctx<'_>, why: &Refusal) {
-        let log = &mut self.log;
-        log.last = log.committed;
-        log.row_dirty = false;
-        log.retry_at = None;
-        let Some(buffers) = &mut log.buffers else {
-            return;
-        };
-        if let Some(first) = buffers.pending.front() {
-            log.entitled = first.prev;
-        }
-        buffers.pending.clear();
-        buffers.pending_bytes = 0;
-        buffers.held_bytes = 0;
-        for row in mem::take(&mut buffers.unsaved_requests) {
-            buffers.requests.remove(&(row.user, row.id));
-        }
-        let committed = log.committed;
-        for seat in &mut self.seats {
-            seat.cursor = seat.cursor.min(committed);
-            seat.given = seat.given.min(committed);
-        }
-        let held = self.log.buffers().held.drain(..).collect::<Vec<_>>();
-        for held in held {
-            match held.what {
-                Waiting::Event(_) => {}
-                Waiting::Reply {
-                    to, durable: true, ..
-                } => {
-                    ctx.out(Effect::refuse(to, why.clone()));
-                }
-                // A snapshot that waited shows the start that never was: it is taken anew.
-                Waiting::Push(to, ServerMessage::Joined(mut joined)) => {
-                    joined.view = self.view(ctx);
-                    let message = ServerMessage::Joined(joined);
-                    self.let_go(ctx, Waiting::Push(to, message));
-                }
-                Waiting::Push(to, ServerMessage::State(_)) => {
-                    let message = ServerMessage::State(Box::new(self.view(ctx)));
-                    self.let_go(ctx, Waiting::Push(to, message));
-                }
-                what => self.let_go(ctx, what),
-            }
-        }
-    }
-
-    /// Whether anything uncommitted has been told to anybody.
-    pub(crate) fn told_early(&self) -> bool {
-        let buffers = self.log.buffers.as_ref();
-        self.log.degraded && buffers.is_some_and(|b| b.pending.iter().any(|entry| entry.told))
-    }
-
-    /// Drops what could not be stored, so that the end can be (our bug, or a panic).
-    pub(crate) fn drop_unstored(&mut self, ctx: &mut Ctx<'_>) {
-        self.refuse_held(ctx, ErrorCode::Internal);
-        let log = &mut self.log;
-        // Answers to what was sent before speak of events that are dropped now.
-        log.born = *ctx.next_effect;
-        log.last = log.committed;
-        log.saving = None;
-        log.retry_at = None;
-        log.row_dirty = true;
-        let committed = log.committed;
-        if let Some(buffers) = &mut log.buffers {
-            if let Some(first) = buffers.pending.front() {
-                log.entitled = first.prev;
-            }
-            buffers.pending.clear();
-            buffers.pending_bytes = 0;
-            for row in mem::take(&mut buffers.unsaved_requests) {
-                buffers.requests.remove(&(row.user, row.id));
-            }
-        }
-        for seat in &mut self.seats {
-            seat.cursor = seat.cursor.min(committed);
-            seat.given = seat.given.min(committed);
-        }
-    }
-
-    /// The store has more than this log knows of: a save that counted as lost was written, and its
-    /// events were dropped here. They stand; the log goes on behind them.
-    pub(crate) fn go_on_behind(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
-        self.drop_unstored(ctx);
-        self.log.committed = seq;
-        self.log.last = seq;
-        self.log.entitled = [seq; 3];
-        // Members see the hole and come back for what stands in it.
-        for seat in &mut self.seats {
-            seat.cursor = seq;
-            seat.given = seq;
-        }
-    }
-
-    /// What was told early and is dropped now counts for nobody: the log is well up to what is
-    /// stored, and goes on from there.
-    pub(crate) fn forget_early(&mut self, ctx: &mut Ctx<'_>) {
-        if mem::take(&mut self.log.degraded) {
-            self.say_well(ctx);
-        }
-    }
-
-    fn say_well(&mut self, ctx: &mut Ctx<'_>) {
-        let session = self.id.clone();
-        ctx.news(Event::Degraded { session, on: false });
-        if planted::on(ctx.config, Bug::SilentRecovery) {
-            return;
-        }
-        let to = self.live(|_| true);
-        let message = ServerMessage::Degraded {
-            session: self.id.clone(),
-            on: false,
-            seq: Some(self.log.committed),
-        };
-        self.say(ctx, to, message);
-    }
-
-    /// Gives a member what they missed, at most so much a turn; the rest follows at once.
-    pub(crate) fn catch_up(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
-        let Some(at) = self.seats.iter().position(|seat| seat.conn == Some(conn)) else {
-            return;
-        };
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        if !seat.catching || seat.loading.is_some() {
-            return;
-        }
-        seat.replaying = true;
-        let reach = self.log.reach();
-        if seat.cursor.next() < reach && seat.cursor < self.log.committed {
-            let range = LogRange {
-                after: seat.cursor,
-                upto: Seq(reach.0 - 1),
-            };
-            let id = ctx.effect_id();
-            seat.loading = Some((id, ctx.now.mono.after(ctx.config.load_ms)));
-            let session = self.id.clone();
-            ctx.out(Effect::LoadLog { id, session, range });
-            return;
-        }
-        let role = seat.role;
-        let cursor = seat.cursor;
-        let buffers = self.log.buffers.as_ref();
-        let missed: Vec<Entry> = buffers
-            .into_iter()
-            .flat_map(|b| b.ring.iter())
-            .filter(|e| e.row.seq > cursor && e.row.audience.includes(role))
-            .take(REPLAY_PER_TURN + 1)
-            .cloned()
-            .collect();
-        let more = missed.len() > REPLAY_PER_TURN;
-        for entry in missed.iter().take(REPLAY_PER_TURN) {
-            let prev = entry.prev.get(role.index()).copied().unwrap_or_default();
-            self.send_one(ctx, at, &entry.row, prev, false);
-        }
-        if more {
-            self.continue_at = Some(ctx.now.mono);
-            return;
-        }
-        self.caught_up(ctx, at);
-    }
-
-    /// A member has all that is stored; what went out early follows, marked.
-    fn caught_up(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        seat.catching = false;
-        seat.cursor = seat.cursor.max(self.log.committed);
-        let (role, degraded) = (seat.role, self.log.degraded);
-        let buffers = self.log.buffers.as_ref();
-        let early: Vec<Entry> = buffers
-            .into_iter()
-            .flat_map(|b| b.pending.iter())
-            .filter(|e| degraded && e.told && e.row.audience.includes(role))
-            .cloned()
-            .collect();
-        for entry in &early {
-            let prev = entry.prev.get(role.index()).copied().unwrap_or_default();
-            self.send_one(ctx, at, &entry.row, prev, true);
-        }
-    }
-
-    fn send_one(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        at: usize,
-        row: &EventRow,
-        prev: Seq,
-        provisional: bool,
-    ) {
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        let Some(conn) = seat.conn else { return };
-        if !provisional {
-            seat.cursor = row.seq;
-            seat.given = row.seq;
-        }
-        let message = ServerMessage::Event(logged(row, prev, provisional));
-        ctx.out(Effect::Send {
-            to: To::from_slice(&[conn]),
-            message,
-        });
-    }
-
-    /// A stretch of the log was read for a member who is catching up.
-    pub(crate) fn log_loaded(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        id: EffectId,
-        events: Option<Vec<EventRow>>,
-    ) {
-        let asked = |seat: &super::seat::Seat| seat.loading.is_some_and(|(asked, _)| asked == id);
-        let Some(at) = self.seats.iter().position(asked) else {
-            return;
-        };
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        seat.loading = None;
-        let (role, conn) = (seat.role, seat.conn);
-        let (cursor, mut prev) = (seat.cursor, seat.given);
-        let Some(conn) = conn else { return };
-        let Some(events) = events.filter(|events| !events.is_empty()) else {
-            self.give_up_catching(ctx, at);
-            return;
-        };
-        for row in &events {
-            if row.seq <= cursor {
-                continue;
-            }
-            if row.audience.includes(role) {
-                self.send_one(ctx, at, row, prev, false);
-                prev = row.seq;
-            } else if let Some(seat) = self.seats.get_mut(at) {
-                seat.cursor = row.seq;
-            }
-        }
-        self.catch_up(ctx, conn);
-    }
-
-    /// The log could not be read: the page comes back and tries again.
-    fn give_up_catching(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let Some(seat) = self.seats.get(at) else {
-            return;
-        };
-        let (Some(conn), generation) = (seat.conn, seat.generation) else {
-            return;
-        };
-        let session = self.id.clone();
-        let close = Some(CloseCode::ServerError);
-        self.forget_words(conn);
-        ctx.out(Effect::Unseat {
-            session,
-            conn,
-            generation,
-            close,
-        });
-        self.detached(ctx, at);
-    }
-
     /// Due timers of the log: a slow save, a lost answer, a retry, more to replay.
     pub(crate) fn log_timeouts(&mut self, ctx: &mut Ctx<'_>) {
         let now = ctx.now.mono;
@@ -1029,11 +622,6 @@ impl Session {
         if buffers.pending.is_empty() && buffers.pending.capacity() > 64 {
             buffers.pending.shrink_to(0);
         }
-    }
-
-    /// Whether a resume from here needs nothing that is lost: same log, not from the future.
-    pub(crate) fn reaches_back(&self, epoch: Epoch, seq: Seq) -> bool {
-        self.log.epoch == epoch && seq <= self.log.last
     }
 }
 
