@@ -319,14 +319,12 @@ impl Node {
                     let busy = Refusal::new(ErrorCode::Busy).retry_after(5_000);
                     self.effects.push_back(Effect::refuse(reply, busy));
                 } else {
-                    self.load(
-                        session,
-                        Waiting::Join {
-                            caller,
-                            message,
-                            reply,
-                        },
-                    );
+                    let join = Waiting::Join {
+                        caller,
+                        message,
+                        reply,
+                    };
+                    self.load(session, Some(join));
                 }
             }
             Some(_) | None => {
@@ -363,7 +361,7 @@ impl Node {
             None if full => {
                 self.effects.push_back(refuse(ErrorCode::Busy));
             }
-            None => self.load(session, waiting),
+            None => self.load(session, Some(waiting)),
             Some(Slot {
                 what: What::Loading(loading),
                 ..
@@ -381,14 +379,14 @@ impl Node {
         }
     }
 
-    fn load(&mut self, session: SessionId, first: Waiting) {
+    fn load(&mut self, session: SessionId, first: Option<Waiting>) {
         self.next_effect += 1;
         let id = EffectId(self.next_effect);
         let by = self.now.mono.after(self.config.load_ms);
         let loading = Box::new(Loading {
             id,
             by,
-            waiting: vec![first],
+            waiting: first.into_iter().collect(),
         });
         self.slots.insert(
             session.clone(),
@@ -666,7 +664,8 @@ impl Node {
         self.drop_if_done(id);
     }
 
-    /// A session that cannot even end: its members are sent away, its row is left to the reaper.
+    /// A session that cannot even end: its members are sent away, and it is ended from its
+    /// records; if that was tried already, its row is left to the reaper.
     fn evict(&mut self, id: &SessionId) {
         let Some(Slot {
             what: What::Live(session),
@@ -687,10 +686,14 @@ impl Node {
                 });
             }
         }
+        let again = !session.is_recovered();
         self.effects.push_back(Effect::CloseRoute {
             session: id.clone(),
         });
         self.remove(id);
+        if again {
+            self.load(id.clone(), None);
+        }
     }
 
     fn drop_if_done(&mut self, id: &SessionId) {
@@ -702,7 +705,11 @@ impl Node {
             return;
         };
         if session.is_over() {
+            let again = session.must_be_read_back();
             self.remove(id);
+            if again {
+                self.load(id.clone(), None);
+            }
         } else if session.is_unloadable(self.now.mono) {
             self.events.push_back(Event::Unloaded {
                 session: id.clone(),

@@ -424,6 +424,7 @@ impl Session {
     pub(crate) fn fault(&mut self, ctx: &mut Ctx<'_>) {
         let faults = self.end.as_ref().map_or(0, |end| end.faults);
         if faults > 0 {
+            self.unfinished = true;
             return self.drop_out(ctx, ErrorCode::Internal);
         }
         self.end_by_fault(ctx);
@@ -483,6 +484,7 @@ impl Session {
     /// `server_crash` by the ordinary way.
     pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
         let mut session = Self::restore(ctx, loaded);
+        session.recovered = true;
         ctx.news(Event::Recovering {
             session: session.id.clone(),
         });
@@ -547,6 +549,7 @@ impl Session {
         session.generation = generations.max().unwrap_or_default();
         if let Some(started_at) = row.started_at {
             session.live = Some(Box::new(Live {
+                began: Seq(0),
                 started: ctx.now.mono,
                 started_at,
                 flow,

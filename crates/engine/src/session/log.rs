@@ -456,6 +456,7 @@ impl Session {
                 if current {
                     self.log.saving = None;
                     self.log.done = self.log.issued;
+                    self.force_active = false;
                     self.log.retry_at = None;
                     self.log.backoff_ms = 0;
                 }

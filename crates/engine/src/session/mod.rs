@@ -70,6 +70,8 @@ impl Ctx<'_> {
 /// What only an interview that began needs.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// The event that says it began.
+    began: Seq,
     /// Time zero of the session.
     started: Mono,
     started_at: Wall,
@@ -122,6 +124,10 @@ pub(crate) struct Session {
     fixed: Option<Arc<str>>,
     /// Nothing more will come of it: the node may drop it.
     over: bool,
+    /// It left memory without an end: the node is to read it back and end it from its records.
+    unfinished: bool,
+    /// It was read back to be ended.
+    recovered: bool,
 }
 
 /// A request with all that is needed to answer it.
@@ -177,6 +183,8 @@ impl Session {
             continue_at: None,
             fixed: None,
             over: false,
+            unfinished: false,
+            recovered: false,
         }
     }
 
@@ -292,6 +300,17 @@ impl Session {
     /// Whether the node may drop it: over and stored, or scheduled with nobody in it.
     pub(crate) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether it was read back to be ended.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Whether what the records say of it must still be ended; once, so that a fault that comes
+    /// again does not go round for ever.
+    pub(crate) fn must_be_read_back(&self) -> bool {
+        self.unfinished && !self.recovered
     }
 
     /// Scheduled, nobody in, nothing under way: its row is enough. Not when its time is over: then

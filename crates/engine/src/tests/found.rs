@@ -442,3 +442,51 @@ fn a_fault_after_a_save_whose_answer_was_lost_goes_on_behind_what_is_stored() {
         "{sent:?}"
     );
 }
+
+#[test]
+fn an_interview_that_runs_is_never_rolled_back_when_its_active_row_is_taken() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.active.insert(user("ana"), id("s9"));
+    w.says("s1", 1, "still here", 10);
+    w.wait(5_000);
+    assert_eq!(w.stored_status("s1"), Some(Status::Active));
+    assert_eq!(w.active.get(&user("ana")), Some(&id("s1")));
+    assert!(
+        w.sent(1)
+            .contains(&"2<3 transcription:result q1 still here".to_owned())
+    );
+}
+
+#[test]
+fn a_session_whose_end_is_called_impossible_twice_is_ended_from_its_records() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "impossible", 10);
+    w.loads_wait = true;
+    for _ in 0..2 {
+        let (effect, save) = w.waiting.remove(0);
+        w.input(Input::StoreReplied {
+            id: effect,
+            session: save.session.clone(),
+            saved: Saved::Rejected,
+        });
+    }
+    assert_eq!(w.sent(1).last().unwrap(), "close 1011");
+    w.store = StoreMode::Commits;
+    let (effect, session) = w.loads.remove(0);
+    let found = Found::Session(Box::new(w.rows[&session].clone()));
+    w.input(Input::SessionLoaded {
+        id: effect,
+        session,
+        found,
+    });
+    w.wait(700_000);
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::ServerCrash));
+    assert!(w.node.is_empty());
+}
