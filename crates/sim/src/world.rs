@@ -466,7 +466,8 @@ impl World {
             Happening::ReadsWell => self.records.reads_fail = false,
             Happening::SpeechWell => self.speech_deaf = false,
             Happening::ReportsWell => self.no_reports = false,
-            Happening::Restart => self.restart(),
+            Happening::Restart if self.down => self.restart(),
+            Happening::Restart => {}
             Happening::Api(room) => self.api(room),
         }
     }

@@ -490,3 +490,21 @@ fn a_session_whose_end_is_called_impossible_twice_is_ended_from_its_records() {
     assert_eq!(w.stored_reason("s1"), Some(EndReason::ServerCrash));
     assert!(w.node.is_empty());
 }
+
+#[test]
+fn who_joined_before_a_fault_is_still_told_that_they_joined() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "impossible", 10);
+    w.join(2, &guest("oz", Role::Observer, "s1"), "s1");
+    let (effect, save) = w.waiting.remove(0);
+    w.input(Input::StoreReplied {
+        id: effect,
+        session: save.session.clone(),
+        saved: Saved::Rejected,
+    });
+    assert_eq!(w.sent(2), ["joined active recovered=false", "ok"]);
+}

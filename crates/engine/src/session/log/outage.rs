@@ -6,7 +6,7 @@ use std::mem;
 
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Seq};
-use protocol::server::ServerMessage;
+use protocol::server::{Reply, ServerMessage};
 
 use super::Waiting;
 use crate::effect::{Effect, To};
@@ -156,16 +156,26 @@ impl Session {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
         }
-        let held = self.log.buffers().held.drain(..).collect::<Vec<_>>();
-        for held in held {
+        self.let_all_go(ctx, why);
+    }
+
+    /// Nothing waits any more, because what it waited for is taken back: words go out, promises
+    /// become this refusal.
+    fn let_all_go(&mut self, ctx: &mut Ctx<'_>, why: &Refusal) {
+        let buffers = self.log.buffers();
+        buffers.held_bytes = 0;
+        for held in mem::take(&mut buffers.held) {
             match held.what {
                 Waiting::Event(_) => {}
                 Waiting::Reply {
                     to, durable: true, ..
                 } => {
-                    ctx.out(Effect::refuse(to, why.clone()));
+                    ctx.out(Effect::Reply {
+                        to,
+                        reply: Reply::Refused(why.clone()),
+                    });
                 }
-                // A snapshot that waited shows the start that never was: it is taken anew.
+                // A snapshot that waited shows what never was: it is taken anew.
                 Waiting::Push(to, ServerMessage::Joined(mut joined)) => {
                     joined.view = self.view(ctx);
                     let message = ServerMessage::Joined(joined);
@@ -188,7 +198,6 @@ impl Session {
 
     /// Drops what could not be stored, so that the end can be (our bug, or a panic).
     pub(crate) fn drop_unstored(&mut self, ctx: &mut Ctx<'_>) {
-        self.refuse_held(ctx, ErrorCode::Internal);
         let log = &mut self.log;
         // Answers to what was sent before speak of events that are dropped now.
         log.born = *ctx.next_effect;
@@ -211,6 +220,7 @@ impl Session {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
         }
+        self.let_all_go(ctx, &ErrorCode::Internal.into());
     }
 
     /// The store has more than this log knows of: a save that counted as lost was written, and its
