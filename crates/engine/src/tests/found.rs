@@ -508,3 +508,25 @@ fn who_joined_before_a_fault_is_still_told_that_they_joined() {
     });
     assert_eq!(w.sent(2), ["joined active recovered=false", "ok"]);
 }
+
+#[test]
+fn who_left_and_came_back_while_words_waited_catches_up_after_joining_again() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.lose(1, "s1");
+    w.says("s1", 1, "missed", 10);
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "unstored", 20);
+    w.resume(2, &ana, "s1", 1, 2);
+    w.message(2, &ana, "s1", ClientMessage::Leave);
+    w.resume(2, &ana, "s1", 2, 2);
+    w.store_catches_up();
+    let sent = w.sent(2);
+    let at = |what: &str| sent.iter().position(|line| line.contains(what));
+    assert!(
+        at("joined") < at("missed") && at("left") < at("missed"),
+        "{sent:?}"
+    );
+}

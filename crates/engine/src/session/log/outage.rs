@@ -100,11 +100,19 @@ impl Session {
         let Some(buffers) = &mut self.log.buffers else {
             return;
         };
-        for held in &mut buffers.held {
-            if let Waiting::Push(to, _) = &mut held.what {
+        let mut freed = 0;
+        buffers.held.retain_mut(|held| match &mut held.what {
+            Waiting::Push(to, _) => {
                 to.retain(|known| *known != conn);
+                true
             }
-        }
+            Waiting::CatchUp { conn: behind } if *behind == conn => {
+                freed += held.bytes;
+                false
+            }
+            _ => true,
+        });
+        buffers.held_bytes = buffers.held_bytes.saturating_sub(freed);
     }
 
     fn tell_early(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
