@@ -138,12 +138,13 @@ impl World {
                 continue;
             };
             let (stored, audience) = (row.body.clone(), row.audience.0);
-            if stored != body {
+            let lenient = self.rooms[room].rejected || self.rooms[room].fenced;
+            if stored != body && !lenient {
                 self.violate(|| {
                     format!("s{room} event {seq} was told early as {body}, stored as {stored}")
                 });
             }
-            if roles & !audience != 0 {
+            if roles & !audience != 0 && !lenient {
                 self.violate(|| {
                     format!("s{room} event {seq} was told early to roles that may not see it")
                 });
@@ -238,6 +239,8 @@ impl World {
                 let first = self.rooms[room].answers.get(&key).cloned();
                 match first {
                     Some(first) if first == *fields => self.took(Path::Repeated),
+                    // A session made blindly forgets with its own log.
+                    Some(_) if self.rooms[room].fenced => {}
                     Some(first) => self.violate(|| {
                         format!("request {id} in s{room} was answered {first}, now {fields}")
                     }),

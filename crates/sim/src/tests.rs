@@ -6,11 +6,11 @@ use super::run::run;
 /// Worlds that found bugs of the engine; each held after its fix.
 const FOUND: &[u64] = &[
     // Words that waited: holes, ghosts, snapshots of what was never stored.
-    30, 79, 159, 206, 243, 966, 1774, 2576, 3876, 110_052, 200_815,
+    30, 79, 159, 206, 243, 966, 1774, 2576, 3876, 110_052, 200_815, 3_105_489, 4_355_273,
     // Ends that were not: scheduled for ever, awake for ever, said before a member had all.
     357, 405, 2_534, 5_813, 107, // Fences and generations.
     2, 180, 1_093, 5_132, // Our own fault, and the store knows more.
-    3_931, 310_378, 312_072, 314_720, 317_928, 1_036_978,
+    3_931, 310_378, 312_072, 314_720, 317_928, 1_036_978, 2_028_756, 2_042_811,
     // A running interview rolled back when its active row was taken.
     1_006_101, 1_041_899, 1_051_550,
 ];

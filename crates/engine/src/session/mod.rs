@@ -223,7 +223,12 @@ impl Session {
         };
         if let Some(id) = &asked.id {
             if let Some(known) = self.known_answer(&asked.user, id) {
-                self.reply(ctx, asked.reply, Reply::Ok(known), true);
+                if self.has_room(ctx) {
+                    self.reply(ctx, asked.reply, Reply::Ok(known), true);
+                } else {
+                    let busy = Refusal::new(ErrorCode::Busy).retry_after(2_000);
+                    self.refuse(ctx, asked, busy);
+                }
                 return;
             }
             if self.remembered() >= ctx.config.requests {

@@ -530,3 +530,65 @@ fn who_left_and_came_back_while_words_waited_catches_up_after_joining_again() {
         "{sent:?}"
     );
 }
+
+#[test]
+fn a_session_being_made_is_stored_also_when_its_start_is_refused() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    w.store = StoreMode::Silent;
+    w.loads_wait = true;
+    assert_eq!(w.create("s2", room_of("ana", &[], None)), None);
+    let (effect, session) = w.loads.remove(0);
+    w.input(Input::SessionLoaded {
+        id: effect,
+        session,
+        found: Found::Nothing,
+    });
+    w.join(2, &ana, "s2");
+    w.start(2, &ana, "s2");
+    let (effect, save) = w.waiting.remove(0);
+    w.input(Input::StoreReplied {
+        id: effect,
+        session: save.session.clone(),
+        saved: Saved::ActiveElsewhere(id("s1")),
+    });
+    w.store_catches_up();
+    assert_eq!(w.answers.get(&99), Some(&Answer::Created));
+}
+
+#[test]
+fn repeating_a_request_in_an_outage_does_not_fill_the_memory() {
+    let mut w = World::with(|config| config.held_bytes = 2_000);
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.request(
+        1,
+        &ana,
+        "s1",
+        ClientMessage::Start {
+            plan: None,
+            questions: None,
+        },
+        Some("start"),
+    );
+    w.store = StoreMode::Silent;
+    w.says("s1", 1, "unstored", 10);
+    w.wait(1_000);
+    w.sent(1);
+    for _ in 0..50 {
+        w.request(
+            1,
+            &ana,
+            "s1",
+            ClientMessage::Start {
+                plan: None,
+                questions: None,
+            },
+            Some("start"),
+        );
+    }
+    assert!(w.node.counts().waiting_bytes < 3_000);
+    assert_eq!(w.sent(1).last().unwrap(), "error busy");
+}

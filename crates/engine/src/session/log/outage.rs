@@ -145,7 +145,8 @@ impl Session {
     pub(crate) fn roll_back(&mut self, ctx: &mut Ctx<'_>, why: &Refusal) {
         let log = &mut self.log;
         log.last = log.committed;
-        log.row_dirty = false;
+        // The start is void; that the session was made is still to be stored.
+        log.row_dirty = !self.creators.is_empty();
         log.retry_at = None;
         let Some(buffers) = &mut log.buffers else {
             return;
