@@ -282,7 +282,9 @@ impl Session {
         };
         if waits || (durable && !self.log.is_open()) {
             let log = &self.log;
-            let rows = durable && (log.row_dirty || log.saving.is_some());
+            let rows = durable
+                && (log.row_dirty || log.saving.is_some())
+                && !planted::on(ctx.config, Bug::PromiseBeforeRow);
             let needs = if rows {
                 log.issued + u64::from(log.row_dirty)
             } else {

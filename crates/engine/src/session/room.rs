@@ -126,7 +126,8 @@ impl Session {
             (None, None) => JoinKind::Rejoined,
         };
         if how == JoinKind::Takeover {
-            let storm = !seat.may_take_over(ctx.now.mono);
+            let storm =
+                !seat.may_take_over(ctx.now.mono) && !planted::on(ctx.config, Bug::NoStormDamping);
             if storm || !ctx.config.takeover_newest {
                 ctx.out(Effect::refuse(reply.clone(), ErrorCode::TakeoverStorm));
                 let to = old.into_iter().collect();
@@ -165,7 +166,7 @@ impl Session {
         self.seats_dirty = true;
         self.seats_dirty_since_save = true;
         if let Some(conn) = old {
-            self.forget_words(conn);
+            self.forget_words(ctx, conn);
             if !planted::on(ctx.config, Bug::KeepOldOnTakeover) {
                 // Said at once and not in its turn: the old page must not believe it is in.
                 let to = To::from_slice(&[conn]);
@@ -268,7 +269,7 @@ impl Session {
         };
         let session = self.id.clone();
         let to = To::from_slice(&[conn]);
-        self.forget_words(conn);
+        self.forget_words(ctx, conn);
         self.say(
             ctx,
             to,

@@ -76,7 +76,10 @@ impl Session {
         if to.is_empty() {
             return;
         }
-        let committed = self.log.committed;
+        let mut committed = self.log.committed;
+        if planted::on(ctx.config, Bug::SnapshotAhead) {
+            committed = self.log.last;
+        }
         let fresh = match &mut message {
             ServerMessage::Joined(joined) => {
                 joined.view.seq = joined.view.seq.min(committed);
@@ -96,7 +99,10 @@ impl Session {
     }
 
     /// Words that wait are for the seat's next holder to hear, not for one who was sent away.
-    pub(crate) fn forget_words(&mut self, conn: ConnectionId) {
+    pub(crate) fn forget_words(&mut self, ctx: &Ctx<'_>, conn: ConnectionId) {
+        if planted::on(ctx.config, Bug::KeepWaitingWords) {
+            return;
+        }
         let Some(buffers) = &mut self.log.buffers else {
             return;
         };

@@ -176,7 +176,7 @@ impl Session {
         };
         let session = self.id.clone();
         let close = Some(CloseCode::ServerError);
-        self.forget_words(conn);
+        self.forget_words(ctx, conn);
         ctx.out(Effect::Unseat {
             session,
             conn,
