@@ -18,7 +18,7 @@ pub mod vad;
 pub mod wer;
 
 pub use moonshine::{Drafts, Moonshine};
-pub use offline::{transcribe_samples, utterances};
+pub use offline::{transcribe_samples, transcribe_with, utterances};
 pub use pool::{
     DECODE_MS_BORDERS, GapReason, OpenError, RecognizerFactory, Sink, Speech, SpeechConfig,
     SpeechEvent, SpeechStats, StartError, StreamConfig, StreamKey, StreamTap, Timing,
