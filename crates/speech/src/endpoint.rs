@@ -53,7 +53,8 @@ pub struct EndpointConfig {
     pub utterance_ms_max: u64,
     /// First interim words are asked for this long after the voice began. `None`: no interim words.
     pub first_partial_ms: Option<u64>,
-    /// Further interim words are asked for at this distance, in milliseconds.
+    /// Further interim words are asked for at this distance, in milliseconds, or at a tenth of the
+    /// utterance's length when that is more.
     pub partial_every_ms: u64,
     /// Silence after which the utterance is recognized in the hope that it is over. `None`: only
     /// when it is over. At least [`tail_ms`](Self::tail_ms).
@@ -477,7 +478,10 @@ impl<V: VoiceDetector> Endpointer<V> {
         let is_due = active.next_interim.is_some_and(|at| self.position >= at);
         if is_due && active.voice_end() > active.shown_until {
             active.shown_until = active.voice_end();
-            active.next_interim = Some(self.position + samples_of(self.config.partial_every_ms));
+            // A long utterance costs more each time and changes less.
+            let tenth = active.samples.len() as u64 / 10;
+            let distance = samples_of(config.partial_every_ms).max(tenth);
+            active.next_interim = Some(self.position + distance);
             let utterance = self.snapshot(false);
             cues.extend(utterance.map(Cue::Interim));
         }

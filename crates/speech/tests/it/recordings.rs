@@ -1,6 +1,7 @@
 //! Words of people, recorded. Needs the model directory; without it every test here fails.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use speech::format::{AudioFormat, Encoding, decode_recording};
@@ -10,18 +11,23 @@ use speech::{Drafts, Moonshine, Recognizer, Segment, join, transcribe_samples, w
 pub(crate) const TWO_CITIES: &str = include_str!("../../testdata/two_cities.txt");
 const BECKETT: &str = include_str!("../../testdata/beckett.txt");
 
+/// The checked model files; checking takes longer than most tests, so it is done once.
 pub(crate) fn models() -> ModelFiles {
-    let dir = std::env::var_os("GREENROOM_MODELS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"),
-        PathBuf::from,
-    );
-    match speech::models::verify(&dir) {
-        Ok(files) => files,
-        Err(error) => panic!(
-            "{error} (looked in {}; `make setup` fills it)",
-            dir.display()
-        ),
-    }
+    static FILES: OnceLock<ModelFiles> = OnceLock::new();
+    let check = || {
+        let dir = std::env::var_os("GREENROOM_MODELS").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"),
+            PathBuf::from,
+        );
+        match speech::models::verify(&dir) {
+            Ok(files) => files,
+            Err(error) => panic!(
+                "{error} (looked in {}; `make setup` fills it)",
+                dir.display()
+            ),
+        }
+    };
+    FILES.get_or_init(check).clone()
 }
 
 /// One model for all tests of this file: loading takes longer than most of them.
@@ -94,7 +100,7 @@ fn words_heard_in_a_growing_utterance_are_those_heard_in_it_at_once() {
     let samples = &recording("two_cities.wav")[16_000..16_000 * 14];
     let mut grown = String::new();
     with_model(|model| {
-        for end in (16_000..samples.len()).step_by(22_400) {
+        for end in (16_000..samples.len()).step_by(44_800) {
             grown = model.transcribe(&samples[..end]).unwrap().text;
             let mut fresh = Moonshine::load(&models(), Drafts::default()).unwrap();
             let at_once = fresh.transcribe(&samples[..end]).unwrap().text;
