@@ -301,21 +301,21 @@ impl Writer {
         let Some(connection) = self.connection.as_ref() else {
             return;
         };
-        let found = admin::data_version(connection).and_then(|version| {
-            if version == self.data_version {
-                return Ok((version, Vec::new()));
-            }
-            Ok((
-                version,
-                admin::ended_elsewhere(connection, &self.settings.boot)?,
-            ))
-        });
+        let found = match admin::data_version(connection) {
+            Ok(version) if version == self.data_version => return,
+            Ok(version) => admin::ended_elsewhere(connection, &self.settings.boot)
+                .map(|sessions| (version, sessions)),
+            Err(error) => Err(error),
+        };
         match found {
             Ok((version, sessions)) => {
                 self.data_version = version;
+                let told = std::mem::replace(&mut self.told, sessions.iter().cloned().collect());
                 for session in sessions {
-                    Metrics::count(&self.metrics.ended_elsewhere);
-                    (self.callbacks.foreign_end)(session);
+                    if !told.contains(&session) {
+                        Metrics::count(&self.metrics.ended_elsewhere);
+                        (self.callbacks.foreign_end)(session);
+                    }
                 }
             }
             Err(error) => self.failed(&error),
