@@ -29,12 +29,19 @@ fn id(text: &str) -> PlanId {
 }
 
 #[test]
-fn three_plans_and_a_dozen_questions_ship_with_the_server() {
+fn five_plans_ship_with_the_server_and_every_question_in_them_is_scored() {
     let bank = Bank::builtin();
     let names: Vec<_> = bank.list().map(|e| e.id.to_string()).collect();
-    assert_eq!(names, ["behavioral", "practice", "technical"]);
+    let expected = ["behavioral", "practice", "situational", "technical", "technical-operations"];
+    assert_eq!(names, expected);
     let questions: usize = bank.list().map(|e| e.plan.questions.len()).sum();
-    assert_eq!(questions, 12);
+    assert_eq!(questions, 21);
+    for entry in bank.list() {
+        let scoring = bank.scoring(&entry.plan);
+        assert_eq!(scoring.rubrics, entry.rubrics);
+        assert_eq!(scoring.rubrics.len(), entry.plan.questions.len(), "{}", entry.id);
+        assert_eq!(scoring.mode, entry.mode);
+    }
     for entry in bank.list() {
         assert!(!entry.description.is_empty() && entry.language == "en");
         assert_eq!(bank.get(&entry.id), Some(&entry.plan));
@@ -124,7 +131,7 @@ fn a_wrong_plan_is_told_with_line_and_what_was_expected() {
         (
             "limit = ",
             "colour = 3\nlimit = ",
-            "p.toml:8: unknown key `colour` in a question; expected one of id, text, limit",
+            "p.toml:8: unknown key `colour` in a question; expected one of id, use, text, limit, kind, target, weight, points",
         ),
         (
             "limit = \"90s\"",
@@ -328,7 +335,7 @@ fn files_of_a_folder_go_over_the_built_in_plans() {
     folder.write("practice.toml", &GOOD.replace("\"mine\"", "\"practice\""));
     folder.write("notes.txt", "not a plan");
     let bank = Bank::load_dir(&folder.0).unwrap();
-    assert_eq!(bank.list().len(), 4);
+    assert_eq!(bank.list().len(), 6);
     assert_eq!(bank.get(&id("practice")).unwrap().title, "Mine");
     assert_eq!(bank.entry(&id("mine")).unwrap().plan.title, "Mine");
 }

@@ -18,7 +18,10 @@ use protocol::time::Wall;
 use protocol::value::{EndReason, Outcome, Role, Status};
 use serde::{Deserialize, Serialize};
 
-pub use build::build;
+use crate::score::Scores;
+
+pub use build::{build, build_scored};
+pub(crate) use figures::{length, merged, session_times};
 pub use input::{
     AnswerFacts, GapFacts, ParticipantFacts, PlanFacts, RecognizerFacts, ReportInput, SegmentFacts,
     SessionFacts,
@@ -43,6 +46,9 @@ pub enum Schema {
     /// The first.
     #[serde(rename = "greenroom.report/1")]
     V1,
+    /// With scores.
+    #[serde(rename = "greenroom.report/2")]
+    V2,
 }
 
 /// A report. Times named `…Ms` without another word are milliseconds from the session's start.
@@ -71,6 +77,9 @@ pub struct Report {
     pub recognizer: Option<RecognizerPart>,
     /// How the report was made and what it cannot tell, in plain sentences.
     pub method: Vec<String>,
+    /// Scores and what they rest on; none in the first shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
 }
 
 impl Report {
