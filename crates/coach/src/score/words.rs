@@ -278,5 +278,9 @@ pub(crate) fn stem(word: &str) -> String {
     {
         stem.pop();
     }
+    // “note” and “here” are not “not” and “her”.
+    if matches!(stem.as_str(), "not" | "her") {
+        return format!("{stem}e");
+    }
     stem
 }

@@ -8,3 +8,4 @@ mod golden;
 mod hostile;
 mod random;
 mod schema;
+mod written;
