@@ -12,6 +12,7 @@
 //! Tests: `src/**/tests.rs` for the parts, `tests/it` for the golden report, page and schema.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod export;
 mod hash;
 pub mod page;
 pub mod plan;

@@ -5,8 +5,10 @@
 //! bytes. A figure that cannot be had is absent with its reason; it is never zero and never a
 //! guess.
 //!
-//! The shape is described for other programs in `schema/report-1.json` ([`SCHEMA_JSON`]). Text is
-//! kept as it was recognized: whoever shows it escapes it, as `page` and `summary` do.
+//! Without scores ([`build`]) a report has shape 1, with scores ([`build_scored`]) shape 2, which is
+//! shape 1 and the scores: both read back as a [`Report`], any other shape is refused. They are
+//! described for other programs in `schema/report-1.json` ([`SCHEMA_JSON`]) and
+//! `schema/report-2.json` ([`SCHEMA_V2_JSON`]). Text is kept as it was recognized: whoever shows it escapes it, as `page` and `summary` do.
 
 mod build;
 mod figures;
@@ -28,8 +30,12 @@ pub use input::{
 };
 pub use words::{Ending, ending};
 
-/// The JSON Schema (draft 2020-12) of what [`Report::to_json`] writes.
+/// The JSON Schema (draft 2020-12) of what [`Report::to_json`] writes of a report without scores,
+/// [`Schema::V1`].
 pub const SCHEMA_JSON: &str = include_str!("../../schema/report-1.json");
+
+/// The JSON Schema of a report with scores, [`Schema::V2`].
+pub const SCHEMA_V2_JSON: &str = include_str!("../../schema/report-2.json");
 
 /// A silence this long between two words is a pause, milliseconds.
 pub const PAUSE_MS_MIN: u64 = 250;
