@@ -142,7 +142,9 @@ impl Coach {
             return None;
         }
         let quiet = open.last_voice_ms?.saturating_add(QUIET_MS);
-        let next = self.last_suggestion_ms.map(|at| at.saturating_add(INTERVAL_MS));
+        let next = self
+            .last_suggestion_ms
+            .map(|at| at.saturating_add(INTERVAL_MS));
         Some(quiet.max(next.unwrap_or_default()))
     }
 
@@ -177,8 +179,14 @@ impl Open {
         let answer = Answer::new(self.words.clone());
         let whole = f64::from(self.rubric.points_weight().max(1));
         let points = self.rubric.points.iter();
-        let found: Vec<Cover> = points.clone().map(|p| Ready::new(p).find(&answer).cover).collect();
-        let told = points.clone().zip(&found).filter(|(_, c)| **c == Cover::Covered);
+        let found: Vec<Cover> = points
+            .clone()
+            .map(|p| Ready::new(p).find(&answer).cover)
+            .collect();
+        let told = points
+            .clone()
+            .zip(&found)
+            .filter(|(_, c)| **c == Cover::Covered);
         // Of two points of one weight the first is named.
         let told = told.map(|(p, _)| p).rev().max_by_key(|p| p.weight);
         let templates = &cues().suggest;
@@ -204,26 +212,46 @@ impl Open {
                 continue;
             }
             let text = point.ask.clone().unwrap_or_else(|| {
-                let name = if told.is_some() { "point_after" } else { "point" };
+                let name = if told.is_some() {
+                    "point_after"
+                } else {
+                    "point"
+                };
                 let template = templates.get(name).map_or("{label}", String::as_str);
                 let found = told.map_or("", |p| p.label.as_str());
-                template.replace("{label}", &point.label).replace("{found}", found)
+                template
+                    .replace("{label}", &point.label)
+                    .replace("{found}", found)
             });
             let reason = match cover {
                 Cover::Partial => "This was only touched on so far.",
                 _ => "No words about this were heard so far.",
             };
             let worth = shares.content * f64::from(point.weight) / whole * missing;
-            offer(worth, format!("point:{}", point.id), &point.label, text, reason);
+            offer(
+                worth,
+                format!("point:{}", point.id),
+                &point.label,
+                text,
+                reason,
+            );
         }
         for part in story_parts(&answer, self.rubric.kind) {
             if part.value > 0.0 {
                 continue;
             }
-            let Some(text) = templates.get(part.id) else { continue };
+            let Some(text) = templates.get(part.id) else {
+                continue;
+            };
             let reason = "This part of the answer was not heard so far.";
             let worth = shares.structure * part.weight;
-            offer(worth, format!("structure:{}", part.id), part.label, text.clone(), reason);
+            offer(
+                worth,
+                format!("structure:{}", part.id),
+                part.label,
+                text.clone(),
+                reason,
+            );
         }
         best.map(|(_, suggestion)| suggestion)
     }

@@ -29,7 +29,10 @@ pub fn csv(report: &Report) -> String {
 
 fn row(out: &mut String, number: &str, score: &QuestionScore, criterion: Option<&Criterion>) {
     let level = |of: fn(&crate::score::LevelRange) -> u8| {
-        score.level.as_ref().map_or_else(String::new, |l| of(l).to_string())
+        score
+            .level
+            .as_ref()
+            .map_or_else(String::new, |l| of(l).to_string())
     };
     let number_of = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
     let evidence = criterion.and_then(|c| c.evidence.first());
@@ -46,7 +49,10 @@ fn row(out: &mut String, number: &str, score: &QuestionScore, criterion: Option<
         number_of(criterion.and_then(|c| c.value)),
         number_of(criterion.map(|c| c.weight)),
         number_of(criterion.and_then(|c| c.confidence)),
-        criterion.and_then(|c| c.reason).map_or("", reason).to_owned(),
+        criterion
+            .and_then(|c| c.reason)
+            .map_or("", reason)
+            .to_owned(),
         criterion.map_or_else(String::new, |c| c.rule.clone()),
         criterion.and_then(|c| c.figure.clone()).unwrap_or_default(),
         evidence.map_or_else(String::new, |e| e.from_ms.to_string()),

@@ -3,7 +3,7 @@
 use protocol::value::Outcome;
 
 use crate::report::{Line, QuestionPart, Report};
-use crate::score::{Criterion, CriterionKind, QuestionScore, Scores};
+use crate::score::{Criterion, CriterionKind, NotMeasurable, QuestionScore, Scores};
 use crate::text::{clock, plain, spelled};
 
 /// The report as Markdown. Characters with a meaning there are escaped in everything that was
@@ -12,12 +12,19 @@ pub fn markdown(report: &Report) -> String {
     let title = report.session.title.trim();
     let title = if title.is_empty() { "Interview" } else { title };
     let mut out = format!("# {}\n\n", escaped(title));
-    out += &format!("**{}.** {}\n\n", escaped(&report.end.title), escaped(&report.end.text));
+    out += &format!(
+        "**{}.** {}\n\n",
+        escaped(&report.end.title),
+        escaped(&report.end.text)
+    );
     if let Some(ms) = report.session.duration_ms {
         out += &format!("- Length: {}\n", spelled(ms));
     }
     let totals = &report.totals;
-    out += &format!("- Answered: {} of {} questions\n", totals.answered, totals.questions);
+    out += &format!(
+        "- Answered: {} of {} questions\n",
+        totals.answered, totals.questions
+    );
     if totals.missing_ms > 0 {
         out += &format!("- Sound missing: {}\n", spelled(totals.missing_ms));
     }
@@ -53,15 +60,26 @@ fn summary(out: &mut String, scores: &Scores) {
     if scores.human_review {
         *out += "- A person should read the answers before anything is decided.\n";
     }
-    for (heading, findings) in [("Told well", &scores.strengths), ("Next time", &scores.next_steps)] {
+    for (heading, findings) in [
+        ("Told well", &scores.strengths),
+        ("Next time", &scores.next_steps),
+    ] {
         if findings.is_empty() {
             continue;
         }
         *out += &format!("\n## {heading}\n\n");
         for finding in findings {
-            *out += &format!("- Question {}: {}", u64::from(finding.question) + 1, escaped(&finding.text));
+            *out += &format!(
+                "- Question {}: {}",
+                u64::from(finding.question) + 1,
+                escaped(&finding.text)
+            );
             if let Some(evidence) = &finding.evidence {
-                *out += &format!(" “{}” ({})", escaped(&evidence.quote), clock(evidence.from_ms));
+                *out += &format!(
+                    " “{}” ({})",
+                    escaped(&evidence.quote),
+                    clock(evidence.from_ms)
+                );
             }
             out.push('\n');
         }
@@ -77,7 +95,11 @@ fn one_question(out: &mut String, question: &QuestionPart, score: Option<&Questi
         Outcome::Skipped => "Skipped",
         Outcome::Lost => "Cut off by the end",
     };
-    *out += &format!("{outcome}. {} of {} used.\n\n", clock(question.used_ms), clock(question.limit_ms));
+    *out += &format!(
+        "{outcome}. {} of {} used.\n\n",
+        clock(question.used_ms),
+        clock(question.limit_ms)
+    );
     if let Some(score) = score {
         match (&score.level, &score.reason) {
             (Some(l), _) => *out += &format!("Level {} ({}–{}).\n\n", l.level, l.low, l.high),
@@ -98,18 +120,31 @@ fn criteria(out: &mut String, score: &QuestionScore) {
         let quote = criterion.evidence.first().map_or_else(String::new, |e| {
             format!("“{}” ({})", escaped(&e.quote), clock(e.from_ms))
         });
-        *out += &format!("| {} | {} | {quote} |\n", escaped(&criterion.label), verdict(criterion));
+        *out += &format!(
+            "| {} | {} | {quote} |\n",
+            escaped(&criterion.label),
+            verdict(criterion)
+        );
     }
     out.push('\n');
 }
 
 fn verdict(criterion: &Criterion) -> String {
     let Some(value) = criterion.value else {
+        let why = match criterion.reason {
+            Some(NotMeasurable::FillersDropped) => "not measurable: the recognizer leaves them out",
+            Some(NotMeasurable::TooShort) => "not measured: too little speech",
+            Some(NotMeasurable::NoTimes) => "not measured: the words have no times",
+            Some(NotMeasurable::Gate | NotMeasurable::ShownOnly) | None => "not measured",
+        };
         let figure = criterion.figure.as_deref().map(escaped);
-        return figure.unwrap_or_else(|| "not measured".to_owned());
+        return figure.unwrap_or_else(|| why.to_owned());
     };
     match criterion.kind {
-        CriterionKind::Delivery => criterion.figure.as_deref().map_or_else(String::new, escaped),
+        CriterionKind::Delivery => criterion
+            .figure
+            .as_deref()
+            .map_or_else(String::new, escaped),
         _ if value >= 1.0 => "yes".to_owned(),
         _ if value > 0.0 => "partly".to_owned(),
         _ => "not found".to_owned(),
@@ -119,7 +154,11 @@ fn verdict(criterion: &Criterion) -> String {
 fn lines(out: &mut String, transcript: &[Line]) {
     for line in transcript {
         let who = escaped(line.user_id.as_str());
-        *out += &format!("> {} **{who}:** {}\n>\n", clock(line.start_ms), escaped(&line.text));
+        *out += &format!(
+            "> {} **{who}:** {}\n>\n",
+            clock(line.start_ms),
+            escaped(&line.text)
+        );
     }
 }
 
@@ -132,8 +171,8 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!' | '|'
-            | '~' => {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!'
+            | '|' | '~' => {
                 out.push('\\');
                 out.push(c);
             }

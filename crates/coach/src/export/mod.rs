@@ -11,6 +11,3 @@ mod webvtt;
 pub use csv::csv;
 pub use markdown::markdown;
 pub use webvtt::webvtt;
-
-#[cfg(test)]
-mod tests;

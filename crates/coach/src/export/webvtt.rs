@@ -24,7 +24,11 @@ pub fn webvtt(report: &Report) -> String {
             Role::Interviewer => "Interviewer",
             Role::Observer => "Observer",
         };
-        out += &format!("<v {name} {}>{}</v>\n", escaped(line.user_id.as_str()), escaped(&line.text));
+        out += &format!(
+            "<v {name} {}>{}</v>\n",
+            escaped(line.user_id.as_str()),
+            escaped(&line.text)
+        );
     }
     out
 }
@@ -32,7 +36,9 @@ pub fn webvtt(report: &Report) -> String {
 fn escaped(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(plain).collect();
     let text = words.join(" ");
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn time(ms: u64) -> String {

@@ -143,7 +143,10 @@ impl QuestionScoreView {
         match (&score.reason, score.gate) {
             (_, Gate::Open) => {}
             (Some(reason), Gate::LowEvidence) => {
-                notes.push(format!("Not scored, for a person to judge. {}", plain(reason)));
+                notes.push(format!(
+                    "Not scored, for a person to judge. {}",
+                    plain(reason)
+                ));
             }
             (Some(reason), _) => notes.push(format!("Not scored. {}", plain(reason))),
             (None, _) => notes.push("Not scored.".to_owned()),
@@ -160,7 +163,9 @@ impl QuestionScoreView {
             notes.push(note.to_owned());
         }
         Self {
-            short: score.level.map_or_else(|| "–".to_owned(), |l| l.level.to_string()),
+            short: score
+                .level
+                .map_or_else(|| "–".to_owned(), |l| l.level.to_string()),
             level: score.level.map(|l| format!("Level {} of 5", l.level)),
             range: score.level.and_then(|l| range(&l)),
             notes,
@@ -179,13 +184,17 @@ fn range(level: &LevelRange) -> Option<String> {
 }
 
 fn number(report: &Report, place: u32) -> u64 {
-    let question = usize::try_from(place).ok().and_then(|at| report.questions.get(at));
+    let question = usize::try_from(place)
+        .ok()
+        .and_then(|at| report.questions.get(at));
     question.map_or_else(|| u64::from(place) + 1, |q| u64::from(q.index) + 1)
 }
 
 /// Names of points come from files and from stored reports: only what an id may hold gets in.
 fn anchor(place: u32, criterion: &str) -> String {
-    let kept = criterion.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let kept = criterion
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let name: String = kept.collect();
     format!("q{}-{name}", u64::from(place) + 1)
 }
@@ -209,7 +218,10 @@ fn line_of(question: &QuestionPart, word: u32) -> Option<usize> {
 
 fn quote(report: &Report, evidence: &Evidence) -> QuoteView {
     let place = usize::try_from(evidence.question).unwrap_or(usize::MAX);
-    let line = report.questions.get(place).and_then(|q| line_of(q, evidence.from_word));
+    let line = report
+        .questions
+        .get(place)
+        .and_then(|q| line_of(q, evidence.from_word));
     QuoteView {
         text: plain(&evidence.quote),
         at: clock(evidence.from_ms),
@@ -223,7 +235,10 @@ fn quote(report: &Report, evidence: &Evidence) -> QuoteView {
 /// The lines of the transcript that evidence points to, as entry of questions and line.
 pub(super) fn pointed_at(report: &Report) -> BTreeSet<(usize, usize)> {
     let scores = report.scores.iter();
-    let of_questions = scores.clone().flat_map(|s| &s.questions).flat_map(|q| &q.criteria);
+    let of_questions = scores
+        .clone()
+        .flat_map(|s| &s.questions)
+        .flat_map(|q| &q.criteria);
     let findings = scores.flat_map(|s| s.strengths.iter().chain(&s.next_steps));
     of_questions
         .flat_map(|c| &c.evidence)
@@ -260,7 +275,9 @@ fn criterion(report: &Report, place: u32, criterion: &Criterion) -> CriterionVie
 /// 0 to 1 as a whole number of hundredths.
 fn share(weight: f64) -> u32 {
     let hundredths = (weight.clamp(0.0, 1.0) * 100.0).round();
-    (0..=100u32).find(|n| f64::from(*n) >= hundredths).unwrap_or(100)
+    (0..=100u32)
+        .find(|n| f64::from(*n) >= hundredths)
+        .unwrap_or(100)
 }
 
 fn upper_first(text: &str) -> String {
@@ -306,11 +323,19 @@ fn pace(line: &PaceLine, mode: Mode) -> Option<PaceView> {
         })
     });
     let step = if top > 300.0 { 200 } else { 100 };
-    let lines = (0..=6u32).map(|n| n * step).take_while(|n| f64::from(*n) <= top);
+    let lines = (0..=6u32)
+        .map(|n| n * step)
+        .take_while(|n| f64::from(*n) <= top);
     let rows = line.windows.iter().map(|w| {
-        let pace = w.words_per_minute.map_or_else(|| "–".to_owned(), |p| p.to_string());
+        let pace = w
+            .words_per_minute
+            .map_or_else(|| "–".to_owned(), |p| p.to_string());
         let to = w.from_ms.saturating_add(line.window_ms);
-        (format!("{} to {}", clock(w.from_ms), clock(to)), pace, w.words.to_string())
+        (
+            format!("{} to {}", clock(w.from_ms), clock(to)),
+            pace,
+            w.words.to_string(),
+        )
     });
     Some(PaceView {
         bars: bars.collect(),

@@ -97,7 +97,9 @@ impl ReportPage {
             let pointed = &pointed;
             move |line: usize| {
                 let at = (place, line);
-                pointed.contains(&at).then(|| scores::line_anchor(place, line))
+                pointed
+                    .contains(&at)
+                    .then(|| scores::line_anchor(place, line))
             }
         };
         Self {
@@ -111,9 +113,9 @@ impl ReportPage {
             tiles: tiles(report),
             notes: notes(report),
             questions: questions
-                .map(|(at, q)| QuestionView {
-                    score: question_score(report, at),
-                    ..QuestionView::of(at + 1, q, silence, anchors(at))
+                .map(|(at, q)| {
+                    let view = QuestionView::of(at + 1, q, silence, anchors(at));
+                    view.scored(question_score(report, at))
                 })
                 .collect(),
             outside: shows_outside.then(|| OutsideView {
@@ -138,7 +140,11 @@ impl ReportPage {
 
 fn question_score(report: &Report, at: usize) -> Option<QuestionScoreView> {
     let score = report.scores.as_ref()?.questions.get(at)?;
-    Some(QuestionScoreView::of(report, u32::try_from(at).ok()?, score))
+    Some(QuestionScoreView::of(
+        report,
+        u32::try_from(at).ok()?,
+        score,
+    ))
 }
 
 fn titled(title: &str) -> String {
@@ -375,6 +381,17 @@ impl QuestionView {
             figures: figures(&question.figures),
             score: None,
         }
+    }
+}
+
+impl QuestionView {
+    /// With a score the way of speaking stands there, or, where it does not count, nowhere.
+    fn scored(mut self, score: Option<QuestionScoreView>) -> Self {
+        if score.is_some() {
+            self.figures.clear();
+        }
+        self.score = score;
+        self
     }
 }
 

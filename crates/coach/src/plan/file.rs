@@ -122,9 +122,13 @@ impl Reader<'_> {
         let coaching = self.coaching(table);
         let questions = self.questions(table);
         let id = id?;
-        let (questions, rubrics): (Vec<Question>, Vec<Option<Rubric>>) = questions?.into_iter().unzip();
+        let (questions, rubrics): (Vec<Question>, Vec<Option<Rubric>>) =
+            questions?.into_iter().unzip();
         let ids = questions.iter().map(|q| q.id.clone());
-        let rubrics = ids.zip(rubrics).filter_map(|(id, r)| Some((id, r?))).collect();
+        let rubrics = ids
+            .zip(rubrics)
+            .filter_map(|(id, r)| Some((id, r?)))
+            .collect();
         let (mode, suggestions_to) = coaching?;
         Some(Entry {
             id: id.clone(),
@@ -301,7 +305,8 @@ impl Reader<'_> {
     ) -> Option<(Question, Option<Rubric>)> {
         for key in RUBRIC_KEYS.iter().chain(&["id", "text"]) {
             if let Some(other) = table.get(*key) {
-                let message = format!("`{key}` comes from the bank; expected only `use` and `limit`");
+                let message =
+                    format!("`{key}` comes from the bank; expected only `use` and `limit`");
                 self.say(Some(other.span()), message);
             }
         }
@@ -313,7 +318,9 @@ impl Reader<'_> {
             self.wrong_kind(value, "use", "the id of a question of the bank in quotes");
             return None;
         };
-        let found = QuestionId::parse(name).ok().and_then(|id| self.bank.get(&id));
+        let found = QuestionId::parse(name)
+            .ok()
+            .and_then(|id| self.bank.get(&id));
         let Some(found) = found else {
             let ids = self.bank.list().map(|q| q.question.id.as_str());
             let near = ids
@@ -451,7 +458,12 @@ impl Reader<'_> {
         self.checked_text(table.get(key)?, key, chars_max)
     }
 
-    pub(super) fn checked_text(&mut self, value: &Value<'_>, key: &str, chars_max: usize) -> Option<String> {
+    pub(super) fn checked_text(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        chars_max: usize,
+    ) -> Option<String> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_kind(value, key, "a text in quotes");
             return None;
@@ -536,7 +548,13 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn missing(&mut self, key: &str, what: &str, expected: &str, span: Option<Range<usize>>) {
+    pub(super) fn missing(
+        &mut self,
+        key: &str,
+        what: &str,
+        expected: &str,
+        span: Option<Range<usize>>,
+    ) {
         self.say(span, format!("{what} needs `{key}`: {expected}"));
     }
 

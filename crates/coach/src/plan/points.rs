@@ -27,11 +27,14 @@ pub(super) fn rubric(
     span: &Range<usize>,
 ) -> Option<Option<Rubric>> {
     let Some(points) = table.get("points") else {
-        let stray = RUBRIC_KEYS.iter().find_map(|key| table.get(*key).zip(Some(key)));
+        let stray = RUBRIC_KEYS
+            .iter()
+            .find_map(|key| table.get(*key).zip(Some(key)));
         return match stray {
             None => Some(None),
             Some((value, key)) => {
-                let message = format!("`{key}` is of use only with points; expected [[questions.points]]");
+                let message =
+                    format!("`{key}` is of use only with points; expected [[questions.points]]");
                 reader.say(Some(value.span()), message);
                 None
             }
@@ -56,7 +59,12 @@ pub(super) fn rubric(
 fn kind(reader: &mut Reader<'_>, table: &DeTable<'_>, span: &Range<usize>) -> Option<Kind> {
     const EXPECTED: &str = "\"behavioral\", \"technical\" or \"situational\"";
     let Some(value) = table.get("kind") else {
-        reader.missing("kind", "a question with points", EXPECTED, Some(span.clone()));
+        reader.missing(
+            "kind",
+            "a question with points",
+            EXPECTED,
+            Some(span.clone()),
+        );
         return None;
     };
     let kind = match value.get_ref() {
@@ -80,7 +88,8 @@ fn target(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<(u64, u64)> {
             return Some((from, to));
         }
     }
-    let expected = "`target`: expected two lengths of time, the shorter first, such as [\"60s\", \"2m\"]";
+    let expected =
+        "`target`: expected two lengths of time, the shorter first, such as [\"60s\", \"2m\"]";
     reader.say(Some(value.span()), expected.to_owned());
     None
 }
@@ -100,13 +109,20 @@ fn all_points(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Point>> 
     let mut names = BTreeSet::new();
     for item in array.iter() {
         let DeValue::Table(table) = item.get_ref() else {
-            reader.wrong_kind(item, "points", "a list of tables, each as [[questions.points]]");
+            reader.wrong_kind(
+                item,
+                "points",
+                "a list of tables, each as [[questions.points]]",
+            );
             continue;
         };
         if let Some(point) = point(reader, table, item.span()) {
             if !names.insert(point.id.clone()) {
                 let at = table.get("id").map_or(item.span(), Spanned::span);
-                let message = format!("the point id `{}` is used twice in this question; expected another one", point.id);
+                let message = format!(
+                    "the point id `{}` is used twice in this question; expected another one",
+                    point.id
+                );
                 reader.say(Some(at), message);
                 continue;
             }
@@ -120,9 +136,12 @@ fn point(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
     reader.check_keys(table, POINT_KEYS, POINT);
     let id = reader.text(table, "id", 40, POINT, Some(span.clone()));
     if let (Some(name), Some(value)) = (&id, table.get("id"))
-        && !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     {
-        let message = "`id` of a point: expected small letters, digits and -, such as \"root-cause\"";
+        let message =
+            "`id` of a point: expected small letters, digits and -, such as \"root-cause\"";
         reader.say(Some(value.span()), message.to_owned());
         return None;
     }
@@ -140,7 +159,8 @@ fn point(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
     let any = match table.get("any") {
         Some(value) => ways(reader, value),
         None => {
-            let expected = "ways of saying it, such as [[\"root cause\"], [\"why|reason\", \"~happened\"]]";
+            let expected =
+                "ways of saying it, such as [[\"root cause\"], [\"why|reason\", \"~happened\"]]";
             reader.missing("any", POINT, expected, Some(span));
             None
         }
@@ -151,7 +171,9 @@ fn point(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
     };
     let ask = match table.get("ask") {
         None => Some(None),
-        Some(value) => reader.checked_text(value, "ask", LABEL_CHARS_MAX * 2).map(Some),
+        Some(value) => reader
+            .checked_text(value, "ask", LABEL_CHARS_MAX * 2)
+            .map(Some),
     };
     Some(Point {
         id: id?,
@@ -168,12 +190,19 @@ fn point(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
 /// `[["a|b", "~c"], ["d"]]`: ways of groups of phrases.
 fn ways(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Way>> {
     let DeValue::Array(array) = value.get_ref() else {
-        reader.wrong_kind(value, "any", "a list of lists of texts, such as [[\"root cause\"]]");
+        reader.wrong_kind(
+            value,
+            "any",
+            "a list of lists of texts, such as [[\"root cause\"]]",
+        );
         return None;
     };
     if array.is_empty() || array.len() > ALTERNATIVES_MAX {
         let found = array.len();
-        reader.say(Some(value.span()), format!("`any`: expected 1 to {ALTERNATIVES_MAX} ways, found {found}"));
+        reader.say(
+            Some(value.span()),
+            format!("`any`: expected 1 to {ALTERNATIVES_MAX} ways, found {found}"),
+        );
         return None;
     }
     let mut all = Vec::new();
@@ -181,7 +210,10 @@ fn ways(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Way>> {
         let groups = texts(reader, item, "any")?;
         if groups.is_empty() || groups.len() > GROUPS_MAX {
             let found = groups.len();
-            reader.say(Some(item.span()), format!("`any`: expected 1 to {GROUPS_MAX} groups in a way, found {found}"));
+            reader.say(
+                Some(item.span()),
+                format!("`any`: expected 1 to {GROUPS_MAX} groups in a way, found {found}"),
+            );
             return None;
         }
         let mut way = Vec::new();
@@ -203,7 +235,10 @@ fn ways(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Way>> {
                 reader.say(Some(item.span()), message);
                 return None;
             }
-            way.push(Group { phrases, is_context });
+            way.push(Group {
+                phrases,
+                is_context,
+            });
         }
         all.push(Way { groups: way });
     }
@@ -216,13 +251,18 @@ fn texts(reader: &mut Reader<'_>, value: &Value<'_>, key: &str) -> Option<Vec<St
         return None;
     };
     if array.len() > PHRASES_MAX {
-        let message = format!("`{key}`: expected at most {PHRASES_MAX} texts, found {}", array.len());
+        let message = format!(
+            "`{key}`: expected at most {PHRASES_MAX} texts, found {}",
+            array.len()
+        );
         reader.say(Some(value.span()), message);
         return None;
     }
     let chars_max = PHRASE_CHARS_MAX * PHRASES_MAX;
-    let read: Vec<Option<String>> =
-        array.iter().map(|item| reader.checked_text(item, key, chars_max)).collect();
+    let read: Vec<Option<String>> = array
+        .iter()
+        .map(|item| reader.checked_text(item, key, chars_max))
+        .collect();
     read.into_iter().collect()
 }
 
@@ -242,7 +282,11 @@ fn whole(
     {
         return Some(n);
     }
-    let message = format!("`{key}`: expected a whole number from {} to {}", bounds.start(), bounds.end());
+    let message = format!(
+        "`{key}`: expected a whole number from {} to {}",
+        bounds.start(),
+        bounds.end()
+    );
     reader.say(Some(value.span()), message);
     None
 }

@@ -51,7 +51,10 @@ impl Questions {
                     Ok(more) => all.by_id.extend(more.by_id),
                     Err(problems) => {
                         let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                        panic!("invariant: built-in questions are valid\n{}", said.join("\n"));
+                        panic!(
+                            "invariant: built-in questions are valid\n{}",
+                            said.join("\n")
+                        );
                     }
                 }
             }

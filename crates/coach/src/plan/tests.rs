@@ -32,14 +32,25 @@ fn id(text: &str) -> PlanId {
 fn five_plans_ship_with_the_server_and_every_question_in_them_is_scored() {
     let bank = Bank::builtin();
     let names: Vec<_> = bank.list().map(|e| e.id.to_string()).collect();
-    let expected = ["behavioral", "practice", "situational", "technical", "technical-operations"];
+    let expected = [
+        "behavioral",
+        "practice",
+        "situational",
+        "technical",
+        "technical-operations",
+    ];
     assert_eq!(names, expected);
     let questions: usize = bank.list().map(|e| e.plan.questions.len()).sum();
     assert_eq!(questions, 21);
     for entry in bank.list() {
         let scoring = bank.scoring(&entry.plan);
         assert_eq!(scoring.rubrics, entry.rubrics);
-        assert_eq!(scoring.rubrics.len(), entry.plan.questions.len(), "{}", entry.id);
+        assert_eq!(
+            scoring.rubrics.len(),
+            entry.plan.questions.len(),
+            "{}",
+            entry.id
+        );
         assert_eq!(scoring.mode, entry.mode);
     }
     for entry in bank.list() {

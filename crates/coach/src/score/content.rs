@@ -163,7 +163,11 @@ fn densest(hits: &[Hit], way: &[(bool, Vec<Phrase>)], near: usize) -> Option<Den
             span.1 = span.1.max(hit.span.1);
         }
         let groups = seen.iter().filter(|s| **s).count();
-        let keys = seen.iter().zip(way).filter(|(s, (context, _))| **s && !context).count();
+        let keys = seen
+            .iter()
+            .zip(way)
+            .filter(|(s, (context, _))| **s && !context)
+            .count();
         let better = best.as_ref().is_none_or(|b| {
             (keys, groups, b.span.1 - b.span.0) > (b.keys, b.groups, span.1 - span.0)
         });
@@ -178,7 +182,10 @@ fn densest(hits: &[Hit], way: &[(bool, Vec<Phrase>)], near: usize) -> Option<Den
 fn negated(answer: &Answer, phrase: &Phrase, from: usize) -> bool {
     const BEFORE: usize = 2;
     let cues = cues();
-    let begins_negated = phrase.stems.first().is_some_and(|s| cues.negations.contains(s));
+    let begins_negated = phrase
+        .stems
+        .first()
+        .is_some_and(|s| cues.negations.contains(s));
     if begins_negated {
         return false;
     }
@@ -192,7 +199,10 @@ fn negated(answer: &Answer, phrase: &Phrase, from: usize) -> bool {
         });
         let harmless = cues.not_negations.iter().any(|p| {
             let end = (at + p.stems.len()).min(answer.tokens.len());
-            answer.tokens[at..end].iter().map(|t| &t.stem).eq(p.stems.iter())
+            answer.tokens[at..end]
+                .iter()
+                .map(|t| &t.stem)
+                .eq(p.stems.iter())
         });
         is_negation && !ends_before && !harmless
     })

@@ -223,7 +223,11 @@ pub(super) fn data_parts() -> Vec<DataPart> {
 }
 
 fn cues_of(file: CueFile) -> Cues {
-    let words = |text: &str| text.split([' ', '|']).map(stem).collect::<BTreeSet<String>>();
+    let words = |text: &str| {
+        text.split([' ', '|'])
+            .map(stem)
+            .collect::<BTreeSet<String>>()
+    };
     let verbs = raw_tokens(&file.verbs).into_iter().map(|t| t.raw).collect();
     Cues {
         parts: file.parts.into_iter().map(part_of).collect(),

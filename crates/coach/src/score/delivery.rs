@@ -31,7 +31,11 @@ pub(crate) struct Spoken<'a> {
 /// Every figure, those that count first.
 pub(crate) fn measures(spoken: &Spoken<'_>) -> Vec<Measure> {
     let weights = weights();
-    let mut all = vec![pace(spoken, weights), fillers(spoken, weights), length(spoken, weights)];
+    let mut all = vec![
+        pace(spoken, weights),
+        fillers(spoken, weights),
+        length(spoken, weights),
+    ];
     all.extend(shown_only(spoken));
     all
 }
@@ -89,10 +93,16 @@ fn stretches(answer: &Answer) -> Option<(u64, u64)> {
     let whole = last.saturating_sub(first) / STRETCH_MS;
     let mut counts = std::collections::BTreeMap::<u64, u64>::new();
     for word in &answer.words {
-        *counts.entry(word.from_ms.saturating_sub(first) / STRETCH_MS).or_default() += 1;
+        *counts
+            .entry(word.from_ms.saturating_sub(first) / STRETCH_MS)
+            .or_default() += 1;
     }
     // The last stretch is not a whole one.
-    let mut counts: Vec<u64> = counts.into_iter().filter(|(at, _)| *at < whole).map(|(_, n)| n).collect();
+    let mut counts: Vec<u64> = counts
+        .into_iter()
+        .filter(|(at, _)| *at < whole)
+        .map(|(_, n)| n)
+        .collect();
     if counts.len() < STRETCHES_MIN {
         return None;
     }
@@ -185,17 +195,35 @@ fn shown_only(spoken: &Spoken<'_>) -> Vec<Measure> {
     let answer = spoken.answer;
     let pauses = spoken.figures.pauses.map(|p| match p.count {
         0 => "none".to_owned(),
-        n => format!("{n}, {} long; the longest {}", p.long, text::seconds(p.longest_ms)),
+        n => format!(
+            "{n}, {} long; the longest {}",
+            p.long,
+            text::seconds(p.longest_ms)
+        ),
     });
     let first = spoken.figures.first_word_ms.map(text::seconds);
     let count = |raws: &[&str]| {
         let tokens = answer.tokens.iter();
         tokens.filter(|t| raws.contains(&t.raw.as_str())).count()
     };
-    let hedges: usize = cues().hedges.iter().map(|p| answer.find(p, false).len()).sum();
+    let hedges: usize = cues()
+        .hedges
+        .iter()
+        .map(|p| answer.find(p, false).len())
+        .sum();
     vec![
-        shown("pauses", "Pauses", pauses, "silences of 0.25 seconds or more; long from 2 seconds"),
-        shown("first-word", "First word after", first, "from the question to the first word"),
+        shown(
+            "pauses",
+            "Pauses",
+            pauses,
+            "silences of 0.25 seconds or more; long from 2 seconds",
+        ),
+        shown(
+            "first-word",
+            "First word after",
+            first,
+            "from the question to the first word",
+        ),
         shown(
             "variety",
             "Different words",
@@ -205,10 +233,19 @@ fn shown_only(spoken: &Spoken<'_>) -> Vec<Measure> {
         shown(
             "i-we",
             "“I” and “we”",
-            Some(format!("{} and {}", count(&["i", "my", "me"]), count(&["we", "our", "us"]))),
+            Some(format!(
+                "{} and {}",
+                count(&["i", "my", "me"]),
+                count(&["we", "our", "us"])
+            )),
             "counted with my, me and our, us",
         ),
-        shown("hedges", "Careful words", Some(hedges.to_string()), "such as maybe, I guess, I think"),
+        shown(
+            "hedges",
+            "Careful words",
+            Some(hedges.to_string()),
+            "such as maybe, I guess, I think",
+        ),
         shown(
             "time-use",
             "Time used",

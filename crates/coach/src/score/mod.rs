@@ -101,6 +101,3 @@ fn session_level(scored: &[&QuestionScore]) -> Option<LevelRange> {
         high: median(|l| l.high)?,
     })
 }
-
-#[cfg(test)]
-mod tests;

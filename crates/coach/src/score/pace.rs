@@ -25,7 +25,9 @@ pub(super) fn line(segments: &[Vec<&SegmentFacts>]) -> PaceLine {
     let Some((_, end)) = voiced.last() else {
         return PaceLine::default();
     };
-    let window_ms = (end / WINDOWS_MAX / STEP_MS).saturating_add(1).saturating_mul(STEP_MS);
+    let window_ms = (end / WINDOWS_MAX / STEP_MS)
+        .saturating_add(1)
+        .saturating_mul(STEP_MS);
     let mut windows: BTreeMap<u64, (u32, u64)> = BTreeMap::new();
     for (from, to) in &voiced {
         for window in from / window_ms..=to.saturating_sub(1) / window_ms {
@@ -41,15 +43,17 @@ pub(super) fn line(segments: &[Vec<&SegmentFacts>]) -> PaceLine {
             entry.0 = entry.0.saturating_add(1);
         }
     }
-    let windows = windows.into_iter().map(|(window, (words, speaking_ms))| PaceWindow {
-        from_ms: window.saturating_mul(window_ms),
-        words,
-        speaking_ms,
-        words_per_minute: (speaking_ms >= SPEECH_MS_MIN).then(|| {
-            let pace = u128::from(words) * 60_000 / u128::from(speaking_ms);
-            u32::try_from(pace).unwrap_or(u32::MAX)
-        }),
-    });
+    let windows = windows
+        .into_iter()
+        .map(|(window, (words, speaking_ms))| PaceWindow {
+            from_ms: window.saturating_mul(window_ms),
+            words,
+            speaking_ms,
+            words_per_minute: (speaking_ms >= SPEECH_MS_MIN).then(|| {
+                let pace = u128::from(words) * 60_000 / u128::from(speaking_ms);
+                u32::try_from(pace).unwrap_or(u32::MAX)
+            }),
+        });
     PaceLine {
         window_ms,
         windows: windows.collect(),

@@ -2,6 +2,7 @@
 
 use protocol::value::Role;
 
+use super::Weighed;
 use super::content::{Cover, Found, Ready};
 use super::data::{Shares, cues, data_parts, weights};
 use super::delivery::{self, Measure, Spoken};
@@ -10,7 +11,6 @@ use super::parts::{
 };
 use super::structure::{self, PartFound, readable};
 use super::words::{Answer, Said};
-use super::Weighed;
 use crate::report::{QuestionPart, SegmentFacts, length, merged, session_times};
 use crate::rubric::{Mode, Rubric, Scoring};
 
@@ -172,7 +172,9 @@ impl Reading {
             other => other.value(),
         };
         let pairs = self.points.iter().zip(&rubric.points);
-        let sum: f64 = pairs.map(|(f, p)| f64::from(p.weight) * value(f.cover)).sum();
+        let sum: f64 = pairs
+            .map(|(f, p)| f64::from(p.weight) * value(f.cover))
+            .sum();
         sum / f64::from(rubric.points_weight().max(1))
     }
 
@@ -242,7 +244,12 @@ fn assess(put: &Put<'_>, rubric: &Rubric, answer: &Answer, scored: &mut Scored) 
         let (low, high) = (low.min(level), high.max(level));
         score.level = Some(LevelRange { level, low, high });
         score.value = Some(value);
-        let uncapped = 1 + rules.levels.from.iter().filter(|from| value >= **from).count();
+        let uncapped = 1 + rules
+            .levels
+            .from
+            .iter()
+            .filter(|from| value >= **from)
+            .count();
         score.is_capped = usize::from(level) < uncapped;
         score.human_review = high - low >= rules.levels.review_spread;
     }
@@ -295,12 +302,7 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn criteria(
-        &self,
-        rubric: &Rubric,
-        reading: &Reading,
-        measures: &[Measure],
-    ) -> Vec<Criterion> {
+    fn criteria(&self, rubric: &Rubric, reading: &Reading, measures: &[Measure]) -> Vec<Criterion> {
         let whole = f64::from(rubric.points_weight().max(1));
         let cues_name = data_name("cues.en");
         let mut all = Vec::new();
@@ -312,7 +314,12 @@ impl Maker<'_> {
                 rule: found.rule.clone(),
                 evidence: span.map(|s| self.evidence(s)).into_iter().collect(),
                 confidence: self.confidence(found.span.as_slice()),
-                ..criterion(format!("point:{}", point.id), CriterionKind::Content, &point.label, &self.rubric)
+                ..criterion(
+                    format!("point:{}", point.id),
+                    CriterionKind::Content,
+                    &point.label,
+                    &self.rubric,
+                )
             });
         }
         for part in &reading.parts {
@@ -326,7 +333,12 @@ impl Maker<'_> {
                 rule: part.rule.clone(),
                 evidence: shown.into_iter().map(|s| self.evidence(s)).collect(),
                 confidence: self.confidence(&spans),
-                ..criterion(format!("structure:{}", part.id), CriterionKind::Structure, part.label, &cues_name)
+                ..criterion(
+                    format!("structure:{}", part.id),
+                    CriterionKind::Structure,
+                    part.label,
+                    &cues_name,
+                )
             });
         }
         let measured = measures.iter().filter(|m| m.value.is_ok()).count();
@@ -340,7 +352,12 @@ impl Maker<'_> {
                 rule: measure.rule.clone(),
                 figure: measure.figure.clone(),
                 evidence: measure.spans.iter().map(|s| self.evidence(*s)).collect(),
-                ..criterion(format!("delivery:{}", measure.id), CriterionKind::Delivery, measure.label, &data_name("weights"))
+                ..criterion(
+                    format!("delivery:{}", measure.id),
+                    CriterionKind::Delivery,
+                    measure.label,
+                    &data_name("weights"),
+                )
             });
         }
         all
@@ -363,8 +380,10 @@ impl Maker<'_> {
 
     /// How sure the recognizer was of these words; of the whole answer where there are none.
     fn confidence(&self, spans: &[(usize, usize)]) -> Option<f64> {
-        let known: Vec<f64> =
-            spans.iter().filter_map(|(a, b)| self.answer.confidence(*a, *b)).collect();
+        let known: Vec<f64> = spans
+            .iter()
+            .filter_map(|(a, b)| self.answer.confidence(*a, *b))
+            .collect();
         let mean = if known.is_empty() {
             self.answer.confidence(0, self.answer.words.len())?
         } else {
@@ -407,7 +426,12 @@ fn unmeasured(put: &Put<'_>, rubric: &Rubric) -> Vec<Criterion> {
             measurable: false,
             reason: Some(NotMeasurable::Gate),
             rule: "not looked for".to_owned(),
-            ..criterion(format!("point:{}", point.id), CriterionKind::Content, &point.label, &name)
+            ..criterion(
+                format!("point:{}", point.id),
+                CriterionKind::Content,
+                &point.label,
+                &name,
+            )
         })
         .collect()
 }
@@ -467,7 +491,10 @@ fn findings(put: &Put<'_>, rubric: &Rubric, reading: &Reading, scored: &mut Scor
             let evidence = evidence_of(&criterion);
             scored.strengths.push((weight, finding(text, evidence)));
         } else if part.value <= 0.0 {
-            let text = format!("No words that show this part: {}. {ask}", part.label.to_lowercase());
+            let text = format!(
+                "No words that show this part: {}. {ask}",
+                part.label.to_lowercase()
+            );
             scored.next_steps.push((weight, finding(text, None)));
         }
     }

@@ -76,10 +76,20 @@ fn part(answer: &Answer, part: &'static PartCues) -> PartFound {
     let (value, rule) = if verbs >= DISTINCT_VERBS {
         (1.0, format!("{verbs} different own actions"))
     } else if kinds.len() >= 2 {
-        (1.0, format!("{} kinds of cues: {}", kinds.len(), kinds.join(", ")))
+        (
+            1.0,
+            format!("{} kinds of cues: {}", kinds.len(), kinds.join(", ")),
+        )
     } else if placed {
-        let third = if part.third == Third::First { "first" } else { "last" };
-        (1.0, format!("one cue ({}) in the {third} third", kinds.join("")))
+        let third = if part.third == Third::First {
+            "first"
+        } else {
+            "last"
+        };
+        (
+            1.0,
+            format!("one cue ({}) in the {third} third", kinds.join("")),
+        )
     } else if let Some(kind) = kinds.first() {
         (0.5, format!("one kind of cue: {kind}"))
     } else {
@@ -111,7 +121,10 @@ fn in_third(third: Third, span: (usize, usize), words: usize) -> bool {
 fn cue_hits(answer: &Answer, cue: &Cue) -> (Vec<(usize, usize)>, usize) {
     let tokens = &answer.tokens;
     let spans = |starts: Vec<(usize, usize)>| -> Vec<(usize, usize)> {
-        starts.into_iter().map(|(a, b)| answer.word_span(a, b)).collect()
+        starts
+            .into_iter()
+            .map(|(a, b)| answer.word_span(a, b))
+            .collect()
     };
     match &cue.matcher {
         Matcher::Phrases(all) => {

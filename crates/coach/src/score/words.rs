@@ -184,7 +184,13 @@ fn push_tokens(text: &str, word: usize, into: &mut Vec<Token>) {
     let small: String = text
         .chars()
         .flat_map(char::to_lowercase)
-        .map(|c| if matches!(c, '’' | 'ʼ' | '‘') { '\'' } else { c })
+        .map(|c| {
+            if matches!(c, '’' | 'ʼ' | '‘') {
+                '\''
+            } else {
+                c
+            }
+        })
         .collect();
     let is_percent = small.contains('%') && small.contains(|c: char| c.is_ascii_digit());
     for piece in small.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '+') {
@@ -254,7 +260,11 @@ pub(crate) fn stem(word: &str) -> String {
     let mut stem = word.to_owned();
     if let Some(head) = stem.strip_suffix("ies").or(stem.strip_suffix("ied")) {
         stem = format!("{head}y");
-    } else if stem.ends_with('s') && !stem.ends_with("ss") && !stem.ends_with("us") && !stem.ends_with("is") {
+    } else if stem.ends_with('s')
+        && !stem.ends_with("ss")
+        && !stem.ends_with("us")
+        && !stem.ends_with("is")
+    {
         stem.pop();
     }
     for ending in ["ing", "ed"] {

@@ -14,7 +14,8 @@ fn coach() -> Coach {
     coach
 }
 
-const BEGINNING: &str = "Last year at my old job I deleted a table of the live database on a Friday.";
+const BEGINNING: &str =
+    "Last year at my old job I deleted a table of the live database on a Friday.";
 const REST: &str = "I noticed it because a customer called me. I told my manager at once and \
      restored the backup. In the end we lost ten minutes of orders. I had to write a summary, and \
      since then I always do a dry run first.";
@@ -25,7 +26,11 @@ fn nothing_is_suggested_before_the_candidate_has_paused() {
     assert_eq!(coach.poll(1_000_000), None, "nothing was said");
     coach.heard(&question("mistake"), BEGINNING, 10_000);
     coach.speaking(10_500);
-    assert_eq!((coach.due_ms(), coach.poll(60_000)), (None, None), "still speaking");
+    assert_eq!(
+        (coach.due_ms(), coach.poll(60_000)),
+        (None, None),
+        "still speaking"
+    );
     coach.paused(61_000);
     assert_eq!(coach.due_ms(), Some(63_500));
     assert_eq!(coach.poll(63_499), None);
@@ -42,7 +47,11 @@ fn there_are_fifteen_seconds_between_two_suggestions_and_none_comes_twice() {
     let mut times = Vec::new();
     for second in 0..300 {
         if second % 4 == 0 {
-            coach.heard(&question("mistake"), "It was a long day and nothing else happened then.", second * 1000);
+            coach.heard(
+                &question("mistake"),
+                "It was a long day and nothing else happened then.",
+                second * 1000,
+            );
         }
         if let Some(s) = coach.poll(second * 1000 + 3_000) {
             times.push(second);
@@ -81,7 +90,10 @@ fn a_missing_part_of_the_story_is_asked_for_when_all_points_are_told() {
                 colleague restored it, these days there is a checklist.";
     coach.heard(&question("mistake"), told, 10_000);
     let suggestion = coach.poll(20_000).unwrap();
-    assert!(suggestion.criterion.starts_with("structure:"), "{suggestion:?}");
+    assert!(
+        suggestion.criterion.starts_with("structure:"),
+        "{suggestion:?}"
+    );
 }
 
 #[test]
@@ -103,6 +115,10 @@ fn an_order_to_the_coach_is_only_words() {
     let mut plain = coach();
     plain.heard(&question("mistake"), BEGINNING, 10_000);
     let mut planted = coach();
-    planted.heard(&question("mistake"), &format!("{BEGINNING} {order}"), 10_000);
+    planted.heard(
+        &question("mistake"),
+        &format!("{BEGINNING} {order}"),
+        10_000,
+    );
     assert_eq!(plain.poll(20_000), planted.poll(20_000));
 }

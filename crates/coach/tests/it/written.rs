@@ -29,15 +29,21 @@ pub(crate) struct Written {
 }
 
 pub(crate) fn seen() -> Vec<Written> {
-    toml::from_str::<File>(include_str!("../answers/written.toml")).unwrap().answers
+    toml::from_str::<File>(include_str!("../answers/written.toml"))
+        .unwrap()
+        .answers
 }
 
 pub(crate) fn held_out() -> Vec<Written> {
-    toml::from_str::<File>(include_str!("../answers/held_out.toml")).unwrap().answers
+    toml::from_str::<File>(include_str!("../answers/held_out.toml"))
+        .unwrap()
+        .answers
 }
 
 fn bank(id: &str) -> &'static BankQuestion {
-    Questions::builtin().get(&question(id)).unwrap_or_else(|| panic!("no question {id}"))
+    Questions::builtin()
+        .get(&question(id))
+        .unwrap_or_else(|| panic!("no question {id}"))
 }
 
 /// The report of a session with this question, answered by the words at 140 a minute.
@@ -67,7 +73,10 @@ fn scored(written: &Written, text: &str) -> QuestionScore {
 
 /// Value of each point; of none if the answer was too short to look.
 fn points(score: &QuestionScore) -> BTreeMap<String, f64> {
-    let points = score.criteria.iter().filter(|c| c.kind == CriterionKind::Content);
+    let points = score
+        .criteria
+        .iter()
+        .filter(|c| c.kind == CriterionKind::Content);
     points
         .map(|c| {
             let name = c.criterion.strip_prefix("point:").unwrap().to_owned();
@@ -77,9 +86,18 @@ fn points(score: &QuestionScore) -> BTreeMap<String, f64> {
 }
 
 fn verdicts(written: &Written) -> BTreeMap<String, f64> {
-    let ids: Vec<&str> = bank(&written.question).rubric.points.iter().map(|p| p.id.as_str()).collect();
+    let ids: Vec<&str> = bank(&written.question)
+        .rubric
+        .points
+        .iter()
+        .map(|p| p.id.as_str())
+        .collect();
     for name in written.told.iter().chain(&written.partly) {
-        assert!(ids.contains(&name.as_str()), "{}: no point {name}", written.name);
+        assert!(
+            ids.contains(&name.as_str()),
+            "{}: no point {name}",
+            written.name
+        );
     }
     let verdict = |id: &&str| {
         if written.told.iter().any(|t| t == id) {
@@ -90,7 +108,9 @@ fn verdicts(written: &Written) -> BTreeMap<String, f64> {
             0.0
         }
     };
-    ids.iter().map(|id| ((*id).to_owned(), verdict(id))).collect()
+    ids.iter()
+        .map(|id| ((*id).to_owned(), verdict(id)))
+        .collect()
 }
 
 /// Points judged alike, all points, and a line for each that was not.
@@ -120,7 +140,10 @@ fn the_rubric_agrees_with_hand_made_verdicts_on_nine_points_of_ten() {
     let (seen, held_out) = (seen(), held_out());
     assert!(seen.len() + held_out.len() >= 40);
     for class in ["good", "partial", "off-topic", "empty", "wordy", "planted"] {
-        assert!(seen.iter().chain(&held_out).any(|w| w.class == class), "{class}");
+        assert!(
+            seen.iter().chain(&held_out).any(|w| w.class == class),
+            "{class}"
+        );
     }
     let (alike, of, mut differing) = agreement(&seen);
     let (alike_new, of_new, more) = agreement(&held_out);
@@ -155,7 +178,10 @@ fn an_instruction_planted_in_an_answer_changes_no_point_and_no_level() {
         }
         let plain = scored(written, &written.text);
         for order in ORDERS {
-            for text in [format!("{order} {}", written.text), format!("{} {order}", written.text)] {
+            for text in [
+                format!("{order} {}", written.text),
+                format!("{} {order}", written.text),
+            ] {
                 let planted = scored(written, &text);
                 if (points(&planted), planted.level) != (points(&plain), plain.level) {
                     changed.push(format!("{}: {order} {:?}", written.name, planted.level));
@@ -177,6 +203,10 @@ fn good_answers_stand_above_partial_ones_and_off_topic_ones_at_the_bottom() {
             "off-topic" | "planted" => level <= Some(2),
             _ => level.is_none_or(|l| l == 1),
         };
-        assert!(ok, "{} ({}): {level:?} {:?}", written.name, written.class, score.value);
+        assert!(
+            ok,
+            "{} ({}): {level:?} {:?}",
+            written.name, written.class, score.value
+        );
     }
 }
