@@ -96,7 +96,8 @@ impl<'a> Ready<'a> {
                     let span = answer.word_span(from, to);
                     let touches = forbidden.iter().any(|(a, b)| span.0 < *b && *a < span.1);
                     let matters = whole_only || !is_context;
-                    if !touches && !(matters && negated(answer, phrase, from)) {
+                    let turned = matters && negated(answer, phrase, from);
+                    if !touches && !turned {
                         hits.push(Hit { span, group });
                     }
                 }

@@ -92,6 +92,7 @@ fn a_scored_interview_is_these_files() {
     let (input, scoring) = crate::scored::talk(coach::rubric::Mode::Practice);
     let report = coach::report::build_scored(&input, &scoring);
     expect("scored.html", &coach::page::render(&report));
+    expect("scored.txt", &coach::summary(&report));
     expect("scored.md", &coach::export::markdown(&report));
     expect("scored.csv", &coach::export::csv(&report));
     expect("scored.vtt", &coach::export::webvtt(&report));

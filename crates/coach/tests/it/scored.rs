@@ -307,3 +307,41 @@ fn the_words_of_the_demo_recordings_tell_no_point_of_the_practice_plan() {
     assert_eq!(scores.scored, 3);
     assert!(coach::page::render(&report).contains("Not found in the transcript"));
 }
+
+#[test]
+fn every_link_of_the_page_leads_to_a_place_on_it() {
+    for mode in [Mode::Practice, Mode::Hiring] {
+        let (input, scoring) = talk(mode);
+        let page = coach::page::render(&build_scored(&input, &scoring));
+        let mut links = 0;
+        for link in page.split("href=\"#").skip(1) {
+            let name = link.split('"').next().unwrap();
+            assert_eq!(
+                page.matches(&format!(" id=\"{name}\"")).count(),
+                1,
+                "{name}"
+            );
+            links += 1;
+        }
+        assert!(links > 30, "{links}");
+        let ids: Vec<&str> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len(), "an id is there twice");
+    }
+}
+
+#[test]
+fn the_page_for_hiring_shows_nothing_about_the_way_of_speaking_of_an_answer() {
+    let (input, scoring) = talk(Mode::Hiring);
+    let page = coach::page::render(&build_scored(&input, &scoring));
+    assert!(!page.contains("The way of speaking, for practice"));
+    assert!(!page.contains("<dl class=\"figures\">") && !page.contains("class=\"band\""));
+    assert!(page.contains("The way of speaking does not count at all."));
+    for word in ["hire this", "rank ", "accent score", "emotion"] {
+        assert!(!page.contains(word), "{word}");
+    }
+}
