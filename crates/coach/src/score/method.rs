@@ -44,7 +44,7 @@ pub(super) fn method(scoring: &Scoring, questions: &[QuestionScore]) -> Vec<Stri
         from[0], from[1], from[2], from[3], rules.levels.missing_must_cap
     ));
     said.push(
-        "The two numbers in brackets tell how far the level may be off: the low one leaves out \
+        "“Between … and …” tells how far the level may be off: the low number leaves out \
          every word the program was not sure about, the high one counts points partly found as \
          found. The level of the interview is the middle one of the levels of its questions."
             .to_owned(),
