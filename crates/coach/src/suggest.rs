@@ -12,8 +12,8 @@ use protocol::id::QuestionId;
 use protocol::value::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::rubric::{Mode, Rubric, Scoring};
-use crate::score::{Answer, Cover, Ready, Said, cues, story_parts, weights};
+use crate::rubric::{Mode, Point, Rubric, Scoring};
+use crate::score::{Answer, Cover, Ready, Said, Shares, cues, story_parts, weights};
 
 /// The candidate has been quiet for this long, milliseconds.
 pub const QUIET_MS: u64 = 2_500;
@@ -172,89 +172,102 @@ impl Open {
 
     /// The missing criterion that would change the level most; of two alike the first.
     fn next(&self, mode: Mode, to: Vec<Role>) -> Option<Suggestion> {
-        let shares = match mode {
-            Mode::Practice => weights().practice,
-            Mode::Hiring => weights().hiring,
-        };
         let answer = Answer::new(self.words.clone());
-        let whole = f64::from(self.rubric.points_weight().max(1));
-        let points = self.rubric.points.iter();
-        let found: Vec<Cover> = points
-            .clone()
-            .map(|p| Ready::new(p).find(&answer).cover)
-            .collect();
-        let told = points
-            .clone()
-            .zip(&found)
-            .filter(|(_, c)| **c == Cover::Covered);
-        // Of two points of one weight the first is named.
-        let told = told.map(|(p, _)| p).rev().max_by_key(|p| p.weight);
-        let templates = &cues().suggest;
-        let mut best: Option<(f64, Suggestion)> = None;
-        let mut offer = |worth: f64, criterion: String, label: &str, text: String, reason: &str| {
-            let known = self.given.contains(&criterion);
-            if known || best.as_ref().is_some_and(|(most, _)| *most >= worth) {
-                return;
+        let mut best: Option<Missing> = None;
+        for missing in self
+            .missing_points(&answer, mode)
+            .into_iter()
+            .chain(self.missing_parts(&answer, mode))
+        {
+            let known = self.given.contains(&missing.criterion);
+            if !known && best.as_ref().is_none_or(|b| missing.worth > b.worth) {
+                best = Some(missing);
             }
-            let suggestion = Suggestion {
-                question_id: self.question.clone(),
-                criterion,
-                label: label.to_owned(),
-                text,
-                reason: reason.to_owned(),
-                to: to.clone(),
-            };
-            best = Some((worth, suggestion));
-        };
-        for (point, cover) in points.zip(&found) {
-            let missing = 1.0 - cover.value();
-            if missing <= 0.0 {
-                continue;
-            }
-            let text = point.ask.clone().unwrap_or_else(|| {
-                let name = if told.is_some() {
-                    "point_after"
-                } else {
-                    "point"
-                };
-                let template = templates.get(name).map_or("{label}", String::as_str);
-                let found = told.map_or("", |p| p.label.as_str());
-                template
-                    .replace("{label}", &point.label)
-                    .replace("{found}", found)
-            });
-            let reason = match cover {
-                Cover::Partial => "This was only touched on so far.",
-                _ => "No words about this were heard so far.",
-            };
-            let worth = shares.content * f64::from(point.weight) / whole * missing;
-            offer(
-                worth,
-                format!("point:{}", point.id),
-                &point.label,
-                text,
-                reason,
-            );
         }
-        for part in story_parts(&answer, self.rubric.kind) {
-            if part.value > 0.0 {
-                continue;
-            }
-            let Some(text) = templates.get(part.id) else {
-                continue;
-            };
-            let reason = "This part of the answer was not heard so far.";
-            let worth = shares.structure * part.weight;
-            offer(
-                worth,
-                format!("structure:{}", part.id),
-                part.label,
-                text.clone(),
-                reason,
-            );
-        }
-        best.map(|(_, suggestion)| suggestion)
+        let best = best?;
+        Some(Suggestion {
+            question_id: self.question.clone(),
+            criterion: best.criterion,
+            label: best.label,
+            text: best.text,
+            reason: best.reason.to_owned(),
+            to,
+        })
     }
+
+    fn missing_points(&self, answer: &Answer, mode: Mode) -> Vec<Missing> {
+        let share = shares(mode).content / f64::from(self.rubric.points_weight().max(1));
+        let look = |p| (p, Ready::new(p).find(answer).cover);
+        let points: Vec<(&Point, Cover)> = self.rubric.points.iter().map(look).collect();
+        let told = points
+            .iter()
+            .filter(|(_, c)| *c == Cover::Covered)
+            .map(|(p, _)| *p);
+        // Of two points of one weight the first is named.
+        let told = told.rev().max_by_key(|p| p.weight);
+        let missing = points.iter().filter(|(_, c)| *c != Cover::Covered);
+        missing
+            .map(|(point, cover)| Missing {
+                worth: share * f64::from(point.weight) * (1.0 - cover.value()),
+                criterion: format!("point:{}", point.id),
+                label: point.label.clone(),
+                text: question_about(point, told),
+                reason: match cover {
+                    Cover::Partial => "This was only touched on so far.",
+                    _ => "No words about this were heard so far.",
+                },
+            })
+            .collect()
+    }
+
+    fn missing_parts(&self, answer: &Answer, mode: Mode) -> Vec<Missing> {
+        let share = shares(mode).structure;
+        let parts = story_parts(answer, self.rubric.kind).into_iter();
+        parts
+            .filter(|part| part.value <= 0.0)
+            .filter_map(|part| {
+                Some(Missing {
+                    worth: share * part.weight,
+                    criterion: format!("structure:{}", part.id),
+                    label: part.label.to_owned(),
+                    text: cues().suggest.get(part.id)?.clone(),
+                    reason: "This part of the answer was not heard so far.",
+                })
+            })
+            .collect()
+    }
+}
+
+/// A criterion that has not been met, and what meeting it would add.
+struct Missing {
+    worth: f64,
+    criterion: String,
+    label: String,
+    text: String,
+    reason: &'static str,
+}
+
+fn shares(mode: Mode) -> Shares {
+    match mode {
+        Mode::Practice => weights().practice,
+        Mode::Hiring => weights().hiring,
+    }
+}
+
+/// The point's own question, or one made of its label and of what was told already.
+fn question_about(point: &Point, told: Option<&Point>) -> String {
+    if let Some(ask) = &point.ask {
+        return ask.clone();
+    }
+    let name = if told.is_some() {
+        "point_after"
+    } else {
+        "point"
+    };
+    let template = cues().suggest.get(name).map_or("{label}", String::as_str);
+    let found = told.map_or("", |p| p.label.as_str());
+    let text = template.replace("{found}", found);
+    text.replace("{label}", &point.label)
 }
 
 #[cfg(test)]

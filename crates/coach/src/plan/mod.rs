@@ -262,6 +262,17 @@ impl Bank {
         }
     }
 
+    /// Puts a plan in, over one with the same id, which is returned. To be made with
+    /// [`parse_with`] and [`Self::questions`].
+    pub fn put(&mut self, entry: Entry) -> Option<Entry> {
+        self.entries.insert(entry.id.clone(), entry)
+    }
+
+    /// Takes a plan out. A built-in plan that stood under it does not come back.
+    pub fn remove(&mut self, id: &PlanId) -> Option<Entry> {
+        self.entries.remove(id)
+    }
+
     /// The plan with this id.
     pub fn get(&self, id: &PlanId) -> Option<&Plan> {
         self.entries.get(id).map(|entry| &entry.plan)

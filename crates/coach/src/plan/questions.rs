@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use protocol::id::QuestionId;
 use protocol::value::Question;
+use serde::Serialize;
 
 use super::{Problem, file};
 use crate::rubric::Rubric;
@@ -26,9 +27,11 @@ const BUILTIN: &[(&str, &str)] = &[
 ];
 
 /// A question of the bank: what is asked, and what a good answer tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BankQuestion {
     /// Id, text and limit, as a plan has them.
+    #[serde(flatten)]
     pub question: Question,
     /// The scoring key.
     pub rubric: Rubric,

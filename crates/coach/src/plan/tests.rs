@@ -637,3 +637,31 @@ fn a_question_with_another_text_than_in_the_bank_is_not_scored_by_it() {
     );
     assert!(scoring.suggestions_to.is_empty());
 }
+
+#[test]
+fn a_plan_can_be_put_into_a_bank_and_taken_out() {
+    let mut bank = Bank::builtin();
+    let entry = parse_with(bank.questions(), "request", SCORED).unwrap();
+    assert_eq!(bank.put(entry.clone()), None);
+    assert_eq!(
+        bank.scoring(bank.get(&id("mine")).unwrap()).rubrics.len(),
+        2
+    );
+    assert_eq!(bank.put(entry.clone()), Some(entry.clone()));
+    assert_eq!(bank.remove(&id("mine")), Some(entry));
+    assert_eq!(bank, Bank::builtin());
+}
+
+#[test]
+fn a_question_of_the_bank_is_one_flat_object_for_other_programs() {
+    let question = Questions::builtin()
+        .get(&QuestionId::parse("mistake").unwrap())
+        .unwrap();
+    let json = serde_json::to_value(question).unwrap();
+    assert_eq!(
+        (&json["id"], &json["limitMs"]),
+        (&"mistake".into(), &180_000.into())
+    );
+    assert_eq!(json["rubric"]["kind"], "behavioral");
+    assert_eq!(json["rubric"]["points"][0]["id"], "owned-it");
+}

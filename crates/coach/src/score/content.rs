@@ -213,3 +213,106 @@ fn negated(answer: &Answer, phrase: &Phrase, from: usize) -> bool {
 pub(crate) fn ends_clause(word: &str) -> bool {
     word.ends_with([',', '.', ';', ':', '?', '!'])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::Said;
+    use super::*;
+    use crate::rubric::Group;
+
+    /// The way as plan files have it: groups with | and ~.
+    fn point(way: &[&str], not: &[&str]) -> Point {
+        let groups = way.iter().map(|text| Group {
+            phrases: text
+                .trim_start_matches('~')
+                .split('|')
+                .map(str::to_owned)
+                .collect(),
+            is_context: text.starts_with('~'),
+        });
+        Point {
+            id: "p".to_owned(),
+            label: "p".to_owned(),
+            weight: 1,
+            must: false,
+            near: 6,
+            any: vec![Way {
+                groups: groups.collect(),
+            }],
+            not: not.iter().map(|t| (*t).to_owned()).collect(),
+            ask: None,
+        }
+    }
+
+    fn cover(way: &[&str], not: &[&str], text: &str) -> Cover {
+        let words = text.split_whitespace().map(|text| Said {
+            text: text.to_owned(),
+            from_ms: 0,
+            to_ms: 0,
+            confidence: None,
+        });
+        let answer = Answer::new(words.collect());
+        Ready::new(&point(way, not)).find(&answer).cover
+    }
+
+    #[test]
+    fn all_groups_near_each_other_cover_a_point_and_half_of_them_a_part() {
+        let way = ["measured|timed", "query|page"];
+        assert_eq!(cover(&way, &[], "I timed the slow page"), Cover::Covered);
+        assert_eq!(cover(&way, &[], "the page is what I timed"), Cover::Covered);
+        assert_eq!(cover(&way, &[], "I timed my run"), Cover::Partial);
+        let far = "I timed it and a b c d e f g the page";
+        assert_eq!(cover(&way, &[], far), Cover::Partial);
+        assert_eq!(cover(&way, &[], "nothing of that"), Cover::NotFound);
+    }
+
+    #[test]
+    fn a_group_that_is_only_context_is_no_part_of_a_point() {
+        assert_eq!(
+            cover(&["told", "~manager"], &[], "my manager"),
+            Cover::NotFound
+        );
+        assert_eq!(
+            cover(&["told", "~manager"], &[], "I told a friend"),
+            Cover::Partial
+        );
+        assert_eq!(
+            cover(&["~told", "~manager"], &[], "I told a friend"),
+            Cover::NotFound
+        );
+        assert_eq!(
+            cover(&["~told", "~manager"], &[], "I told my manager"),
+            Cover::Covered
+        );
+    }
+
+    #[test]
+    fn what_is_denied_is_not_told() {
+        for denied in [
+            "I did not measure it",
+            "we never measured",
+            "without measuring",
+        ] {
+            assert_eq!(
+                cover(&["measured"], &[], denied),
+                Cover::NotFound,
+                "{denied}"
+            );
+        }
+        for told in [
+            "I not only measured it",
+            "Did I? No. I measured",
+            "not that, I measured",
+        ] {
+            assert_eq!(cover(&["measured"], &[], told), Cover::Covered, "{told}");
+        }
+        assert_eq!(
+            cover(&["tests"], &["no tests"], "it has no tests"),
+            Cover::NotFound
+        );
+        assert_eq!(
+            cover(&["~told", "~manager"], &[], "I never told my manager"),
+            Cover::NotFound
+        );
+    }
+}

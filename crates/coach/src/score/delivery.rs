@@ -285,3 +285,19 @@ fn variety(answer: &Answer) -> Option<f64> {
     let windows = stems.len() - WINDOW + 1;
     Some(sum as f64 / (windows * WINDOW) as f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_is_full_in_the_band_and_falls_off_on_both_sides() {
+        let band = weights().pace.band;
+        let value = |pace: f64| (trapezoid(pace, band) * 100.0).round() / 100.0;
+        assert_eq!([120.0, 145.0, 170.0].map(value), [1.0, 1.0, 1.0]);
+        assert_eq!(
+            [80.0, 100.0, 195.0, 220.0, 500.0].map(value),
+            [0.0, 0.5, 0.5, 0.0, 0.0]
+        );
+    }
+}

@@ -19,7 +19,7 @@ use crate::report::{Report, SegmentFacts};
 use crate::rubric::Scoring;
 
 pub(crate) use content::{Cover, Ready};
-pub(crate) use data::{cues, weights};
+pub(crate) use data::{Shares, cues, weights};
 pub use parts::{
     Criterion, CriterionKind, DataPart, Evidence, Finding, Gate, LevelRange, NotMeasurable,
     PaceLine, PaceWindow, QuestionScore, Scores,

@@ -233,3 +233,64 @@ pub(crate) fn readable(answer: &Answer, span: (usize, usize)) -> (usize, usize) 
     }
     (from, to)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::Said;
+    use super::*;
+
+    fn values(kind: Kind, text: &str) -> Vec<(&'static str, f64)> {
+        let words = text.split_whitespace().map(|text| Said {
+            text: text.to_owned(),
+            from_ms: 0,
+            to_ms: 0,
+            confidence: None,
+        });
+        let answer = Answer::new(words.collect());
+        parts(&answer, kind)
+            .iter()
+            .map(|p| (p.id, p.value))
+            .collect()
+    }
+
+    #[test]
+    fn a_story_has_situation_task_action_and_result() {
+        let text = "Last year we were moving to a new office. My job was to keep the shop open. I \
+                    measured the rooms, ordered nothing twice and built a plan. In the end we \
+                    lost only two hours.";
+        let all = values(Kind::Behavioral, text);
+        let expected = [
+            ("situation", 1.0),
+            ("task", 0.5),
+            ("action", 0.5),
+            ("result", 1.0),
+        ];
+        assert_eq!(
+            all, expected,
+            "one kind of cue is half, two or the right third the whole"
+        );
+    }
+
+    #[test]
+    fn own_actions_are_counted_once_each_and_only_after_i_or_we() {
+        let three = values(Kind::Behavioral, "I measured, compared and rewrote it");
+        assert_eq!(three[2], ("action", 1.0));
+        let same = values(Kind::Behavioral, "I measured. I measured. I measured.");
+        assert_eq!(same[2], ("action", 0.5));
+        let others = values(Kind::Behavioral, "They measured, compared and rewrote it");
+        assert_eq!(others[2], ("action", 0.0));
+        let denied = values(Kind::Behavioral, "I never measured");
+        assert_eq!(denied[2], ("action", 0.0));
+    }
+
+    #[test]
+    fn an_argument_has_a_claim_a_reason_an_example_a_trade_off_and_a_summary() {
+        let text = "I would begin with the tests of the checkout, because errors there cost \
+                    money. For example a wrong price. On the other hand these tests are slow. \
+                    To sum up: a few good ones.";
+        let all = values(Kind::Technical, text);
+        assert!(all.iter().all(|(_, value)| *value >= 0.5), "{all:?}");
+        let nothing = values(Kind::Situational, "lake tree bird");
+        assert!(nothing.iter().all(|(_, value)| *value == 0.0));
+    }
+}

@@ -117,11 +117,12 @@ impl Answer {
         }
         let mut all = exact;
         for (other, places) in &self.places {
-            let near = other.len() >= LONG
-                && other.len().abs_diff(stem.len()) <= 1
-                && other != stem
-                && strsim::levenshtein(other, stem) == 1;
-            if near {
+            let can = other.len() >= LONG && other.len().abs_diff(stem.len()) <= 1;
+            // One edit leaves the first or the last three letters as they are: a quick look that
+            // keeps answers of many different words cheap.
+            let (own, its) = (stem.as_bytes(), other.as_bytes());
+            let alike = || own[..3] == its[..3] || own[own.len() - 3..] == its[its.len() - 3..];
+            if can && alike() && other != stem && strsim::levenshtein(other, stem) == 1 {
                 all.extend(places);
             }
         }
@@ -293,4 +294,84 @@ pub(crate) fn stem(word: &str) -> String {
         return format!("{stem}e");
     }
     stem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stems(text: &str) -> Vec<String> {
+        raw_tokens(text).into_iter().map(|t| t.stem).collect()
+    }
+
+    fn answer(text: &str) -> Answer {
+        let words = text.split_whitespace().map(|text| Said {
+            text: text.to_owned(),
+            from_ms: 0,
+            to_ms: 0,
+            confidence: None,
+        });
+        Answer::new(words.collect())
+    }
+
+    #[test]
+    fn forms_of_a_word_have_one_stem_and_other_words_have_theirs() {
+        for forms in [
+            "measure measured measures measuring",
+            "batch batches",
+            "query queries",
+            "try tries tried trying",
+            "stop stopped stopping stops",
+            "control controlled",
+            "roll rolled rolling",
+        ] {
+            let all = stems(forms);
+            assert!(all.iter().all(|s| *s == all[0]), "{all:?}");
+        }
+        for pair in [
+            "note not",
+            "here her",
+            "need ned",
+            "string str",
+            "bus bu",
+            "this thi",
+        ] {
+            let both = stems(pair);
+            assert_ne!(both[0], both[1]);
+        }
+    }
+
+    #[test]
+    fn contractions_hyphens_percent_and_numbers_are_opened() {
+        assert_eq!(
+            stems("I'd didn’t can't won't"),
+            stems("I would did not can not will not")
+        );
+        assert_eq!(stems("trade-off, it's"), stems("trade off it is"));
+        assert_eq!(stems("forty % 30%"), ["40", "30", "percent"]);
+        assert_eq!(stems("שלום, 日本!"), ["שלום", "日本"]);
+        assert_eq!(stems("... --- '"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_token_knows_its_word_and_phrases_are_found_across_punctuation() {
+        let answer = answer("Well, I didn't roll-back. I rolled, back then");
+        let found = answer.find(&phrase("roll back"), false);
+        let spans: Vec<_> = found
+            .iter()
+            .map(|(a, b)| answer.word_span(*a, *b))
+            .collect();
+        assert_eq!(spans, [(3, 4), (5, 7)]);
+    }
+
+    #[test]
+    fn a_long_word_may_differ_by_one_letter_where_that_is_allowed() {
+        let answer = answer("the datebase and the tast");
+        assert_eq!(answer.find(&phrase("database"), true), [(1, 2)]);
+        assert!(answer.find(&phrase("database"), false).is_empty());
+        assert!(
+            answer.find(&phrase("test"), true).is_empty(),
+            "short words may not"
+        );
+    }
 }

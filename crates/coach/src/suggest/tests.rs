@@ -122,3 +122,17 @@ fn an_order_to_the_coach_is_only_words() {
     );
     assert_eq!(plain.poll(20_000), planted.poll(20_000));
 }
+
+#[test]
+fn a_point_without_a_question_of_its_own_is_asked_about_by_its_label() {
+    let mut coach = coach();
+    let rubric = &mut coach.open.as_mut().unwrap().rubric;
+    for point in &mut rubric.points {
+        point.ask = None;
+    }
+    coach.heard(&question("mistake"), BEGINNING, 10_000);
+    let text = coach.poll(20_000).unwrap().text;
+    let expected =
+        "You spoke about what you yourself did wrong. What about what you do differently today?";
+    assert_eq!(text, expected);
+}
