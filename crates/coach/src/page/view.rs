@@ -285,6 +285,10 @@ fn tiles(report: &Report) -> Vec<Tile> {
         value: figures.words.to_string(),
         note: None,
     });
+    if report.scores.is_some() {
+        // Pace has its own drawing there, and pauses stand with the answers, for practice only.
+        return tiles;
+    }
     let (value, note) = match figures.pace.words_per_minute {
         Some(pace) => (about(figures, &pace.to_string()), "words a minute"),
         None => ("–".to_owned(), not_measured(figures)),

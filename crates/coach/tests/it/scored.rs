@@ -340,6 +340,7 @@ fn the_page_for_hiring_shows_nothing_about_the_way_of_speaking_of_an_answer() {
     let page = coach::page::render(&build_scored(&input, &scoring));
     assert!(!page.contains("The way of speaking, for practice"));
     assert!(!page.contains("<dl class=\"figures\">") && !page.contains("class=\"band\""));
+    assert!(!page.contains("Pauses</dt>") && !page.contains("Pace</dt>"));
     assert!(page.contains("The way of speaking does not count at all."));
     for word in ["hire this", "rank ", "accent score", "emotion"] {
         assert!(!page.contains(word), "{word}");
