@@ -50,6 +50,7 @@ if [ "$passed" -eq 0 ]; then
     failed="$failed no-test-ran"
 fi
 if [ -n "$failed" ]; then
+    grep -E '^test .* FAILED$' "$log"
     printf '\nFAILED:%s. %s tests passed, %s failed; %s.\n' "$failed" "$passed" "$broken" "$took"
     exit 1
 fi

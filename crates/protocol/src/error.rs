@@ -144,8 +144,8 @@ pub struct Refusal {
     pub message: String,
     /// Milliseconds to wait before trying again, where that can help.
     pub retry_after_ms: Option<u64>,
-    /// More for a program: a JSON object's fields, without braces, or empty. Only
-    /// `session_active` uses it (what the recovery card needs).
+    /// More for a program: a JSON object's fields, without braces, or empty. `session_active` has
+    /// what the recovery card needs, the `transcription:error` of a request its `requestId`.
     pub detail: Option<Box<str>>,
 }
 

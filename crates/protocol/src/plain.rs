@@ -104,10 +104,8 @@ pub struct Machine {
     audio: Bucket,
     /// Waiting: until when a token must be there. Open: when the next ping is due.
     next_at: Mono,
-    /// When the last frame came.
-    heard_at: Mono,
-    /// When the last ping went out; with nothing heard since, its answer is due.
-    pinged_at: Option<Mono>,
+    /// A ping is out and nothing was heard since: until when something must come.
+    answer_by: Option<Mono>,
     /// When the last `audio:error` about the rate went out.
     audio_error_at: Option<Mono>,
     /// Start of the window in which refused requests are counted.
@@ -125,8 +123,7 @@ impl Machine {
             events: Bucket::new(limits.events_per_second, limits.events_burst),
             audio: Bucket::new(limits.audio_bytes_per_second, limits.audio_burst_bytes),
             next_at: now.after(limits.auth_timeout_ms.into()),
-            heard_at: now,
-            pinged_at: None,
+            answer_by: None,
             audio_error_at: None,
             refused_since: now,
             refused: 0,
@@ -169,8 +166,8 @@ impl Machine {
     }
 
     /// Something came that has no meaning here: a ping or pong of the carrier.
-    pub fn alive(&mut self, now: Mono) {
-        self.heard_at = now;
+    pub fn alive(&mut self) {
+        self.answer_by = None;
     }
 
     /// A whole text message.
@@ -181,7 +178,7 @@ impl Machine {
         up: &mut impl FnMut(Up<'_>),
         out: &mut Vec<Out>,
     ) {
-        self.heard_at = now;
+        self.alive();
         match self.state {
             State::Open => self.open_text(now, text, up, out),
             State::Waiting => self.first_text(text, up, out),
@@ -203,7 +200,7 @@ impl Machine {
         up: &mut impl FnMut(Up<'_>),
         out: &mut Vec<Out>,
     ) {
-        self.heard_at = now;
+        self.alive();
         match self.state {
             State::Open => {}
             State::Waiting | State::Checking => {
@@ -255,29 +252,23 @@ impl Machine {
     pub fn poll_timeout(&self) -> Option<Mono> {
         match self.state {
             State::Waiting | State::Checking => Some(self.next_at),
-            State::Open => Some(self.answer_due().unwrap_or(self.next_at)),
+            State::Open => Some(self.answer_by.unwrap_or(self.next_at)),
             State::Closed => None,
         }
     }
 
     fn beat(&mut self, now: Mono, out: &mut Vec<Out>) {
-        let due = self.answer_due().unwrap_or(self.next_at);
+        let due = self.answer_by.unwrap_or(self.next_at);
         if now < due {
             return;
         }
         // If this process itself slept, the answer may lie unread in the socket: ask again.
-        if self.answer_due().is_some() && now.since(due) < OWN_DELAY_MS {
+        if self.answer_by.is_some() && now.since(due) < OWN_DELAY_MS {
             return self.close(CloseCode::HeartbeatMissed, out);
         }
         out.push(Out::Ping(frame::ping(&[])));
-        self.pinged_at = Some(now);
+        self.answer_by = Some(now.after(self.limits.ping_timeout_ms.into()));
         self.next_at = now.after(self.limits.ping_interval_ms.into());
-    }
-
-    /// Until when something must come, if a ping is unanswered.
-    fn answer_due(&self) -> Option<Mono> {
-        let pinged_at = self.pinged_at.filter(|at| self.heard_at <= *at)?;
-        Some(pinged_at.after(self.limits.ping_timeout_ms.into()))
     }
 
     fn first_text(&mut self, text: &str, up: &mut impl FnMut(Up<'_>), out: &mut Vec<Out>) {

@@ -39,7 +39,8 @@ impl Bucket {
         let start = self.full_at.max(now);
         let after = start.saturating_add(self.cost(n).div_ceil(u64::from(self.per_second)));
         let allowed = now.saturating_add(self.cost(self.burst) / u64::from(self.per_second));
-        if n <= self.burst && after <= allowed {
+        // A full bucket gives all it has, though rounding would miss that by a nanosecond.
+        if n <= self.burst && (start == now || after <= allowed) {
             self.full_at = after;
             return Ok(());
         }
@@ -89,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn a_full_bucket_gives_its_whole_burst_whatever_the_rate() {
+        for rate in 1..200 {
+            let mut bucket = Bucket::new(rate, 36_723);
+            assert_eq!(bucket.take(Mono(5), 36_723), Ok(()));
+            assert!(bucket.take(Mono(5), 1).is_err());
+        }
+    }
+
+    #[test]
     fn more_than_the_burst_never_passes() {
         let mut bucket = Bucket::new(10, 10);
         assert!(bucket.take(Mono(1_000_000), 11).is_err());
@@ -105,6 +115,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
         /// Over every stretch of time, not only from the start.
         #[test]
         fn never_more_than_burst_plus_rate_times_time(

@@ -27,10 +27,10 @@ use crate::transport::handshake::Verified;
 pub fn run(start: Start) -> anyhow::Result<()> {
     let settings = settings(&start.config)?;
     let running = Server::start(settings)?;
+    let signals = running.signals().context("cannot listen for signals")?;
     start.announce(running.addr(), wall_now())?;
-    running
-        .serve_until_signal()
-        .context("cannot listen for signals")
+    running.serve_until(signals);
+    Ok(())
 }
 
 /// What the server is told.

@@ -79,11 +79,14 @@ impl Session {
                         words,
                         confidence,
                     },
-                    Err(refusal) => ServerMessage::Error {
-                        event: protocol::client::ErrorEvent::Transcription,
-                        session: Some(session),
-                        refusal,
-                    },
+                    Err(mut refusal) => {
+                        refusal.detail = Some(format!("\"requestId\":{request}").into());
+                        ServerMessage::Error {
+                            event: protocol::client::ErrorEvent::Transcription,
+                            session: Some(session),
+                            refusal,
+                        }
+                    }
                 };
                 self.say(ctx, to, message);
             }

@@ -2,10 +2,13 @@
 //! and shutting down are the server's, which is handed in as a function.
 
 use std::fmt::Write as _;
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use api::auth::{Claims, Verifier};
 use api::identity::TokenRole;
 use clap::Args;
@@ -56,10 +59,21 @@ pub fn run(args: &ServeArgs, serve: Serve) -> anyhow::Result<ExitCode> {
     for (path, place) in &loaded.places {
         tracing::debug!(setting = %path, %place, "set");
     }
+    make_private(&loaded.config.store.dir)?;
     serve(Start {
         config: loaded.config,
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of the records, for this user alone: what people said is in it. One that is there
+/// keeps the rights its owner gave it.
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the folder {}", dir.display()))
 }
 
 impl ServeArgs {

@@ -4,6 +4,7 @@ use api::auth::{AuthSettings, Claims, Verifier};
 use api::identity::TokenRole;
 use clap::{CommandFactory as _, Parser as _};
 use protocol::id::{SessionId, UserId};
+use protocol::time::Wall;
 use protocol::value::Role;
 
 use super::*;
@@ -62,6 +63,20 @@ fn what_people_type_is_understood() {
         "greenroom token issue --user ana --expires-in soon",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn token_alone_means_issue() {
+    for line in [
+        "token --user ana --role candidate",
+        "token issue --user ana",
+    ] {
+        let words = ["greenroom"].into_iter().chain(line.split(' '));
+        let Command::Token(args) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("{line}");
+        };
+        assert!(args.issues_for("ana"), "{line}");
     }
 }
 
@@ -200,4 +215,19 @@ fn dates_and_spans_are_right() {
     assert_eq!(date::span(3_600_000), "1 h");
     assert_eq!(date::span(600_000_000), "6 d 22 h");
     assert_eq!(date::span(86_400_000 + 61_000), "1 d");
+}
+
+#[test]
+fn default_settings_are_the_parts_own_defaults() {
+    let mut config = Config {
+        dev: true,
+        ..Config::default()
+    };
+    config.auth.jwt_secret = api::secret::Secret::new("x".repeat(40));
+    config.speech.enabled = crate::config::setting::Speech::Off;
+    let settings = crate::run::settings(&config).unwrap();
+    assert_eq!(settings.limits, protocol::limits::Limits::default());
+    assert_eq!(settings.engine, engine::Config::default());
+    assert_eq!(settings.limits.problems(), Vec::<String>::new());
+    assert!(!settings.plans.is_empty() && settings.speech.is_none());
 }

@@ -20,7 +20,21 @@ pub struct TokenArgs {
     #[command(subcommand)]
     command: Option<TokenCommand>,
     #[command(flatten)]
-    issue: Option<IssueArgs>,
+    issue: IssueArgs,
+}
+
+impl TokenArgs {
+    fn command(self) -> TokenCommand {
+        self.command.unwrap_or(TokenCommand::Issue(self.issue))
+    }
+
+    #[cfg(test)]
+    pub(super) fn issues_for(self, name: &str) -> bool {
+        match self.command() {
+            TokenCommand::Issue(args) => args.user.is_some_and(|user| user.as_str() == name),
+            TokenCommand::Inspect(_) => false,
+        }
+    }
 }
 
 /// What to do with tokens.
@@ -36,8 +50,8 @@ pub enum TokenCommand {
 #[derive(Debug, Args)]
 pub struct IssueArgs {
     /// Whom it is for
-    #[arg(long, value_parser = user)]
-    user: UserId,
+    #[arg(long, value_parser = user, required = true)]
+    user: Option<UserId>,
     /// candidate, interviewer, observer or admin
     #[arg(long, value_parser = role)]
     role: Option<TokenRole>,
@@ -83,17 +97,13 @@ fn time(text: &str) -> Result<Millis, String> {
 
 /// Runs either.
 pub fn run(args: TokenArgs, now: Wall) -> anyhow::Result<ExitCode> {
-    let issue = args.issue.map(TokenCommand::Issue);
-    // The parser has seen to it that there is one.
-    match args
-        .command
-        .or(issue)
-        .context("say whom the token is for: --user NAME")?
-    {
+    match args.command() {
         TokenCommand::Issue(args) => {
             let verifier = Verifier::new(args.config.load()?.config.auth_settings());
             let claims = Claims {
-                user: args.user,
+                user: args
+                    .user
+                    .context("say whom the token is for: --user NAME")?,
                 name: args.name,
                 role: args.role,
                 session: args.session,

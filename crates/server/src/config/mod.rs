@@ -287,6 +287,13 @@ impl Config {
         paths
     }
 
+    /// The pages that may use the API and connect: those listed, and the server's own.
+    pub fn origins(&self) -> api::cors::Origins {
+        let listed = self.server.frontend_origins.0.iter();
+        let own = self.server.public_url.iter();
+        api::cors::Origins::new(listed.chain(own).map(String::as_str))
+    }
+
     /// What the token rules need.
     pub fn auth_settings(&self) -> api::auth::AuthSettings {
         api::auth::AuthSettings {

@@ -368,3 +368,19 @@ fn what_is_shown_is_read_back_as_the_same() {
         assert!(Millis::read(&Raw::Text(bad.to_owned())).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn the_servers_own_pages_are_let_in_whatever_a_proxy_makes_of_the_host() {
+    let file = "[server]\npublic_url = \"https://rooms.example\"\n";
+    let origins = with(file, &[], &[]).unwrap().config.origins();
+    for (origin, verdict) in [
+        ("https://rooms.example", api::cors::Verdict::Listed),
+        ("http://localhost:3000", api::cors::Verdict::Listed),
+        ("https://evil.example", api::cors::Verdict::Refused),
+    ] {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("origin", origin.parse().unwrap());
+        headers.insert("host", "10.0.0.1:8080".parse().unwrap());
+        assert_eq!(origins.judge(&headers), verdict, "{origin}");
+    }
+}

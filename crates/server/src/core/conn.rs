@@ -307,11 +307,6 @@ impl Conn {
     pub(crate) fn with_seats<T>(&self, look: impl FnOnce(&[Seat]) -> T) -> T {
         look(&self.seats.lock().held)
     }
-
-    /// Whether the socket's task is over.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.seats.lock().gone
-    }
 }
 
 /// What [`Conn::stand`] found.

@@ -87,14 +87,16 @@ impl Inboxes {
     }
 }
 
-/// FNV-1a: short, and the same in every process.
+/// The same in every process: FNV-1a, and then mixed, since ids that differ in their last letters
+/// differ in few of its bits.
 pub(crate) fn shard_of(session: &protocol::id::SessionId, shards: usize) -> ShardId {
-    let hash = session
+    let mut hash = session
         .as_str()
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    // The high bits: the low ones of FNV are weak.
-    ShardId::new((hash >> 32) as usize % shards.max(1))
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    ShardId::new((hash % shards.max(1) as u64) as usize)
 }

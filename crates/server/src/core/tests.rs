@@ -1,1 +1,57 @@
-//! Parts of the core alone; whole servers are in `tests/it`.
+//! What an idle connection costs; and the parts of the core that need no socket. Whole servers are
+//! in `tests/it`.
+
+use std::mem::size_of;
+
+use super::conn::{Conn, Seat};
+use super::inbox::shard_of;
+use super::route::Route;
+use crate::transport::socket::Socket;
+
+/// What a joined connection that says nothing holds of ours, bytes, without the engine's session:
+/// the machine room leaves 1.7 KiB for both.
+const BUDGET: usize = 1_100;
+
+#[test]
+fn an_idle_joined_connection_stays_within_its_budget() {
+    // A task's header, a box or an `Arc` before what it holds, a map's entry with its spare room.
+    const TASK: usize = 128;
+    const ARC: usize = 16;
+    let entry = |value: usize| value * 2;
+    let parts = [
+        ("task", size_of::<Socket>() + TASK),
+        ("connection", size_of::<Conn>() + ARC),
+        ("seat", size_of::<Seat>()),
+        ("route", size_of::<Route>() + ARC),
+        (
+            "socket in tokio",
+            2 * ARC + size_of::<tokio::net::TcpStream>(),
+        ),
+        ("identity", size_of::<engine::input::Identity>() + ARC),
+        ("entry of the connections", entry(16)),
+        ("entry of the routes", entry(24)),
+    ];
+    let mut sum = 0;
+    for (name, size) in parts {
+        println!("{size:5}  {name}");
+        sum += size;
+    }
+    println!("{sum:5}  together");
+    assert!(size_of::<Socket>() <= 512);
+    assert!(sum <= BUDGET, "{sum}");
+}
+
+#[test]
+fn sessions_are_spread_over_the_shards_and_always_the_same_way() {
+    let mut counts = [0; 16];
+    for n in 0..16_000 {
+        let id = protocol::id::SessionId::parse(&format!("session-{n}")).unwrap();
+        let shard = shard_of(&id, 16);
+        assert_eq!(shard, shard_of(&id, 16));
+        counts[shard.index()] += 1;
+    }
+    assert!(
+        counts.iter().all(|n| (800..1_200).contains(n)),
+        "{counts:?}"
+    );
+}

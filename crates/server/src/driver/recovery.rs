@@ -266,7 +266,10 @@ pub(crate) fn recover_before_start(driver: &Driver, wait: Duration) {
     while Instant::now() < by {
         let gauges = core.gauges();
         let engine = gauges.engine;
-        if gauges.inputs_waiting + engine.active + engine.completing + engine.loading == 0 {
+        // An end that is decided and not yet written is not recovered: another kill would find the
+        // session as it was.
+        let open = engine.active + engine.completing + engine.loading + engine.unsaved;
+        if gauges.inputs_waiting + open == 0 {
             tracing::info!(sessions = adopted, "recovered");
             return;
         }

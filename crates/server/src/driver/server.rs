@@ -393,16 +393,23 @@ impl Running {
         });
     }
 
-    /// Serves until the process is told to stop (SIGTERM, SIGINT), then drains; a second signal
-    /// ends the wait at once.
+    /// Listens for SIGTERM and SIGINT from now on; before anybody is told that the server is there.
     ///
     /// # Errors
     /// When signals cannot be listened for.
-    pub fn serve_until_signal(mut self) -> io::Result<()> {
+    pub fn signals(&self) -> io::Result<Signals> {
+        match &self.work {
+            Some(work) => work.block_on(async { Signals::listen() }),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Serves until the process is told to stop, then drains; a second signal ends the wait at
+    /// once.
+    pub fn serve_until(mut self, mut signals: Signals) {
         let Some(work) = self.work.take() else {
-            return Ok(());
+            return;
         };
-        let mut signals = work.block_on(async { Signals::listen() })?;
         work.block_on(signals.next());
         tracing::info!("draining");
         let handle = work.handle().clone();
@@ -415,7 +422,6 @@ impl Running {
         });
         self.drain(&hurry);
         self.stop_all(&hurry);
-        Ok(())
     }
 
     /// Drains and stops.
@@ -498,7 +504,8 @@ impl Drop for Running {
 }
 
 /// The signals that ask a process to stop.
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     term: tokio::signal::unix::Signal,
     int: tokio::signal::unix::Signal,
 }

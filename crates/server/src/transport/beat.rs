@@ -11,7 +11,7 @@ use crate::core::conns::PARTS;
 use crate::core::{Core, ShardId};
 
 /// How often.
-pub const BEAT: Duration = Duration::from_millis(50);
+const BEAT: Duration = Duration::from_millis(50);
 /// A connection is looked at once in so many beats.
 const ROUNDS: usize = 5;
 /// Lateness that is worth a line in the log.

@@ -196,8 +196,8 @@ impl Plain {
     }
 
     /// A ping or pong of the carrier came: it lives.
-    pub(crate) fn alive(&mut self, now: Mono) {
-        self.machine.alive(now);
+    pub(crate) fn alive(&mut self) {
+        self.machine.alive();
     }
 
     /// Deals with one message.
@@ -283,17 +283,21 @@ impl Side {
             Ok(session) => session,
             Err(code) => return here.refuse(&request.reply, code),
         };
+        // Whoever joins where they sit already keeps the handle they have.
+        let held = room_of(here.conn, &session);
         let caller = Caller {
             conn: here.conn.id(),
             who: Arc::clone(&member.who),
             key: member.key,
-            room: member.room,
+            room: held.unwrap_or(member.room),
         };
         if matches!(request.message, ClientMessage::Join { .. }) {
             if self.doors.closing.load(Ordering::Acquire) {
                 return here.refuse(&request.reply, ErrorCode::Draining);
             }
-            member.room = next_room(here.conn, member.room);
+            if held.is_none() {
+                member.room = next_room(here.conn, member.room);
+            }
         }
         here.core.input(Input::Message {
             caller,
@@ -351,6 +355,14 @@ fn only_seat(conn: &Conn) -> Result<SessionId, ErrorCode> {
         [seat] => Ok(seat.session.clone()),
         [] => Err(ErrorCode::NotInSession),
         _ => Err(ErrorCode::SessionRequired),
+    })
+}
+
+/// The handle of a session the connection sits in.
+fn room_of(conn: &Conn, session: &SessionId) -> Option<u16> {
+    conn.with_seats(|seats| {
+        let seat = seats.iter().find(|seat| seat.session == *session);
+        seat.map(|seat| seat.room)
     })
 }
 

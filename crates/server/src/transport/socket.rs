@@ -44,9 +44,9 @@ pub(crate) enum Door {
 }
 
 impl Door {
-    fn alive(&mut self, now: Mono) {
+    fn alive(&mut self) {
         match self {
-            Self::Plain(plain) => plain.alive(now),
+            Self::Plain(plain) => plain.alive(),
             #[cfg(feature = "conformance")]
             Self::Echo => {}
         }
@@ -136,9 +136,9 @@ impl Socket {
                 WsIn::Ping(payload) => {
                     let pong = Frame::control(frame::pong(payload));
                     conn.push(now.mono, pong, core.counters());
-                    door.alive(now.mono);
+                    door.alive();
                 }
-                WsIn::Pong => door.alive(now.mono),
+                WsIn::Pong => door.alive(),
                 WsIn::Close { code, .. } => {
                     *peer_closed = true;
                     // An empty close frame answers one without a code.

@@ -9,4 +9,5 @@
 mod audio;
 mod properties;
 mod samples;
+mod syntax;
 mod vectors;

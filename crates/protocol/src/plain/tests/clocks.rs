@@ -14,7 +14,7 @@ fn it_pings_every_25_seconds_and_closes_after_20_of_silence() {
     assert_eq!(bench.said(), ["ping"]);
     bench.wait(19_999);
     assert!(bench.said().is_empty());
-    bench.machine.alive(bench.now);
+    bench.machine.alive();
     assert_eq!(bench.next(), Some(5_001));
     assert_eq!(bench.said(), ["ping"]);
     assert_eq!(bench.next(), Some(20_000));
@@ -27,7 +27,7 @@ fn any_frame_is_a_sign_of_life() {
     let frames: [fn(&mut Bench); 3] = [
         |bench| bench.text("{"),
         |bench| bench.binary(&[]),
-        |bench| bench.machine.alive(bench.now),
+        |bench| bench.machine.alive(),
     ];
     for frame in frames {
         let mut bench = Bench::open(Limits::default());
@@ -42,13 +42,22 @@ fn any_frame_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_frame_in_the_millisecond_of_the_ping_does_not_answer_it() {
+fn an_answer_in_the_same_millisecond_is_an_answer() {
     let mut bench = Bench::open(Limits::default());
     bench.next();
-    bench.machine.alive(bench.now);
-    bench.said();
+    bench.machine.alive();
+    assert_eq!(bench.next(), Some(25_000));
+    assert_eq!(bench.said(), ["ping", "ping"]);
+}
+
+#[test]
+fn a_frame_right_before_the_ping_is_no_answer_to_it() {
+    let mut bench = Bench::open(Limits::default());
+    bench.now = bench.machine.poll_timeout().unwrap();
+    bench.machine.alive();
+    bench.wait(0);
     assert_eq!(bench.next(), Some(20_000));
-    assert_eq!(bench.said(), ["close 4422"]);
+    assert_eq!(bench.said(), ["ping", "close 4422"]);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_client_that_is_merely_too_fast_is_never_closed() {
     for _ in 0..90 * 60 {
         bench.text(LEAVE);
         bench.now = bench.now.after(11);
-        bench.machine.alive(bench.now);
+        bench.machine.alive();
     }
     assert_eq!(is_closed(&bench.out), None);
     assert!(bench.said().len() > 1_000);

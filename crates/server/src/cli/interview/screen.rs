@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// How to show things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(super) enum Mode {
     /// Redrawn in place, with color.
     Live,
     /// One line for each thing that happened.
@@ -16,7 +16,7 @@ pub enum Mode {
 
 /// What is drawn in the live block.
 #[derive(Debug, Default, Clone)]
-pub struct Now {
+pub(super) struct Now {
     /// `Question 1 of 3`.
     pub heading: String,
     /// The question.
@@ -36,7 +36,7 @@ pub struct Now {
 }
 
 /// The screen.
-pub struct Screen<W: Write> {
+pub(super) struct Screen<W: Write> {
     out: W,
     mode: Mode,
     width: usize,
@@ -51,7 +51,7 @@ const CAPTION_LINES: usize = 4;
 
 impl Screen<io::Stdout> {
     /// The standard output, live if it is a terminal.
-    pub fn stdout(json: bool) -> Self {
+    pub(super) fn stdout(json: bool) -> Self {
         let out = io::stdout();
         let mode = match (json, out.is_terminal()) {
             (true, _) => Mode::Json,
@@ -68,7 +68,7 @@ impl Screen<io::Stdout> {
 
 impl<W: Write> Screen<W> {
     /// A screen on anything.
-    pub fn new(out: W, mode: Mode, width: usize) -> Self {
+    pub(super) fn new(out: W, mode: Mode, width: usize) -> Self {
         Self {
             out,
             mode,
@@ -78,7 +78,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Which kind it is.
-    pub fn mode(&self) -> Mode {
+    pub(super) fn mode(&self) -> Mode {
         self.mode
     }
 
@@ -86,7 +86,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn line(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         if self.mode == Mode::Json {
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn json(&mut self, value: &str) -> io::Result<()> {
+    pub(super) fn json(&mut self, value: &str) -> io::Result<()> {
         if self.mode == Mode::Json {
             writeln!(self.out, "{value}")?;
             self.out.flush()?;
@@ -120,7 +120,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// When the output is closed.
-    pub fn draw(&mut self, now: &Now) -> io::Result<()> {
+    pub(super) fn draw(&mut self, now: &Now) -> io::Result<()> {
         if self.mode != Mode::Live {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum SoundError {
+pub(super) enum SoundError {
     /// The file cannot be read as WAV.
     #[error("{path} is not a WAV file that can be read")]
     Unreadable {
@@ -26,21 +26,21 @@ pub enum SoundError {
 
 /// A recording in memory.
 #[derive(Debug)]
-pub struct Recording {
+pub(super) struct Recording {
     /// Hertz.
     pub rate: u16,
     samples: Vec<i16>,
 }
 
 /// Length of a chunk, milliseconds of sound.
-pub const CHUNK_MS: u64 = 100;
+pub(super) const CHUNK_MS: u64 = 100;
 
 impl Recording {
     /// Reads a WAV file: 16-, 24- or 32-bit or float, any number of channels (the mean is sent).
     ///
     /// # Errors
     /// When it is no WAV file, or its rate is outside 8 to 48 kHz.
-    pub fn open(path: &Path) -> Result<Self, SoundError> {
+    pub(super) fn open(path: &Path) -> Result<Self, SoundError> {
         let unreadable = |source| SoundError::Unreadable {
             path: path.to_owned(),
             source,
@@ -79,13 +79,13 @@ impl Recording {
     }
 
     /// How long it is, milliseconds.
-    pub fn length_ms(&self) -> u64 {
+    pub(super) fn length_ms(&self) -> u64 {
         self.samples.len() as u64 * 1_000 / u64::from(self.rate)
     }
 
     /// The chunk that begins at this point, as little-endian bytes; beyond the end it is silence,
     /// as a microphone in a quiet room gives it.
-    pub fn chunk(&self, at_ms: u64) -> Vec<u8> {
+    pub(super) fn chunk(&self, at_ms: u64) -> Vec<u8> {
         let from = (at_ms * u64::from(self.rate) / 1_000) as usize;
         let to = ((at_ms + CHUNK_MS) * u64::from(self.rate) / 1_000) as usize;
         let sample = |index: usize| self.samples.get(index).copied().unwrap_or(0);
@@ -96,7 +96,7 @@ impl Recording {
 }
 
 /// How loud a chunk is, 0 to 1 on a scale people find even (decibels over the lowest 50).
-pub fn level(chunk: &[u8]) -> f32 {
+pub(super) fn level(chunk: &[u8]) -> f32 {
     let samples = chunk
         .chunks_exact(2)
         .filter_map(|pair| pair.try_into().ok());

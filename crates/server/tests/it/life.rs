@@ -1,0 +1,161 @@
+//! The life of a server: what it leaves behind when it dies, what it takes over when it starts,
+//! how it stops.
+
+use std::time::{Duration, Instant};
+
+use protocol::value::Role;
+use serde_json::{Value, json};
+
+use crate::door::{base64, voice};
+use crate::support::{Client, TestServer, http, scripted, token, wait_for};
+
+fn start(client: &mut Client, session: &str) {
+    client.join(session);
+    let started = client.ask(json!({
+        "type": "interview:start",
+        "questions": [{"id": "q1", "text": "Who are you?", "limitMs": 600_000}],
+    }));
+    assert_eq!(started["type"], "ok", "{started}");
+    client.expect("question:asked");
+}
+
+#[test]
+fn after_a_death_in_mid_answer_the_words_are_made_from_the_audio_and_the_session_ends() {
+    let mut server = TestServer::with(|settings| settings.speech = None);
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    for (seq, chunk) in voice().chunks(3_200).enumerate() {
+        ana.send(json!({
+            "type": "audio:stream", "audioData": base64(chunk), "format": "pcm16",
+            "sampleRate": 16_000, "streamId": 1, "seq": seq,
+        }));
+    }
+    let last = voice().chunks(3_200).count() as u64 - 1;
+    while ana.expect("audio:ack")["seq"].as_u64() < Some(last) {}
+    server.running.take().unwrap().abort();
+
+    let running = TestServer::start_in(server.dir.path(), |settings| {
+        settings.speech = Some(scripted());
+        settings.engine.grace_ms = 0;
+    });
+    let gauges = running.core().gauges();
+    assert_eq!(
+        (gauges.engine.active, gauges.engine.completing),
+        (0, 0),
+        "before the first request"
+    );
+    let ana = token("ana", Role::Candidate);
+    let (status, row) = http(running.addr(), "GET", "/api/sessions/s1", &ana, "");
+    assert_eq!(status, 200, "{row}");
+    let row: Value = serde_json::from_str(&row).unwrap();
+    assert_eq!(row["status"], "ended", "{row}");
+    let (status, report) = http(running.addr(), "GET", "/api/sessions/s1/report", &ana, "");
+    assert_eq!(status, 200, "{report}");
+    assert!(report.contains("w1 w2"), "the words of the audio: {report}");
+    let (_, active) = http(running.addr(), "GET", "/api/sessions/active", &ana, "");
+    assert!(!active.contains("s1"), "{active}");
+    let audio = server.dir.path().join("audio").join("s1");
+    wait_for("deleted audio", || !audio.exists());
+    running.shutdown();
+}
+
+#[test]
+fn a_drain_sends_everybody_away_to_come_back_and_stops_in_time() {
+    let mut server = TestServer::start();
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let addr = server.addr();
+    let running = server.running.take().unwrap();
+    let begun = Instant::now();
+    let stopped = std::thread::spawn(move || running.shutdown());
+    let told = ana.expect("server:draining");
+    assert!(told["retryAfterMs"].as_u64() >= Some(1_000));
+    assert_eq!(ana.closed(), (4420, "server_restart".to_owned()));
+    drop(ana);
+    stopped.join().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(
+        std::net::TcpStream::connect(addr).is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[test]
+fn a_candidate_has_one_interview_and_can_clear_it_over_the_socket() {
+    let server = TestServer::start();
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let token = token("ana", Role::Candidate);
+    let mut second = Client::open(server.addr(), &format!("/ws?token={token}"), &[]);
+    second.expect("connection:success");
+    second.join("s2");
+    let refused = second.ask(json!({"type": "interview:start", "questions": []}));
+    assert_eq!(refused["code"], "session_active", "{refused}");
+    let cleared = second.ask(json!({"type": "session:clear"}));
+    assert_eq!(cleared["cleared"], "s1", "{cleared}");
+    assert_eq!(ana.expect("session_ended")["reason"], "cleared_by_user");
+    assert_eq!(ana.closed().0, 1000);
+    let started = second.ask(json!({"type": "interview:start", "questions": []}));
+    assert_eq!(started["type"], "ok", "{started}");
+    // Whoever clears the session they are in is closed with it.
+    second.send(json!({"type": "session:clear"}));
+    assert_eq!(second.expect("session_ended")["reason"], "cleared_by_user");
+    assert_eq!(second.closed().0, 1000);
+}
+
+#[test]
+fn the_api_creates_a_session_and_ends_it_under_a_live_connection() {
+    let server = TestServer::with(|settings| settings.engine.create_on_join = false);
+    let admin = crate::support::admin();
+    let body = json!({"id": "s1", "title": "A talk", "candidate": "ana"}).to_string();
+    let (status, answer) = http(server.addr(), "POST", "/api/sessions", &admin, &body);
+    assert_eq!(status, 201, "{answer}");
+    let mut ana = server.client("ana", Role::Candidate);
+    let unknown = ana.ask(json!({"type": "session:join", "sessionId": "s9"}));
+    assert_eq!(unknown["code"], "session_not_found");
+    let id: Value = serde_json::from_str(&answer).unwrap();
+    let id = id["sessionId"]
+        .as_str()
+        .or(id["id"].as_str())
+        .unwrap()
+        .to_owned();
+    ana.join(&id);
+    let body = json!({"sessionId": id}).to_string();
+    let path = "/api/websocket/close-connection";
+    let (status, answer) = http(server.addr(), "POST", path, &admin, &body);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(ana.expect("session_ended")["reason"], "closed_by_api");
+    assert_eq!(ana.closed().0, 1000);
+    let (status, again) = http(server.addr(), "POST", path, &admin, &body);
+    assert_eq!((status, again), (200, answer));
+    drop(ana);
+    server.wait_until_empty();
+}
+
+#[test]
+fn health_and_metrics_say_how_it_is() {
+    let server = TestServer::start();
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let admin = crate::support::admin();
+    assert_eq!(http(server.addr(), "GET", "/healthz", "", "").0, 200);
+    assert_eq!(http(server.addr(), "GET", "/readyz", "", "").0, 200);
+    let (status, numbers) = http(server.addr(), "GET", "/api/metrics", &admin, "");
+    assert_eq!(status, 200, "{numbers}");
+    let numbers: Value = serde_json::from_str(&numbers).unwrap();
+    assert_eq!(
+        (&numbers["activeSessions"], &numbers["questionTimers"]),
+        (&json!(1), &json!(1)),
+        "{numbers}"
+    );
+    assert_eq!(numbers["socketMappings"], 1);
+    let (_, text) = http(server.addr(), "GET", "/metrics", &admin, "");
+    for line in [
+        "greenroom_sessions{status=\"active\"} 1",
+        "greenroom_connections 1",
+        "greenroom_sessions_started_total 1",
+        "greenroom_start_store_seconds_count 1",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}

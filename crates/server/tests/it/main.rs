@@ -1,0 +1,14 @@
+//! Whole servers on real sockets: each test starts its own on port 0 with a folder of its own.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::panic
+)]
+
+mod door;
+mod life;
+mod limits;
+mod support;
+mod wire;
