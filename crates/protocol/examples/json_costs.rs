@@ -1,6 +1,6 @@
 //! Prints what a chunk of audio costs on its way through the plain door, in nanoseconds:
 //! `cargo run --release -p protocol --example json_costs`. Figures to look at, no limits.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
 use std::hint::black_box;
 use std::sync::Arc;

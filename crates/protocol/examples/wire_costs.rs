@@ -2,7 +2,7 @@
 //! `cargo run --release -p protocol --example wire_costs`.
 //!
 //! Medians of rounds; a figure is nanoseconds for one 4.36 KB frame unless it says otherwise.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)]
 
 use std::hint::black_box;
 use std::io::IoSlice;
