@@ -5,7 +5,15 @@
 //! and back. What must never be here: tokio, sockets, clocks, randomness, SQL, rules of a session.
 //!
 //! Read first: [`client::ClientMessage`], [`server::ServerMessage`].
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::print_stdout,
+        clippy::disallowed_methods,
+        reason = "tests read and refresh golden vectors"
+    )
+)]
 
 pub mod audio;
 pub mod client;
