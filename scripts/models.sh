@@ -1,8 +1,9 @@
 #!/bin/sh
 # Gets the speech model, its runtime library and two recordings, and puts them in DIR.
 #
-#   scripts/models.sh DIR
+#   scripts/models.sh DIR [WHEEL]
 #
+# With WHEEL, a copy of the pinned package fetched by other means, nothing is downloaded.
 # What is fetched is pinned in crates/speech/models.lock: one wheel, checked by SHA-256 before it
 # is opened, and every file taken out of it checked again before it is placed by a rename.
 # A second run only verifies. Needs python3; pip is found or, for root on Debian, installed.
@@ -11,8 +12,10 @@ set -eu
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "models: $1"; shift; for line in "$@"; do say "        $line"; done; exit 1; }
 
-[ $# -eq 1 ] || fail "usage: scripts/models.sh DIR"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: scripts/models.sh DIR [WHEEL]"
 dir=$1
+given=${2:-}
+[ -z "$given" ] || [ -f "$given" ] || fail "there is no file $given"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 lock=$here/../crates/speech/models.lock
 [ -r "$lock" ] || fail "cannot read the list of pinned files at $lock" "run this script from a complete checkout"
@@ -119,6 +122,18 @@ machine=$(uname -s)-$(uname -m)
     fail "the speech model's runtime is pinned for Linux on x86_64 only, and this is $machine" \
         "everything but speech works without it"
 
+place() {
+    mkdir -p "$dir" || fail "cannot create $dir"
+    say "models: placing files in $dir"
+    files install "$1"
+    say "models: done"
+}
+
+if [ -n "$given" ]; then
+    place "$given"
+    exit 0
+fi
+
 pip=
 find_pip() {
     for candidate in "python3 -m pip" pip3 pip; do
@@ -151,10 +166,7 @@ $pip download --no-deps --only-binary=:all: --python-version 3.11 --platform "$p
     --dest "$temporary" -r "$temporary/requirements.txt" >&2 ||
     fail "the download failed" \
         "check the network, or point pip at an index you can reach (PIP_INDEX_URL), and run this again" \
-        "or fetch $wheel_name by any means and run: greenroom models install FILE"
+        "or fetch $wheel_name by other means and run: $0 $dir FILE"
 [ -f "$temporary/$wheel_name" ] || fail "pip did not leave $wheel_name where it was asked to"
 
-mkdir -p "$dir" || fail "cannot create $dir"
-say "models: placing files in $dir"
-files install "$temporary/$wheel_name"
-say "models: done"
+place "$temporary/$wheel_name"

@@ -12,9 +12,14 @@
 //! Tests: `src/**/tests.rs` for the parts, `tests/it` for the golden report, page and schema.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod export;
+mod hash;
 pub mod page;
 pub mod plan;
 pub mod report;
+pub mod rubric;
+pub mod score;
+pub mod suggest;
 mod summary;
 pub mod text;
 

@@ -3,6 +3,7 @@
 use protocol::value::Outcome;
 
 use crate::report::{Figures, QuestionPart, Report};
+use crate::score::Scores;
 use crate::text;
 
 /// Lines of at most 120 characters, each ended by a line feed, without color and without
@@ -30,8 +31,18 @@ pub fn summary(report: &Report) -> String {
     }
     facts.push(heard(report, &totals.figures));
     lines.push(format!("  {}", facts.join(" · ")));
-    for question in &report.questions {
-        lines.push(format!("  {}", line(question)));
+    if let Some(scores) = &report.scores {
+        lines.push(format!("  {}", level(scores)));
+    }
+    for (place, question) in report.questions.iter().enumerate() {
+        let scores = report.scores.as_ref();
+        let score = scores.and_then(|s| s.questions.get(place));
+        let told = match score.map(|s| s.level) {
+            None => String::new(),
+            Some(Some(l)) => format!(" · level {}", l.level),
+            Some(None) => " · not scored".to_owned(),
+        };
+        lines.push(format!("  {}{told}", line(question)));
     }
     if totals.missing_ms > 0 {
         lines.push(format!(
@@ -40,6 +51,20 @@ pub fn summary(report: &Report) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+fn level(scores: &Scores) -> String {
+    let counted = format!("{} of {} answers scored", scores.scored, scores.of);
+    match scores.level {
+        Some(l) if l.low < l.high => {
+            format!(
+                "level {} of 5, between {} and {} · {counted}",
+                l.level, l.low, l.high
+            )
+        }
+        Some(l) => format!("level {} of 5 · {counted}", l.level),
+        None => counted,
+    }
 }
 
 fn heard(report: &Report, figures: &Figures) -> String {

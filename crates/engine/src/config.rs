@@ -69,7 +69,7 @@ impl Default for Config {
 /// Durable events replayed to one member in one turn; the rest follows in the next.
 pub(crate) const REPLAY_PER_TURN: usize = 64;
 /// Takeovers of one seat within [`STORM_MS`] before the newest is refused (L3).
-pub(crate) const STORM_TAKEOVERS: u8 = 3;
+pub(crate) const STORM_TAKEOVERS: usize = 3;
 /// The window of the rule above, milliseconds.
 pub(crate) const STORM_MS: u64 = 10_000;
 /// Joins and asks that may wait for one session to be read.

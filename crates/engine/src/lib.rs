@@ -37,4 +37,4 @@ pub use config::Config;
 pub use effect::Effect;
 pub use event::Event;
 pub use input::Input;
-pub use node::{Counts, Node, Plans, Reason};
+pub use node::{Counts, Look, Node, Plans, Reason};

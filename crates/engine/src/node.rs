@@ -4,6 +4,8 @@
 //! Inputs: `handle_input`, `handle_timeout`. Outputs: `poll_effect`, `poll_event`, `poll_timeout`.
 //! Getters: `counts`, `audit`.
 
+mod look;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use crate::rng::Rng;
 use crate::session::seat::may_create;
 use crate::session::{Ctx, Seed, Session};
 
+pub use self::look::{Counts, Look};
+
 /// The plans an interview can be started with, by id.
 pub type Plans = BTreeMap<PlanId, Arc<Plan>>;
 
@@ -35,33 +39,6 @@ pub enum Reason {
     Session,
     /// A session that is being read has taken too long.
     Loading,
-}
-
-/// Numbers for gauges, counted when asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Sessions in memory that never began.
-    pub scheduled: usize,
-    /// Interviews that run.
-    pub active: usize,
-    /// Interviews that are ending.
-    pub completing: usize,
-    /// Ended, not yet stored.
-    pub unsaved: usize,
-    /// Being read from the records.
-    pub loading: usize,
-    /// Connections with a seat.
-    pub connections: usize,
-    /// Seats whose connection is lost.
-    pub detached: usize,
-    /// Question clocks.
-    pub question_timers: usize,
-    /// Sessions with a wake-up time.
-    pub timers: usize,
-    /// Sessions whose store is slow or away.
-    pub degraded: usize,
-    /// Bytes waiting for a commit.
-    pub waiting_bytes: usize,
 }
 
 /// The sessions of one shard.
@@ -297,107 +274,6 @@ impl Node {
         ))
     }
 
-    /// Numbers for gauges.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            connections: self.seated.len(),
-            timers: self.wakes.len(),
-            ..Counts::default()
-        };
-        for slot in self.slots.values() {
-            let session = match &slot.what {
-                What::Loading(_) => {
-                    counts.loading += 1;
-                    continue;
-                }
-                What::Live(session) => session,
-            };
-            match session.status() {
-                Status::Scheduled => counts.scheduled += 1,
-                Status::Active => counts.active += 1,
-                Status::Completing => counts.completing += 1,
-                Status::Ended => counts.unsaved += 1,
-            }
-            counts.detached += session
-                .seats()
-                .iter()
-                .filter(|seat| !seat.is_live())
-                .count();
-            counts.question_timers += usize::from(session.has_open_question());
-            counts.degraded += usize::from(session.is_degraded());
-            counts.waiting_bytes += session.waiting_bytes();
-        }
-        counts
-    }
-
-    /// Checks what must hold between any two inputs; says what does not. For tests and the
-    /// simulator: it walks everything.
-    pub fn audit(&self) -> Result<(), String> {
-        let mut expected: BTreeMap<ConnectionId, Vec<&SessionId>> = BTreeMap::new();
-        for (id, slot) in &self.slots {
-            let What::Live(session) = &slot.what else {
-                continue;
-            };
-            for seat in session.seats() {
-                if let Some(conn) = seat.conn {
-                    expected.entry(conn).or_default().push(id);
-                }
-                if seat.conn.is_none() && seat.gone_at.is_none() {
-                    return Err(format!(
-                        "{id}: an empty seat of {} has no deadline",
-                        seat.user
-                    ));
-                }
-            }
-            let next = session.next_timeout(&self.config);
-            if session.status() != Status::Ended && next.is_none() {
-                return Err(format!("{id}: {} without a deadline", session.status()));
-            }
-            if let Some(next) = next.filter(|next| slot.armed.is_none_or(|armed| armed > *next)) {
-                return Err(format!("{id}: wants to be woken at {next:?}, will not be"));
-            }
-            let (committed, last) = session.seq();
-            if committed > last {
-                return Err(format!(
-                    "{id}: stored {committed} is beyond the last event {last}"
-                ));
-            }
-            if session.is_over() {
-                return Err(format!("{id}: over, but still in memory"));
-            }
-        }
-        let have: BTreeMap<ConnectionId, Vec<&SessionId>> = self
-            .seated
-            .iter()
-            .map(|(conn, ids)| (*conn, ids.iter().collect()))
-            .collect();
-        let sorted = |mut map: BTreeMap<ConnectionId, Vec<&SessionId>>| {
-            map.values_mut().for_each(|ids| ids.sort());
-            format!("{map:?}")
-        };
-        let (have, expected) = (sorted(have), sorted(expected));
-        if have != expected {
-            return Err(format!("registry says {have}, seats say {expected}"));
-        }
-        Ok(())
-    }
-
-    /// Whether nothing at all is left in memory.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-            && self.seated.is_empty()
-            && self.wakes.is_empty()
-            && self.effects.is_empty()
-    }
-
-    /// Whether every session in memory has nothing under way.
-    pub fn is_quiet(&self) -> bool {
-        self.slots.values().all(|slot| match &slot.what {
-            What::Loading(_) => false,
-            What::Live(session) => session.is_quiet(),
-        })
-    }
-
     fn advance(&mut self, now: Now) {
         self.now = Now {
             mono: self.now.mono.max(now.mono),
@@ -443,14 +319,12 @@ impl Node {
                     let busy = Refusal::new(ErrorCode::Busy).retry_after(5_000);
                     self.effects.push_back(Effect::refuse(reply, busy));
                 } else {
-                    self.load(
-                        session,
-                        Waiting::Join {
-                            caller,
-                            message,
-                            reply,
-                        },
-                    );
+                    let join = Waiting::Join {
+                        caller,
+                        message,
+                        reply,
+                    };
+                    self.load(session, Some(join));
                 }
             }
             Some(_) | None => {
@@ -487,7 +361,7 @@ impl Node {
             None if full => {
                 self.effects.push_back(refuse(ErrorCode::Busy));
             }
-            None => self.load(session, waiting),
+            None => self.load(session, Some(waiting)),
             Some(Slot {
                 what: What::Loading(loading),
                 ..
@@ -505,14 +379,14 @@ impl Node {
         }
     }
 
-    fn load(&mut self, session: SessionId, first: Waiting) {
+    fn load(&mut self, session: SessionId, first: Option<Waiting>) {
         self.next_effect += 1;
         let id = EffectId(self.next_effect);
         let by = self.now.mono.after(self.config.load_ms);
         let loading = Box::new(Loading {
             id,
             by,
-            waiting: vec![first],
+            waiting: first.into_iter().collect(),
         });
         self.slots.insert(
             session.clone(),
@@ -554,10 +428,26 @@ impl Node {
             Found::Nothing => Missing::Nothing,
             Found::Unavailable => Missing::Unavailable,
         };
+        let before = self.effects.len();
         for waiting in waiting {
+            if let Waiting::Join { caller, reply, .. } = &waiting
+                && self.was_sent_away(before, caller.conn)
+            {
+                let code = ErrorCode::NotInSession;
+                self.effects.push_back(Effect::refuse(reply.clone(), code));
+                continue;
+            }
             self.admit(session, waiting, Some(&missing));
         }
         self.drop_if_done(session);
+    }
+
+    /// Whether an order after the first `before` ones closes this connection: somebody who waited
+    /// behind it has its seat, and its own later requests are void.
+    fn was_sent_away(&self, before: usize, conn: ConnectionId) -> bool {
+        self.effects.iter().skip(before).any(|effect| {
+            matches!(effect, Effect::Unseat { conn: gone, close: Some(_), .. } if *gone == conn)
+        })
     }
 
     /// Somebody who waited, or need not wait, for a session.
@@ -582,7 +472,8 @@ impl Node {
                     match missing {
                         Some(Missing::Nothing | Missing::Unavailable) if creatable => {
                             let candidate = Some(caller.who.user.clone());
-                            self.create_empty(session, candidate);
+                            let blind = matches!(missing, Some(Missing::Unavailable));
+                            self.create_empty(session, candidate, blind);
                         }
                         Some(Missing::Unavailable) => {
                             let refusal =
@@ -662,14 +553,20 @@ impl Node {
         self.turn(id, |session, _| session.store_new(ask));
     }
 
-    fn create_empty(&mut self, id: &SessionId, candidate: Option<UserId>) {
+    /// A session of nobody's making but a join's. `blind`: the records could not say whether they
+    /// have it; then its fence is the lowest, so that a row that is there refuses it.
+    fn create_empty(&mut self, id: &SessionId, candidate: Option<UserId>, blind: bool) {
+        let mut fence = self.fence.clone();
+        if blind {
+            fence.generation = Generation(0);
+        }
         let seed = Seed {
             id: id.clone(),
             title: Arc::clone(&self.no_title),
             candidate,
             invited: Vec::new(),
             plan: None,
-            fence: self.fence.clone(),
+            fence,
             epoch: self.epoch(),
         };
         let session = self.with_ctx(|ctx| Session::new(ctx, seed));
@@ -767,7 +664,8 @@ impl Node {
         self.drop_if_done(id);
     }
 
-    /// A session that cannot even end: its members are sent away, its row is left to the reaper.
+    /// A session that cannot even end: its members are sent away, and it is ended from its
+    /// records; if that was tried already, its row is left to the reaper.
     fn evict(&mut self, id: &SessionId) {
         let Some(Slot {
             what: What::Live(session),
@@ -788,10 +686,14 @@ impl Node {
                 });
             }
         }
+        let again = !session.is_recovered();
         self.effects.push_back(Effect::CloseRoute {
             session: id.clone(),
         });
         self.remove(id);
+        if again {
+            self.load(id.clone(), None);
+        }
     }
 
     fn drop_if_done(&mut self, id: &SessionId) {
@@ -803,8 +705,12 @@ impl Node {
             return;
         };
         if session.is_over() {
+            let again = session.must_be_read_back();
             self.remove(id);
-        } else if session.is_unloadable() {
+            if again {
+                self.load(id.clone(), None);
+            }
+        } else if session.is_unloadable(self.now.mono) {
             self.events.push_back(Event::Unloaded {
                 session: id.clone(),
             });

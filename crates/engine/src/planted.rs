@@ -32,6 +32,14 @@ pub enum Bug {
     LateGoodbye,
     /// A degraded session never says that it is well again.
     SilentRecovery,
+    /// A page that was sent away still hears what waited for it.
+    KeepWaitingWords,
+    /// A snapshot shown in an outage stands at events that are not stored.
+    SnapshotAhead,
+    /// Takeovers of one seat are never damped.
+    NoStormDamping,
+    /// A promise about a row is given before the save that holds it is done.
+    PromiseBeforeRow,
 }
 
 impl Bug {
@@ -51,6 +59,10 @@ impl Bug {
         Self::ForgetCleanup,
         Self::LateGoodbye,
         Self::SilentRecovery,
+        Self::KeepWaitingWords,
+        Self::SnapshotAhead,
+        Self::NoStormDamping,
+        Self::PromiseBeforeRow,
     ];
 }
 

@@ -28,6 +28,9 @@ struct Options {
     seconds: u64,
     #[arg(long, default_value_t = 1)]
     decoders: usize,
+    /// What is so many decibels above the quietest twentieth of a recording is voice.
+    #[arg(long, default_value_t = 10.0)]
+    above_room_db: f32,
     /// Recognize only when the end of speech is certain.
     #[arg(long)]
     no_early: bool,
@@ -38,7 +41,7 @@ struct Options {
 const CHUNK_MS: u64 = 20;
 
 /// Spoken stretches by energy: start and end in milliseconds.
-fn stretches(samples: &[f32], pause_ms: u64) -> Vec<(u64, u64)> {
+fn stretches(samples: &[f32], pause_ms: u64, above_room_db: f32) -> Vec<(u64, u64)> {
     let frame = 320;
     let levels: Vec<f32> = samples
         .chunks(frame)
@@ -46,9 +49,13 @@ fn stretches(samples: &[f32], pause_ms: u64) -> Vec<(u64, u64)> {
         .collect();
     let mut sorted = levels.clone();
     sorted.sort_by(f32::total_cmp);
-    let loud = sorted[sorted.len() * 9 / 10];
-    // 16 dB below loud speech: the rooms of the recordings at hand are 20 to 30 dB below it.
-    let threshold = loud * 0.16;
+    let at = |share: usize| sorted[(sorted.len() - 1) * share / 100].max(1e-5);
+    let threshold = at(5) * 10f32.powf(above_room_db / 20.0);
+    println!(
+        "room {:.0} dB, threshold {:.0} dB below loud speech",
+        20.0 * (at(5) / at(90)).log10(),
+        20.0 * (threshold / at(90)).log10()
+    );
     let mut found: Vec<(u64, u64)> = Vec::new();
     for (i, _) in levels
         .iter()
@@ -83,18 +90,17 @@ fn main() -> anyhow::Result<()> {
             .to_vec();
     }
     let mut sound = Vec::new();
+    let mut spoken = Vec::new();
     for path in &paths {
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        sound.extend(decode_recording(
-            AudioFormat::Wav,
-            Encoding::Raw,
-            16_000,
-            &bytes,
-        )?);
+        let from_ms = sound.len() as u64 / 16;
+        let samples = decode_recording(AudioFormat::Wav, Encoding::Raw, 16_000, &bytes)?;
+        let found = stretches(&samples, 500, options.above_room_db);
+        spoken.extend(found.iter().map(|s| (s.0 + from_ms, s.1 + from_ms)));
+        sound.extend(samples);
         sound.extend(std::iter::repeat_n(0.0, 16_000));
     }
     let sound = Arc::new(sound);
-    let spoken = stretches(&sound, 500);
     println!(
         "{} spoken stretches in {} s",
         spoken.len(),

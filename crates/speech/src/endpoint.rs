@@ -24,6 +24,8 @@ const LATE_MS: u64 = 400;
 const LEAD_MS: u64 = 100;
 /// Weak frames in a row that do not yet separate a beginning from its voice: a closed consonant.
 const WEAK_FRAMES: u32 = 3;
+/// What is left of the loudest frame's level after each further frame.
+const PEAK_FADING: f32 = 0.995;
 
 /// When speech starts, ends and is shown. Defaults are measured; see the field of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +38,12 @@ pub struct EndpointConfig {
     pub end_score: f32,
     /// Silence that ends an utterance, in milliseconds.
     pub end_silence_ms: u64,
+    /// A frame this much weaker than the utterance's loudest of late is quiet, whatever its score:
+    /// the detector goes on hearing voice for up to 0.3 s while a room falls silent.
+    pub quiet_level: f32,
+    /// How much of that quiet may count as silence before the detector agrees, in milliseconds.
+    /// More ends utterances sooner and splits them at shorter pauses, which costs words.
+    pub quiet_credit_ms: u64,
     /// Sound taken along from before the first frame scored as voice, in milliseconds; a little
     /// more when the voice was there before the detector noticed.
     pub pre_roll_ms: u64,
@@ -45,7 +53,8 @@ pub struct EndpointConfig {
     pub utterance_ms_max: u64,
     /// First interim words are asked for this long after the voice began. `None`: no interim words.
     pub first_partial_ms: Option<u64>,
-    /// Further interim words are asked for at this distance, in milliseconds.
+    /// Further interim words are asked for at this distance, in milliseconds, or at a tenth of the
+    /// utterance's length when that is more.
     pub partial_every_ms: u64,
     /// Silence after which the utterance is recognized in the hope that it is over. `None`: only
     /// when it is over. At least [`tail_ms`](Self::tail_ms).
@@ -59,6 +68,8 @@ impl Default for EndpointConfig {
             start_frames: 4,
             end_score: 0.35,
             end_silence_ms: 500,
+            quiet_level: 0.05,
+            quiet_credit_ms: 150,
             pre_roll_ms: 400,
             tail_ms: 150,
             utterance_ms_max: 15_000,
@@ -93,6 +104,11 @@ impl EndpointConfig {
         rule(
             score(self.start_score) && score(self.end_score),
             "scores lie between 0 and 1",
+        );
+        rule(
+            (0.0..=0.5).contains(&self.quiet_level)
+                && self.quiet_credit_ms + 100 <= self.end_silence_ms,
+            "quiet_level lies between 0 and 0.5, quiet_credit_ms 100 below end_silence_ms",
         );
         rule(
             self.end_score <= self.start_score,
@@ -208,12 +224,22 @@ struct Active {
     samples: Vec<f32>,
     voiced: Vec<(u64, u64)>,
     silence: u64,
+    /// How long frames have been weak, in milliseconds.
+    quiet: u64,
+    /// Loudest frame, fading by about 3 dB a second.
+    peak: f32,
     next_interim: Option<u64>,
     shown_until: u64,
     is_pausing: bool,
 }
 
 impl Active {
+    /// Silence so far: as the detector has it, or a little more when the room is quiet already.
+    fn pause(&self, config: &EndpointConfig) -> u64 {
+        self.silence
+            .max(self.quiet.min(self.silence + config.quiet_credit_ms))
+    }
+
     fn voice_end(&self) -> u64 {
         self.voiced.last().map_or(self.start, |span| span.1)
     }
@@ -338,6 +364,15 @@ impl<V: VoiceDetector> Endpointer<V> {
             .saturating_sub(samples_of(self.config.pre_roll_ms))
             .min(voice.saturating_sub(samples_of(LEAD_MS)))
             .max(available);
+        let peak = self
+            .history
+            .iter()
+            .copied()
+            .collect::<Vec<f32>>()
+            .rchunks_exact(FRAME)
+            .take(self.config.start_frames as usize)
+            .map(level)
+            .fold(0.0, f32::max);
         let skip = usize::try_from(start - available).unwrap_or(0);
         let samples: Vec<f32> = self.history.drain(..).skip(skip).collect();
         let id = self.next_id;
@@ -349,6 +384,8 @@ impl<V: VoiceDetector> Endpointer<V> {
             samples,
             voiced: vec![(voice, self.position)],
             silence: 0,
+            quiet: 0,
+            peak,
             next_interim: self
                 .config
                 .first_partial_ms
@@ -397,6 +434,13 @@ impl<V: VoiceDetector> Endpointer<V> {
             return;
         };
         active.samples.extend_from_slice(frame);
+        let level = level(frame);
+        active.peak = (active.peak * PEAK_FADING).max(level);
+        active.quiet = if level < active.peak * self.config.quiet_level {
+            active.quiet + FRAME_MS
+        } else {
+            0
+        };
         if score >= self.config.end_score {
             active.mark_voiced(from, self.position);
             active.silence = 0;
@@ -407,7 +451,7 @@ impl<V: VoiceDetector> Endpointer<V> {
         } else {
             active.silence += FRAME_MS;
         }
-        if active.silence >= self.config.end_silence_ms {
+        if active.pause(&self.config) >= self.config.end_silence_ms {
             self.end(cues);
         } else if active.samples.len() as u64 >= samples_of(self.config.utterance_ms_max) {
             self.cut(cues);
@@ -418,11 +462,13 @@ impl<V: VoiceDetector> Endpointer<V> {
 
     /// Asks for interim or speculative words when their time has come.
     fn show(&mut self, cues: &mut Vec<Cue>) {
-        let speculative = self.config.speculative_ms;
+        let config = &self.config;
         let Some(active) = &mut self.active else {
             return;
         };
-        if !active.is_pausing && speculative.is_some_and(|ms| active.silence >= ms) {
+        // The sound offered now has to be the very sound that ends: its tail must be there.
+        let may_be_over = |ms| active.pause(config) >= ms && active.silence >= config.tail_ms;
+        if !active.is_pausing && config.speculative_ms.is_some_and(may_be_over) {
             active.is_pausing = true;
             active.shown_until = active.voice_end();
             let utterance = self.snapshot(false);
@@ -432,7 +478,10 @@ impl<V: VoiceDetector> Endpointer<V> {
         let is_due = active.next_interim.is_some_and(|at| self.position >= at);
         if is_due && active.voice_end() > active.shown_until {
             active.shown_until = active.voice_end();
-            active.next_interim = Some(self.position + samples_of(self.config.partial_every_ms));
+            // A long utterance costs more each time and changes less.
+            let tenth = active.samples.len() as u64 / 10;
+            let distance = samples_of(config.partial_every_ms).max(tenth);
+            active.next_interim = Some(self.position + distance);
             let utterance = self.snapshot(false);
             cues.extend(utterance.map(Cue::Interim));
         }
@@ -504,6 +553,8 @@ impl<V: VoiceDetector> Endpointer<V> {
             samples: rest_samples,
             voiced: rest_voiced,
             silence: active.silence,
+            quiet: active.quiet,
+            peak: active.peak,
             next_interim: active.next_interim.map(|_| self.position),
             shown_until: 0,
             is_pausing: false,

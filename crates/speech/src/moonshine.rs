@@ -54,6 +54,15 @@ pub struct Moonshine {
     drafts: Drafts,
 }
 
+/// A draft as far as the model confirms it.
+struct Checked {
+    tokens: Vec<(u32, f32)>,
+    /// What the model says after them.
+    next: (u32, f32),
+    /// Caches up to there.
+    past: Vec<DynValue>,
+}
+
 struct Past {
     input: String,
     output: String,
@@ -185,13 +194,14 @@ impl Moonshine {
     ///
     /// The words found in a shorter form of the same utterance are taken as a draft and checked in
     /// one pass over all of them, which costs as much as five single steps; only what follows the
-    /// last confirmed token is decoded step by step.
+    /// last confirmed token is decoded step by step. `None` once it is not wanted any more.
     fn decode(
         &mut self,
         hidden: &DynValue,
         samples: usize,
         draft: Vec<u32>,
-    ) -> Result<Vec<(u32, f32)>, SpeechError> {
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<(u32, f32)>>, SpeechError> {
         let seconds = samples as f32 / SAMPLE_RATE as f32;
         let steps = (seconds * TOKENS_PER_SECOND_MAX).ceil() as usize;
         let mask = if self.decoder_wants_mask {
@@ -199,7 +209,14 @@ impl Moonshine {
         } else {
             None
         };
-        let (mut tokens, mut next, mut past) = self.check_draft(hidden, mask.as_ref(), draft)?;
+        if !is_wanted() {
+            return Ok(None);
+        }
+        let Checked {
+            mut tokens,
+            mut next,
+            mut past,
+        } = self.check_draft(hidden, mask.as_ref(), draft)?;
         while i64::from(next.0) != END && tokens.len() < steps {
             tokens.push(next);
             if let Some(kept) = repeats::end_of_loop(&tokens, |t| t.0) {
@@ -207,20 +224,22 @@ impl Moonshine {
                 tokens.truncate(kept);
                 break;
             }
+            if !is_wanted() {
+                return Ok(None);
+            }
             next = self.step(hidden, mask.as_ref(), next.0, &mut past)?;
         }
         tokens.truncate(steps);
-        Ok(tokens)
+        Ok(Some(tokens))
     }
 
     /// Confirms as much of `draft` as the model itself would say, after at most [`ROUNDS`] passes.
-    /// Gives the confirmed tokens, the one that follows, and the caches up to there.
     fn check_draft(
         &mut self,
         hidden: &DynValue,
         mask: Option<&Tensor<i64>>,
         mut draft: Vec<u32>,
-    ) -> Result<(Vec<(u32, f32)>, (u32, f32), Vec<DynValue>), SpeechError> {
+    ) -> Result<Checked, SpeechError> {
         let empty = self.empty_past()?;
         for round in 1.. {
             let ids: Vec<i64> = std::iter::once(START)
@@ -252,7 +271,12 @@ impl Moonshine {
                     }
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            return Ok((said[..agreed].to_vec(), said[agreed], past));
+            let tokens = said[..agreed].to_vec();
+            return Ok(Checked {
+                tokens,
+                next: said[agreed],
+                past,
+            });
         }
         unreachable!("the last round returns")
     }
@@ -331,7 +355,8 @@ fn said(outputs: &SessionOutputs<'_>, count: usize) -> Result<Vec<(u32, f32)>, S
     if width == 0 || logits.len() != width * count {
         return Err(failed("the logits have an unknown shape"));
     }
-    Ok(logits.chunks_exact(width).filter_map(best).collect())
+    let said: Option<Vec<_>> = logits.chunks_exact(width).map(best).collect();
+    said.ok_or_else(|| failed("the logits are not numbers"))
 }
 
 /// The first `length` positions of a cache `[1, heads, positions, size]`.
@@ -355,12 +380,26 @@ fn shortened(cache: &DynValue, length: usize) -> Result<DynValue, SpeechError> {
 
 /// The likeliest token and the logarithm of its probability.
 fn best(logits: &[f32]) -> Option<(u32, f32)> {
-    let (index, top) = logits
+    // Lanes let the compiler take many at a time; this runs over 32768 values for every token.
+    const LANES: usize = 16;
+    // What is e^-16 less likely than the best adds nothing that is seen.
+    const NEGLIGIBLE: f32 = 16.0;
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let chunks = logits.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = if value > *lane { value } else { *lane };
+        }
+    }
+    let top = lanes
         .iter()
-        .enumerate()
-        .max_by(|a, b| a.1.total_cmp(b.1))
-        .map(|(i, &v)| (i, v))?;
-    let total: f32 = logits.iter().map(|&v| (v - top).exp()).sum();
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max);
+    let index = logits.iter().position(|&value| value == top)?;
+    let likely = logits.iter().filter(|&&value| value > top - NEGLIGIBLE);
+    let total: f32 = likely.map(|&value| (value - top).exp()).sum();
     Some((u32::try_from(index).ok()?, -total.ln()))
 }
 
@@ -379,6 +418,16 @@ impl Recognizer for Moonshine {
     }
 
     fn transcribe(&mut self, samples: &[f32]) -> Result<Transcript, SpeechError> {
+        Ok(self
+            .transcribe_while(samples, &|| true)?
+            .unwrap_or_default())
+    }
+
+    fn transcribe_while(
+        &mut self,
+        samples: &[f32],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Transcript>, SpeechError> {
         let ms = (samples.len() / SAMPLES_PER_MS) as u64;
         if ms > UTTERANCE_MS_MAX {
             return Err(SpeechError::TooLong {
@@ -387,15 +436,38 @@ impl Recognizer for Moonshine {
             });
         }
         if samples.len() < SAMPLES_MIN {
-            return Ok(Transcript::default());
+            return Ok(Some(Transcript::default()));
         }
         let hidden = self.encode(samples)?;
         let key = Drafts::key(samples);
         let draft = self.drafts.get(key);
-        let tokens = self.decode(&hidden, samples.len(), draft)?;
+        let Some(tokens) = self.decode(&hidden, samples.len(), draft, is_wanted)? else {
+            return Ok(None);
+        };
         self.drafts.put(key, tokens.iter().map(|t| t.0).collect());
         let words = self.tokenizer.words(&tokens);
         let words = words.into_iter().map(|w| (w.text, w.confidence)).collect();
-        Ok(Transcript::from_words(times::spread(words, &[(0, ms)])))
+        Ok(Some(Transcript::from_words(times::spread(
+            words,
+            &[(0, ms)],
+        ))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::best;
+
+    #[test]
+    fn the_best_token_is_the_first_of_the_largest_with_its_softmax_probability() {
+        let mut logits = vec![-30.0; 100];
+        logits[97] = 2.0;
+        logits[40] = 2.0;
+        let (token, log_probability) = best(&logits).unwrap();
+        assert_eq!(token, 40);
+        assert!((log_probability.exp() - 0.5).abs() < 1e-4);
+        assert_eq!(best(&[1.0]).unwrap(), (0, 0.0));
+        assert!(best(&[]).is_none());
+        assert!(best(&[f32::NAN; 20]).is_none());
     }
 }

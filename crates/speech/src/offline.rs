@@ -30,9 +30,21 @@ pub fn transcribe_samples(
     recognizer: &mut dyn Recognizer,
     samples: &[f32],
 ) -> Result<Vec<Segment>, SpeechError> {
+    transcribe_with(recognizer, samples, &EndpointConfig::default())
+}
+
+/// As [`transcribe_samples`], with other rules for where speech ends.
+///
+/// # Errors
+/// The first error of the recognizer.
+pub fn transcribe_with(
+    recognizer: &mut dyn Recognizer,
+    samples: &[f32],
+    config: &EndpointConfig,
+) -> Result<Vec<Segment>, SpeechError> {
     let estimated = recognizer.capabilities().word_times == WordTimes::Estimated;
     let mut segments = Vec::new();
-    for utterance in utterances(samples, 0, &EndpointConfig::default()) {
+    for utterance in utterances(samples, 0, config) {
         let (spoken, samples) = Spoken::split(utterance);
         let transcript = recognizer.transcribe(&samples)?;
         segments.extend(segment(&spoken, transcript, estimated));

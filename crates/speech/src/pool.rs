@@ -193,6 +193,24 @@ struct Decoders {
 }
 
 impl Shared {
+    fn new(config: SpeechConfig, factory: RecognizerFactory, sink: Sink) -> Self {
+        Self {
+            queue: Queue::new(config.queue_bytes_max),
+            config,
+            factory,
+            sink,
+            counters: Counters::default(),
+            streams: Mutex::default(),
+            fresh: Mutex::default(),
+            decoders: Mutex::default(),
+            ear: Mutex::default(),
+            is_draining: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            alive: Mutex::default(),
+            one_left: Condvar::new(),
+        }
+    }
+
     fn emit(&self, event: SpeechEvent) {
         (self.sink)(event);
     }
@@ -347,21 +365,7 @@ impl Speech {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             config.decoders = (cores / 2).max(1);
         }
-        let shared = Arc::new(Shared {
-            queue: Queue::new(config.queue_bytes_max),
-            config,
-            factory,
-            sink,
-            counters: Counters::default(),
-            streams: Mutex::default(),
-            fresh: Mutex::default(),
-            decoders: Mutex::default(),
-            ear: Mutex::default(),
-            is_draining: AtomicBool::new(false),
-            is_stopped: AtomicBool::new(false),
-            alive: Mutex::default(),
-            one_left: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(config, factory, sink));
         let ear = start_ear(&shared).map_err(StartError::Thread)?;
         *shared.ear.lock() = Some(ear.thread().clone());
         let capabilities = match start_decoders(&shared) {
@@ -476,6 +480,7 @@ impl Speech {
             spoken,
             samples,
             since,
+            has_yielded: false,
         };
         if let Err(job) = self.shared.queue.submit_recorded(job, deadline) {
             self.shared.report(stream, |outlet, events| {
@@ -517,6 +522,7 @@ impl Speech {
         SpeechStats {
             streams: self.shared.streams.lock().len() as u64,
             queued: queued as u64,
+            running: self.shared.queue.running() as u64,
             queued_bytes: queued_bytes as u64,
             ..self.shared.counters.read()
         }

@@ -151,4 +151,19 @@ pub trait Recognizer: Send {
     /// # Errors
     /// [`SpeechError`]; the recognizer stays usable after one.
     fn transcribe(&mut self, samples: &[f32]) -> Result<Transcript, SpeechError>;
+
+    /// As [`transcribe`](Self::transcribe), but may give up with `None` soon after `is_wanted` has
+    /// become false. Asked often while interim words are recognized and finals wait; a recognizer
+    /// that cannot stop half-way need not implement it.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    fn transcribe_while(
+        &mut self,
+        samples: &[f32],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Transcript>, SpeechError> {
+        let _ = is_wanted;
+        self.transcribe(samples).map(Some)
+    }
 }

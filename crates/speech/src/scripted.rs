@@ -23,7 +23,7 @@ pub enum Line {
     Fail,
     /// Panics.
     Panic,
-    /// Waits until the test lets the other end of the channel go, then says the words.
+    /// Waits until the test lets go of the lock, then says the words.
     WaitFor(Arc<Mutex<()>>, String),
 }
 

@@ -42,7 +42,7 @@ fn place(offset: u64, spans: &[(u64, u64)], is_start: bool) -> u64 {
     for (index, &(from, to)) in spans.iter().enumerate() {
         let length = to.saturating_sub(from);
         let is_last = index + 1 == spans.len();
-        if rest < length || (rest == length && (!is_start || is_last)) || is_last {
+        if is_last || rest < length || (rest == length && !is_start) {
             return from + rest.min(length);
         }
         rest -= length;

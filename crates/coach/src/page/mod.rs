@@ -6,6 +6,7 @@
 //! from the text around it (`<bdi>`, or a block with `dir="auto"`). Which words and figures a page shows is `view`'s business;
 //! how they are laid out is the templates'.
 
+mod scores;
 mod view;
 
 use askama::Template;

@@ -4,6 +4,7 @@
 use askama::Template;
 use protocol::value::{EndReason, Outcome, Role};
 
+use super::scores::{self, DRAWING, QuestionScoreView, ScoresView};
 use crate::report::{Figures, Line, NotMeasured, Pauses, QuestionPart, Report};
 use crate::text::{self, Date, clock, count, plain, plain_lines, seconds, shortened, spelled};
 
@@ -28,6 +29,9 @@ pub(super) struct ReportPage {
     gaps: Vec<String>,
     method: Vec<String>,
     session: String,
+    scores: Option<ScoresView>,
+    format: u8,
+    drawing: (f64, f64),
 }
 
 struct Row {
@@ -57,6 +61,7 @@ struct QuestionView {
     silence: &'static str,
     missing: Option<String>,
     figures: Vec<Row>,
+    score: Option<QuestionScoreView>,
 }
 
 struct OutsideView {
@@ -67,6 +72,8 @@ struct OutsideView {
 }
 
 struct LineView {
+    /// Where evidence points to it.
+    anchor: Option<String>,
     /// Said where the speaker changes.
     who: Option<String>,
     at: String,
@@ -85,6 +92,16 @@ impl ReportPage {
         let outside = &report.outside;
         let shows_outside = !outside.transcript.is_empty() || !has_questions;
         let questions = report.questions.iter().enumerate();
+        let pointed = scores::pointed_at(report);
+        let anchors = |place: usize| {
+            let pointed = &pointed;
+            move |line: usize| {
+                let at = (place, line);
+                pointed
+                    .contains(&at)
+                    .then(|| scores::line_anchor(place, line))
+            }
+        };
         Self {
             title: titled(&report.session.title),
             end_title: plain(&report.end.title),
@@ -96,7 +113,10 @@ impl ReportPage {
             tiles: tiles(report),
             notes: notes(report),
             questions: questions
-                .map(|(at, q)| QuestionView::of(at + 1, q, silence))
+                .map(|(at, q)| {
+                    let view = QuestionView::of(at + 1, q, silence, anchors(at));
+                    view.scored(question_score(report, at))
+                })
                 .collect(),
             outside: shows_outside.then(|| OutsideView {
                 heading: if has_questions {
@@ -104,15 +124,27 @@ impl ReportPage {
                 } else {
                     "What was heard"
                 },
-                lines: lines(&outside.transcript),
+                lines: lines(&outside.transcript, |_| None),
                 silence,
                 figures: figures(&outside.figures),
             }),
             gaps: gaps(report),
             method: report.method.iter().map(|s| plain(s)).collect(),
             session: report.session.id.to_string(),
+            scores: report.scores.as_ref().map(|s| ScoresView::of(report, s)),
+            format: if report.scores.is_some() { 2 } else { 1 },
+            drawing: DRAWING,
         }
     }
+}
+
+fn question_score(report: &Report, at: usize) -> Option<QuestionScoreView> {
+    let score = report.scores.as_ref()?.questions.get(at)?;
+    Some(QuestionScoreView::of(
+        report,
+        u32::try_from(at).ok()?,
+        score,
+    ))
 }
 
 fn titled(title: &str) -> String {
@@ -253,6 +285,10 @@ fn tiles(report: &Report) -> Vec<Tile> {
         value: figures.words.to_string(),
         note: None,
     });
+    if report.scores.is_some() {
+        // Pace has its own drawing there, and pauses stand with the answers, for practice only.
+        return tiles;
+    }
     let (value, note) = match figures.pace.words_per_minute {
         Some(pace) => (about(figures, &pace.to_string()), "words a minute"),
         None => ("–".to_owned(), not_measured(figures)),
@@ -302,14 +338,19 @@ fn notes(report: &Report) -> Vec<String> {
         1 => notes.push("1 question was not asked.".to_owned()),
         n => notes.push(format!("{n} questions were not asked.")),
     }
-    if totals.figures.words > 0 {
+    if totals.figures.words > 0 && report.scores.is_none() {
         notes.push("These figures are no marks. There is no right pace.".to_owned());
     }
     notes
 }
 
 impl QuestionView {
-    fn of(anchor: usize, question: &QuestionPart, silence: &'static str) -> Self {
+    fn of(
+        anchor: usize,
+        question: &QuestionPart,
+        silence: &'static str,
+        anchors: impl Fn(usize) -> Option<String>,
+    ) -> Self {
         let asked = question.text.trim();
         let missing = (question.missing_ms > 0).then(|| {
             format!(
@@ -338,11 +379,23 @@ impl QuestionView {
                 clock(question.to_ms),
             ),
             percent: u64::try_from(percent.min(100)).unwrap_or(100),
-            lines: lines(&question.transcript),
+            lines: lines(&question.transcript, anchors),
             silence,
             missing,
             figures: figures(&question.figures),
+            score: None,
         }
+    }
+}
+
+impl QuestionView {
+    /// With a score the way of speaking stands there, or, where it does not count, nowhere.
+    fn scored(mut self, score: Option<QuestionScoreView>) -> Self {
+        if score.is_some() {
+            self.figures.clear();
+        }
+        self.score = score;
+        self
     }
 }
 
@@ -390,16 +443,18 @@ fn pauses(figures: &Figures, all: &Pauses) -> String {
     format!("{number}, {long}; longest {}", seconds(all.longest_ms))
 }
 
-fn lines(transcript: &[Line]) -> Vec<LineView> {
+fn lines(transcript: &[Line], anchor: impl Fn(usize) -> Option<String>) -> Vec<LineView> {
     let mut before = None;
     transcript
         .iter()
-        .map(|line| {
+        .enumerate()
+        .map(|(place, line)| {
             let speaker = (line.role, &line.user_id);
             let who =
                 (before != Some(speaker)).then(|| format!("{} {}", role(line.role), line.user_id));
             before = Some(speaker);
             LineView {
+                anchor: anchor(place),
                 who,
                 at: clock(line.start_ms),
                 pieces: pieces(line),

@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use protocol::id::{PlanId, QuestionId};
-use protocol::value::{Plan, PlanOptions, Question};
+use protocol::value::{Plan, PlanOptions, Question, Role};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::points::{RUBRIC_KEYS, rubric};
 use super::{
-    DURATION_MS_MAX, DURATION_MS_MIN, EXTENSIONS_MAX, Entry, LIMIT_MS_MAX, LIMIT_MS_MIN, Problem,
-    QUESTIONS_MAX, TEXT_CHARS_MAX, TITLE_CHARS_MAX, parse_duration,
+    BankQuestion, DURATION_MS_MAX, DURATION_MS_MIN, EXTENSIONS_MAX, Entry, LIMIT_MS_MAX,
+    LIMIT_MS_MIN, Problem, QUESTIONS_MAX, Questions, TEXT_CHARS_MAX, TITLE_CHARS_MAX,
+    parse_duration,
 };
+use crate::rubric::{Mode, Rubric};
 
 const PLAN_KEYS: &[&str] = &[
     "id",
@@ -22,8 +25,11 @@ const PLAN_KEYS: &[&str] = &[
     "description",
     "language",
     "options",
+    "coaching",
     "questions",
 ];
+const BANK_KEYS: &[&str] = &["questions"];
+const COACHING_KEYS: &[&str] = &["mode", "suggestions_to"];
 const OPTION_KEYS: &[&str] = &[
     "start_on_join",
     "pause_on_disconnect",
@@ -32,13 +38,37 @@ const OPTION_KEYS: &[&str] = &[
     "extension",
     "max_duration",
 ];
-const QUESTION_KEYS: &[&str] = &["id", "text", "limit"];
+const QUESTION_KEYS: &[&str] = &[
+    "id", "use", "text", "limit", "kind", "target", "weight", "points",
+];
 
-/// Reads a plan. `file` is only a name for the messages.
+/// Reads a plan whose `use = …` mean questions of the built-in bank. `file` is only a name for the
+/// messages.
 pub fn parse(file: &str, text: &str) -> Result<Entry, Vec<Problem>> {
+    parse_with(Questions::builtin(), file, text)
+}
+
+/// Reads a plan whose `use = …` mean questions of this bank.
+pub fn parse_with(bank: &Questions, file: &str, text: &str) -> Result<Entry, Vec<Problem>> {
+    read(bank, file, text, |reader, table| reader.plan(table))
+}
+
+/// Reads a bank file.
+pub(super) fn parse_questions(file: &str, text: &str) -> Result<Questions, Vec<Problem>> {
+    let none = Questions::default();
+    read(&none, file, text, |reader, table| reader.bank_file(table))
+}
+
+fn read<T>(
+    bank: &Questions,
+    file: &str,
+    text: &str,
+    what: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
     let mut reader = Reader {
         file,
         text,
+        bank,
         problems: Vec::new(),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -48,9 +78,9 @@ pub fn parse(file: &str, text: &str) -> Result<Entry, Vec<Problem>> {
         }
         return Err(reader.problems);
     }
-    let entry = reader.plan(document.get_ref());
-    match entry {
-        Some(entry) if reader.problems.is_empty() => Ok(entry),
+    let found = what(&mut reader, document.get_ref());
+    match found {
+        Some(found) if reader.problems.is_empty() => Ok(found),
         _ => {
             reader.problems.sort_by_key(|p| p.line);
             Err(reader.problems)
@@ -58,16 +88,17 @@ pub fn parse(file: &str, text: &str) -> Result<Entry, Vec<Problem>> {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    bank: &'a Questions,
     problems: Vec<Problem>,
 }
 
-type Value<'i> = Spanned<DeValue<'i>>;
+pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
 impl Reader<'_> {
-    fn say(&mut self, span: Option<Range<usize>>, message: String) {
+    pub(super) fn say(&mut self, span: Option<Range<usize>>, message: String) {
         let line = span.map(|span| {
             let before = self.text.as_bytes().iter().take(span.start);
             1 + before.filter(|b| **b == b'\n').count()
@@ -88,8 +119,17 @@ impl Reader<'_> {
         let description = self.optional_text(table, "description", TEXT_CHARS_MAX);
         let language = self.language(table);
         let options = self.options(table);
+        let coaching = self.coaching(table);
         let questions = self.questions(table);
         let id = id?;
+        let (questions, rubrics): (Vec<Question>, Vec<Option<Rubric>>) =
+            questions?.into_iter().unzip();
+        let ids = questions.iter().map(|q| q.id.clone());
+        let rubrics = ids
+            .zip(rubrics)
+            .filter_map(|(id, r)| Some((id, r?)))
+            .collect();
+        let (mode, suggestions_to) = coaching?;
         Some(Entry {
             id: id.clone(),
             description: description.unwrap_or_default(),
@@ -97,13 +137,16 @@ impl Reader<'_> {
             plan: Plan {
                 id: Some(id),
                 title: title?,
-                questions: questions?,
+                questions,
                 options: options?,
             },
+            mode,
+            suggestions_to,
+            rubrics,
         })
     }
 
-    fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str], what: &str) {
+    pub(super) fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str], what: &str) {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if known.contains(&name) {
@@ -177,7 +220,7 @@ impl Reader<'_> {
         (self.problems.len() == before).then_some(options)
     }
 
-    fn questions(&mut self, table: &DeTable<'_>) -> Option<Vec<Question>> {
+    fn questions(&mut self, table: &DeTable<'_>) -> Option<Vec<(Question, Option<Rubric>)>> {
         let Some(value) = table.get("questions") else {
             return Some(Vec::new());
         };
@@ -205,7 +248,7 @@ impl Reader<'_> {
                 self.wrong_kind(item, "questions", "a list of tables, each as [[questions]]");
                 continue;
             };
-            if let Some(question) = self.question(table, item.span()) {
+            if let Some((question, rubric)) = self.question(table, item.span()) {
                 if lines.contains_key(&question.id) {
                     let at = table.get("id").map_or(item.span(), Spanned::span);
                     let message = format!(
@@ -215,17 +258,25 @@ impl Reader<'_> {
                     self.say(Some(at), message);
                 }
                 lines.insert(question.id.clone(), item.span());
-                questions.push(question);
+                questions.push((question, rubric));
             }
         }
         (questions.len() == array.len()).then_some(questions)
     }
 
-    fn question(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Option<Question> {
+    fn question(
+        &mut self,
+        table: &DeTable<'_>,
+        span: Range<usize>,
+    ) -> Option<(Question, Option<Rubric>)> {
         const WHAT: &str = "a question";
         self.check_keys(table, QUESTION_KEYS, WHAT);
+        if let Some(value) = table.get("use") {
+            return self.used(table, value);
+        }
         let id = self.id(table, WHAT, Some(span.clone()), QuestionId::parse);
         let text = self.text(table, "text", TEXT_CHARS_MAX, WHAT, Some(span.clone()));
+        let rubric = rubric(self, table, &span);
         let limit = match table.get("limit") {
             Some(value) => self.duration(value, "limit", LIMIT_MS_MIN..=LIMIT_MS_MAX),
             None => {
@@ -238,11 +289,119 @@ impl Reader<'_> {
                 None
             }
         };
-        Some(Question {
+        let question = Question {
             id: id?,
             text: text?,
             limit_ms: limit?,
-        })
+        };
+        Some((question, rubric?))
+    }
+
+    /// A question of the bank, with another limit if the plan says so.
+    fn used(
+        &mut self,
+        table: &DeTable<'_>,
+        value: &Value<'_>,
+    ) -> Option<(Question, Option<Rubric>)> {
+        for key in RUBRIC_KEYS.iter().chain(&["id", "text"]) {
+            if let Some(other) = table.get(*key) {
+                let message =
+                    format!("`{key}` comes from the bank; expected only `use` and `limit`");
+                self.say(Some(other.span()), message);
+            }
+        }
+        let limit = match table.get("limit") {
+            Some(value) => Some(self.duration(value, "limit", LIMIT_MS_MIN..=LIMIT_MS_MAX)?),
+            None => None,
+        };
+        let DeValue::String(name) = value.get_ref() else {
+            self.wrong_kind(value, "use", "the id of a question of the bank in quotes");
+            return None;
+        };
+        let found = QuestionId::parse(name)
+            .ok()
+            .and_then(|id| self.bank.get(&id));
+        let Some(found) = found else {
+            let ids = self.bank.list().map(|q| q.question.id.as_str());
+            let near = ids
+                .map(|id| (strsim::jaro_winkler(name, id), id))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|(likeness, _)| *likeness > 0.75);
+            let hint = match near {
+                Some((_, id)) => format!("did you mean `{id}`?"),
+                None => "expected the id of one that is".to_owned(),
+            };
+            let name = crate::text::shortened(&crate::text::plain(name), 60);
+            let message = format!("`use`: no question `{name}` in the bank; {hint}");
+            self.say(Some(value.span()), message);
+            return None;
+        };
+        let mut question = found.question.clone();
+        question.limit_ms = limit.unwrap_or(question.limit_ms);
+        Some((question, Some(found.rubric.clone())))
+    }
+
+    fn bank_file(&mut self, table: &DeTable<'_>) -> Option<Questions> {
+        self.check_keys(table, BANK_KEYS, "a file of the question bank");
+        let spans: Vec<Range<usize>> = match table.get("questions").map(Spanned::get_ref) {
+            Some(DeValue::Array(array)) => array.iter().map(Spanned::span).collect(),
+            _ => Vec::new(),
+        };
+        let mut all = Questions::default();
+        for ((question, rubric), span) in self.questions(table)?.into_iter().zip(spans) {
+            let Some(rubric) = rubric else {
+                let message = format!(
+                    "the question `{}` has no points; expected [[questions.points]]",
+                    question.id
+                );
+                self.say(Some(span), message);
+                continue;
+            };
+            let id = question.id.clone();
+            all.by_id.insert(id, BankQuestion { question, rubric });
+        }
+        Some(all)
+    }
+
+    fn coaching(&mut self, table: &DeTable<'_>) -> Option<(Mode, Vec<Role>)> {
+        let (mut mode, mut to) = (Mode::default(), vec![Role::Interviewer]);
+        let Some(value) = table.get("coaching") else {
+            return Some((mode, to));
+        };
+        let DeValue::Table(table) = value.get_ref() else {
+            self.wrong_kind(value, "coaching", "a table [coaching]");
+            return None;
+        };
+        let before = self.problems.len();
+        self.check_keys(table, COACHING_KEYS, "[coaching]");
+        if let Some(value) = table.get("mode") {
+            match value.get_ref() {
+                DeValue::String(name) if name == "practice" => mode = Mode::Practice,
+                DeValue::String(name) if name == "hiring" => mode = Mode::Hiring,
+                _ => self.say(
+                    Some(value.span()),
+                    "`mode`: expected \"practice\" or \"hiring\"".to_owned(),
+                ),
+            }
+        }
+        if let Some(value) = table.get("suggestions_to") {
+            let roles = match value.get_ref() {
+                DeValue::Array(array) => array.iter().map(|v| named_role(v.get_ref())).collect(),
+                _ => None,
+            };
+            match roles {
+                Some(roles) => to = roles,
+                None => self.say(
+                    Some(value.span()),
+                    "`suggestions_to`: expected a list of \"candidate\", \"interviewer\" and \
+                     \"observer\", or []"
+                        .to_owned(),
+                ),
+            }
+        }
+        to.sort();
+        to.dedup();
+        (self.problems.len() == before).then_some((mode, to))
     }
 
     fn id<T>(
@@ -269,7 +428,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text(
+    pub(super) fn text(
         &mut self,
         table: &DeTable<'_>,
         key: &str,
@@ -299,7 +458,12 @@ impl Reader<'_> {
         self.checked_text(table.get(key)?, key, chars_max)
     }
 
-    fn checked_text(&mut self, value: &Value<'_>, key: &str, chars_max: usize) -> Option<String> {
+    pub(super) fn checked_text(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        chars_max: usize,
+    ) -> Option<String> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_kind(value, key, "a text in quotes");
             return None;
@@ -345,7 +509,7 @@ impl Reader<'_> {
     }
 
     /// A text with a unit, or a whole number of milliseconds, within bounds.
-    fn duration(
+    pub(super) fn duration(
         &mut self,
         value: &Value<'_>,
         key: &str,
@@ -384,11 +548,17 @@ impl Reader<'_> {
         }
     }
 
-    fn missing(&mut self, key: &str, what: &str, expected: &str, span: Option<Range<usize>>) {
+    pub(super) fn missing(
+        &mut self,
+        key: &str,
+        what: &str,
+        expected: &str,
+        span: Option<Range<usize>>,
+    ) {
         self.say(span, format!("{what} needs `{key}`: {expected}"));
     }
 
-    fn wrong_kind(&mut self, value: &Value<'_>, key: &str, expected: &str) {
+    pub(super) fn wrong_kind(&mut self, value: &Value<'_>, key: &str, expected: &str) {
         let found = match value.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a whole number",
@@ -400,5 +570,14 @@ impl Reader<'_> {
         };
         let message = format!("`{key}`: expected {expected}, found {found}");
         self.say(Some(value.span()), message);
+    }
+}
+
+fn named_role(value: &DeValue<'_>) -> Option<Role> {
+    match value {
+        DeValue::String(name) if name == "candidate" => Some(Role::Candidate),
+        DeValue::String(name) if name == "interviewer" => Some(Role::Interviewer),
+        DeValue::String(name) if name == "observer" => Some(Role::Observer),
+        _ => None,
     }
 }

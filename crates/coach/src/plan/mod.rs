@@ -5,17 +5,22 @@
 
 mod duration;
 mod file;
+mod points;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use protocol::id::PlanId;
-use protocol::value::Plan;
+use protocol::id::{PlanId, QuestionId};
+use protocol::value::{Plan, Role};
 
 pub use duration::{DurationError, parse_duration};
-pub use file::parse;
+pub use file::{parse, parse_with};
+pub use questions::{BankQuestion, Questions};
+
+use crate::rubric::{Mode, Rubric, Scoring};
 
 /// Most questions a plan may have.
 pub const QUESTIONS_MAX: usize = 50;
@@ -38,6 +43,27 @@ pub const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Most plan files in a folder.
 pub const FILES_MAX: usize = 500;
 
+/// Fewest points of a scored question.
+pub const POINTS_MIN: usize = 3;
+/// Most points of a scored question.
+pub const POINTS_MAX: usize = 8;
+/// Longest label of a point, characters.
+pub const LABEL_CHARS_MAX: usize = 120;
+/// Most ways of saying a point.
+pub const ALTERNATIVES_MAX: usize = 24;
+/// Most groups in a way of saying a point.
+pub const GROUPS_MAX: usize = 5;
+/// Most phrases in a group.
+pub const PHRASES_MAX: usize = 40;
+/// Longest phrase, characters.
+pub const PHRASE_CHARS_MAX: usize = 60;
+/// Widest `near`, words.
+pub const NEAR_MAX: u32 = 40;
+/// Largest weight of a point or question.
+pub const WEIGHT_MAX: u32 = 10;
+/// Subfolder of a plan folder that holds an organisation's own question bank.
+pub const BANK_FOLDER: &str = "bank";
+
 /// Name and text of the plans that ship with the server.
 const BUILTIN: &[(&str, &str)] = &[
     (
@@ -49,8 +75,16 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../../../plans/practice.toml"),
     ),
     (
+        "plans/situational.toml",
+        include_str!("../../../../plans/situational.toml"),
+    ),
+    (
         "plans/technical.toml",
         include_str!("../../../../plans/technical.toml"),
+    ),
+    (
+        "plans/technical-operations.toml",
+        include_str!("../../../../plans/technical-operations.toml"),
     ),
 ];
 
@@ -65,6 +99,12 @@ pub struct Entry {
     pub language: String,
     /// Questions and options.
     pub plan: Plan,
+    /// What its scores are for.
+    pub mode: Mode,
+    /// Who gets suggestions while it runs.
+    pub suggestions_to: Vec<Role>,
+    /// Scoring keys of its questions. A question without one is not scored.
+    pub rubrics: BTreeMap<QuestionId, Rubric>,
 }
 
 /// Something wrong with a plan file, and where.
@@ -114,10 +154,11 @@ impl BankError {
     }
 }
 
-/// Plans by id.
+/// Plans by id, and the questions they are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bank {
     entries: BTreeMap<PlanId, Entry>,
+    questions: Questions,
 }
 
 impl Bank {
@@ -135,65 +176,101 @@ impl Bank {
         });
         Self {
             entries: entries.clone(),
+            questions: Questions::builtin().clone(),
         }
     }
 
-    /// The built-in plans and every `*.toml` file of a folder (not of its subfolders) over them: a
-    /// file with the id of a built-in plan takes its place. Two files with one id are an error.
-    /// Nothing is taken from a folder with any mistake in it.
+    /// The built-in plans and every `*.toml` file of a folder over them: a file with the id of a
+    /// built-in plan takes its place. Two files with one id are an error. Files in the subfolder
+    /// [`BANK_FOLDER`], if there is one, are question banks and go over the built-in questions in
+    /// the same way. Nothing is taken from a folder with any mistake in it.
     pub fn load_dir(folder: &Path) -> Result<Self, BankError> {
-        let unreadable = |path: &Path, source| BankError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let mut paths = Vec::new();
-        for item in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e))? {
-            let path = item.map_err(|e| unreadable(folder, e))?.path();
-            if path.extension().is_some_and(|e| e == "toml") {
-                paths.push(path);
+        let mut problems = Vec::new();
+        let mut questions = Questions::builtin().clone();
+        let own_questions = folder.join(BANK_FOLDER);
+        if own_questions.is_dir() {
+            let files = load_files(&own_questions, &mut problems, Questions::parse)?;
+            let mut first: BTreeMap<QuestionId, String> = BTreeMap::new();
+            for (file, found) in files {
+                for id in found.by_id.keys() {
+                    if let Some(first) = first.insert(id.clone(), file.clone()) {
+                        problems.push(Problem {
+                            file: file.clone(),
+                            line: None,
+                            message: format!("the question id `{id}` is taken by {first}"),
+                        });
+                    }
+                }
+                questions = questions.with(&found);
             }
         }
-        paths.sort();
-        let mut problems = Vec::new();
-        if paths.len() > FILES_MAX {
-            problems.push(Problem {
-                file: folder.display().to_string(),
-                line: None,
-                message: format!("{} plan files; expected at most {FILES_MAX}", paths.len()),
-            });
-            return Err(BankError::Invalid(problems));
-        }
+        let files = load_files(folder, &mut problems, |file, text| {
+            parse_with(&questions, file, text)
+        })?;
         let mut own: BTreeMap<PlanId, (String, Entry)> = BTreeMap::new();
-        for path in &paths {
-            let file = path.display().to_string();
-            match read(path).map_err(|e| unreadable(path, e))? {
-                None => problems.push(Problem {
+        for (file, entry) in files {
+            match own.get(&entry.id) {
+                Some((first, _)) => problems.push(Problem {
                     file,
                     line: None,
-                    message: format!("expected a UTF-8 file of at most {FILE_BYTES_MAX} bytes"),
+                    message: format!("the plan id `{}` is taken by {first}", entry.id),
                 }),
-                Some(text) => match parse(&file, &text) {
-                    Err(found) => problems.extend(found),
-                    Ok(entry) => match own.get(&entry.id) {
-                        Some((first, _)) => problems.push(Problem {
-                            file,
-                            line: None,
-                            message: format!("the plan id `{}` is taken by {first}", entry.id),
-                        }),
-                        None => {
-                            own.insert(entry.id.clone(), (file, entry));
-                        }
-                    },
-                },
+                None => {
+                    own.insert(entry.id.clone(), (file, entry));
+                }
             }
         }
         if !problems.is_empty() {
             return Err(BankError::Invalid(problems));
         }
         let mut bank = Self::builtin();
+        bank.questions = questions;
         let own = own.into_iter().map(|(id, (_, entry))| (id, entry));
         bank.entries.extend(own);
         Ok(bank)
+    }
+
+    /// The questions plans may use.
+    pub fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// How the answers of a session with this plan are scored: as its entry in the bank says, for
+    /// each question that has the text it has there. A question of another plan, or of none, is
+    /// scored if it is word for word one of the question bank.
+    pub fn scoring(&self, plan: &Plan) -> Scoring {
+        let entry = plan.id.as_ref().and_then(|id| self.entries.get(id));
+        let mut rubrics = BTreeMap::new();
+        for question in &plan.questions {
+            let planned = entry.and_then(|e| {
+                let same = |q: &&protocol::value::Question| q.id == question.id;
+                let known = e.plan.questions.iter().find(same)?;
+                (known.text == question.text).then(|| e.rubrics.get(&question.id))?
+            });
+            let banked = self.questions.get(&question.id);
+            let banked = banked.filter(|b| b.question.text == question.text);
+            if let Some(rubric) = planned.or(banked.map(|b| &b.rubric)) {
+                rubrics.insert(question.id.clone(), rubric.clone());
+            }
+        }
+        Scoring {
+            mode: entry.map(|e| e.mode).unwrap_or_default(),
+            language: entry.map_or_else(|| "en".to_owned(), |e| e.language.clone()),
+            suggestions_to: entry.map_or_else(Vec::new, |e| e.suggestions_to.clone()),
+            rubrics,
+            ..Scoring::default()
+        }
+    }
+
+    /// Puts a plan in, over one with the same id, which is returned. To be made with
+    /// [`parse_with`] and [`Self::questions`].
+    pub fn put(&mut self, entry: Entry) -> Option<Entry> {
+        self.entries.insert(entry.id.clone(), entry)
+    }
+
+    /// Takes a plan out. A built-in plan that stood under it does not come back.
+    pub fn remove(&mut self, id: &PlanId) -> Option<Entry> {
+        self.entries.remove(id)
     }
 
     /// The plan with this id.
@@ -210,6 +287,50 @@ impl Bank {
     pub fn list(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.entries.values()
     }
+}
+
+/// Every `*.toml` file of a folder (not of its subfolders), by name.
+fn load_files<T>(
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+    parse: impl Fn(&str, &str) -> Result<T, Vec<Problem>>,
+) -> Result<Vec<(String, T)>, BankError> {
+    let unreadable = |path: &Path, source| BankError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for item in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e))? {
+        let path = item.map_err(|e| unreadable(folder, e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.len() > FILES_MAX {
+        problems.push(Problem {
+            file: folder.display().to_string(),
+            line: None,
+            message: format!("{} plan files; expected at most {FILES_MAX}", paths.len()),
+        });
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    for path in &paths {
+        let file = path.display().to_string();
+        match read(path).map_err(|e| unreadable(path, e))? {
+            None => problems.push(Problem {
+                file,
+                line: None,
+                message: format!("expected a UTF-8 file of at most {FILE_BYTES_MAX} bytes"),
+            }),
+            Some(text) => match parse(&file, &text) {
+                Err(found) => problems.extend(found),
+                Ok(found) => all.push((file, found)),
+            },
+        }
+    }
+    Ok(all)
 }
 
 /// The text of a file; none if it is too large or no UTF-8.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rubric::Kind;
 use protocol::value::PlanOptions;
 
 const GOOD: &str = r#"
@@ -29,12 +30,30 @@ fn id(text: &str) -> PlanId {
 }
 
 #[test]
-fn three_plans_and_a_dozen_questions_ship_with_the_server() {
+fn five_plans_ship_with_the_server_and_every_question_in_them_is_scored() {
     let bank = Bank::builtin();
     let names: Vec<_> = bank.list().map(|e| e.id.to_string()).collect();
-    assert_eq!(names, ["behavioral", "practice", "technical"]);
+    let expected = [
+        "behavioral",
+        "practice",
+        "situational",
+        "technical",
+        "technical-operations",
+    ];
+    assert_eq!(names, expected);
     let questions: usize = bank.list().map(|e| e.plan.questions.len()).sum();
-    assert_eq!(questions, 12);
+    assert_eq!(questions, 21);
+    for entry in bank.list() {
+        let scoring = bank.scoring(&entry.plan);
+        assert_eq!(scoring.rubrics, entry.rubrics);
+        assert_eq!(
+            scoring.rubrics.len(),
+            entry.plan.questions.len(),
+            "{}",
+            entry.id
+        );
+        assert_eq!(scoring.mode, entry.mode);
+    }
     for entry in bank.list() {
         assert!(!entry.description.is_empty() && entry.language == "en");
         assert_eq!(bank.get(&entry.id), Some(&entry.plan));
@@ -124,7 +143,7 @@ fn a_wrong_plan_is_told_with_line_and_what_was_expected() {
         (
             "limit = ",
             "colour = 3\nlimit = ",
-            "p.toml:8: unknown key `colour` in a question; expected one of id, text, limit",
+            "p.toml:8: unknown key `colour` in a question; expected one of id, use, text, limit, kind, target, weight, points",
         ),
         (
             "limit = \"90s\"",
@@ -328,7 +347,7 @@ fn files_of_a_folder_go_over_the_built_in_plans() {
     folder.write("practice.toml", &GOOD.replace("\"mine\"", "\"practice\""));
     folder.write("notes.txt", "not a plan");
     let bank = Bank::load_dir(&folder.0).unwrap();
-    assert_eq!(bank.list().len(), 4);
+    assert_eq!(bank.list().len(), 6);
     assert_eq!(bank.get(&id("practice")).unwrap().title, "Mine");
     assert_eq!(bank.entry(&id("mine")).unwrap().plan.title, "Mine");
 }
@@ -372,4 +391,277 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+const SCORED: &str = r#"
+id = "mine"
+title = "Mine"
+
+[coaching]
+mode = "practice"
+suggestions_to = ["interviewer", "candidate"]
+
+[[questions]]
+use = "mistake"
+limit = "2m"
+
+[[questions]]
+id = "q1"
+kind = "technical"
+text = "Why?"
+limit = "90s"
+target = ["30s", "60s"]
+
+[[questions.points]]
+id = "cause"
+label = "the cause"
+weight = 3
+must = true
+near = 9
+any = [["root cause|reason", "~was"], ["because"]]
+not = ["no reason"]
+ask = "What was the cause?"
+
+[[questions.points]]
+id = "second"
+label = "a second thing"
+any = [["second"]]
+
+[[questions.points]]
+id = "third"
+label = "a third thing"
+any = [["third"]]
+"#;
+
+#[test]
+fn a_question_is_taken_from_the_bank_or_brings_its_own_points() {
+    let entry = parse("p.toml", SCORED).unwrap();
+    let names: Vec<_> = entry.plan.questions.iter().map(|q| q.id.as_str()).collect();
+    assert_eq!(names, ["mistake", "q1"]);
+    let banked = Questions::builtin()
+        .get(&QuestionId::parse("mistake").unwrap())
+        .unwrap();
+    assert_eq!(entry.plan.questions[0].text, banked.question.text);
+    assert_eq!(
+        entry.plan.questions[0].limit_ms, 120_000,
+        "the plan's own limit"
+    );
+    assert_eq!(entry.rubrics[&banked.question.id], banked.rubric);
+    assert_eq!(entry.mode, Mode::Practice);
+    assert_eq!(entry.suggestions_to, [Role::Candidate, Role::Interviewer]);
+    let own = &entry.rubrics[&QuestionId::parse("q1").unwrap()];
+    assert_eq!((own.target_ms, own.points.len()), ((30_000, 60_000), 3));
+    let cause = &own.points[0];
+    assert_eq!((cause.weight, cause.must, cause.near), (3, true, 9));
+    assert_eq!(cause.any[0].groups[0].phrases, ["root cause", "reason"]);
+    assert!(cause.any[0].groups[1].is_context && !cause.any[1].groups[0].is_context);
+    assert_eq!(
+        (own.points[1].weight, own.points[1].near),
+        (1, 12),
+        "defaults"
+    );
+}
+
+#[test]
+fn a_wrong_scoring_key_is_told_with_line_and_what_was_expected() {
+    for (from, to, expected) in [
+        (
+            "use = \"mistake\"",
+            "use = \"mistak\"",
+            "p.toml:10: `use`: no question `mistak` in the bank; did you mean `mistake`?",
+        ),
+        (
+            "use = \"mistake\"",
+            "use = \"mistake\"\ntext = \"Which?\"",
+            "p.toml:11: `text` comes from the bank; expected only `use` and `limit`",
+        ),
+        (
+            "kind = \"technical\"",
+            "kind = \"hard\"",
+            "p.toml:15: `kind`: expected \"behavioral\", \"technical\" or \"situational\"",
+        ),
+        (
+            "target = [\"30s\", \"60s\"]",
+            "target = [\"60s\", \"30s\"]",
+            "p.toml:18: `target`: expected two lengths of time, the shorter first, such as \
+             [\"60s\", \"2m\"]",
+        ),
+        (
+            "weight = 3",
+            "weight = 11",
+            "p.toml:23: `weight`: expected a whole number from 1 to 10",
+        ),
+        (
+            "any = [[\"third\"]]",
+            "any = [\"third\"]",
+            "p.toml:38: `any`: expected a list of texts in quotes, found a text",
+        ),
+        (
+            "any = [[\"third\"]]",
+            "any = [[\"a||b\"]]",
+            "p.toml:38: `any`: expected up to 40 phrases of up to 60 characters with | between \
+             them, such as \"root cause|reason\"",
+        ),
+        (
+            "id = \"third\"",
+            "id = \"second\"",
+            "p.toml:36: the point id `second` is used twice in this question; expected another one",
+        ),
+        (
+            "must = true",
+            "must = 1",
+            "p.toml:24: `must`: expected true or false, found a whole number",
+        ),
+        (
+            "mode = \"practice\"",
+            "mode = \"fun\"",
+            "p.toml:6: `mode`: expected \"practice\" or \"hiring\"",
+        ),
+        (
+            "suggestions_to = [\"interviewer\", \"candidate\"]",
+            "suggestions_to = [\"everybody\"]",
+            "p.toml:7: `suggestions_to`: expected a list of \"candidate\", \"interviewer\" and \
+             \"observer\", or []",
+        ),
+    ] {
+        assert!(SCORED.contains(from), "{from}");
+        assert_eq!(problems(&SCORED.replace(from, to)), [expected]);
+    }
+    let two = SCORED
+        .split("[[questions.points]]\nid = \"third\"")
+        .next()
+        .unwrap();
+    assert_eq!(
+        problems(two),
+        ["p.toml:20: `points`: expected 3 to 8, found 2"]
+    );
+}
+
+#[test]
+fn the_bank_has_two_dozen_questions_of_three_kinds_with_three_to_eight_points() {
+    let bank = Bank::builtin();
+    let all: Vec<_> = bank.questions().list().collect();
+    assert!(all.len() >= 24, "{}", all.len());
+    for kind in Kind::ALL {
+        assert!(
+            all.iter().filter(|q| q.rubric.kind == *kind).count() >= 7,
+            "{kind:?}"
+        );
+    }
+    for BankQuestion { question, rubric } in all {
+        assert!(
+            (POINTS_MIN..=POINTS_MAX).contains(&rubric.points.len()),
+            "{}",
+            question.id
+        );
+        assert!(rubric.points.iter().any(|p| p.must), "{}", question.id);
+        assert!(
+            rubric.points.iter().all(|p| p.ask.is_some()),
+            "{}",
+            question.id
+        );
+        assert!(rubric.target_ms.1 <= question.limit_ms, "{}", question.id);
+    }
+}
+
+#[test]
+fn the_question_of_a_point_does_not_say_the_point() {
+    // Whoever repeats the question has not answered it.
+    let mut wrong = Vec::new();
+    for BankQuestion { question, rubric } in Questions::builtin().list() {
+        let words = question
+            .text
+            .split_whitespace()
+            .map(|text| crate::score::Said {
+                text: text.to_owned(),
+                from_ms: 0,
+                to_ms: 0,
+                confidence: None,
+            });
+        let answer = crate::score::Answer::new(words.collect());
+        let told = rubric.points.iter().filter(|p| {
+            crate::score::Ready::new(p).find(&answer).cover == crate::score::Cover::Covered
+        });
+        wrong.extend(told.map(|p| format!("{} {}", question.id, p.id)));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn a_folders_own_bank_goes_over_the_built_in_questions() {
+    let folder = Folder::new("bank");
+    std::fs::create_dir(folder.0.join(BANK_FOLDER)).unwrap();
+    let own = SCORED.split("[[questions]]").nth(2).unwrap();
+    let own = format!("[[questions]]{}", own.replace("\"q1\"", "\"mistake\""));
+    folder.write("bank/own.toml", &own);
+    folder.write(
+        "mine.toml",
+        "id = \"m\"\ntitle = \"M\"\n[[questions]]\nuse = \"mistake\"\n",
+    );
+    let bank = Bank::load_dir(&folder.0).unwrap();
+    let plan = bank.get(&id("m")).unwrap();
+    assert_eq!(plan.questions[0].text, "Why?");
+    assert_eq!(bank.scoring(plan).rubrics.len(), 1);
+    assert_eq!(
+        bank.questions().list().len(),
+        Questions::builtin().list().len()
+    );
+    folder.write(
+        "bank/pointless.toml",
+        GOOD.split_once("[[")
+            .map(|(_, q)| format!("[[{q}"))
+            .unwrap()
+            .as_str(),
+    );
+    let error = Bank::load_dir(&folder.0).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the question `q1` has no points"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_question_with_another_text_than_in_the_bank_is_not_scored_by_it() {
+    let bank = Bank::builtin();
+    let mut plan = bank.get(&id("behavioral")).unwrap().clone();
+    plan.questions[0].text = "Something else?".to_owned();
+    assert_eq!(bank.scoring(&plan).rubrics.len(), plan.questions.len() - 1);
+    plan.id = None;
+    let scoring = bank.scoring(&plan);
+    assert_eq!(
+        scoring.rubrics.len(),
+        plan.questions.len() - 1,
+        "by the bank, word for word"
+    );
+    assert!(scoring.suggestions_to.is_empty());
+}
+
+#[test]
+fn a_plan_can_be_put_into_a_bank_and_taken_out() {
+    let mut bank = Bank::builtin();
+    let entry = parse_with(bank.questions(), "request", SCORED).unwrap();
+    assert_eq!(bank.put(entry.clone()), None);
+    assert_eq!(
+        bank.scoring(bank.get(&id("mine")).unwrap()).rubrics.len(),
+        2
+    );
+    assert_eq!(bank.put(entry.clone()), Some(entry.clone()));
+    assert_eq!(bank.remove(&id("mine")), Some(entry));
+    assert_eq!(bank, Bank::builtin());
+}
+
+#[test]
+fn a_question_of_the_bank_is_one_flat_object_for_other_programs() {
+    let question = Questions::builtin()
+        .get(&QuestionId::parse("mistake").unwrap())
+        .unwrap();
+    let json = serde_json::to_value(question).unwrap();
+    assert_eq!(
+        (&json["id"], &json["limitMs"]),
+        (&"mistake".into(), &180_000.into())
+    );
+    assert_eq!(json["rubric"]["kind"], "behavioral");
+    assert_eq!(json["rubric"]["points"][0]["id"], "owned-it");
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use protocol::id::QuestionId;
 use protocol::value::{Outcome, Role};
 
+use crate::rubric::Scoring;
+use crate::score::score;
+
 use super::figures::{Tally, gap_around, session_times, tallies};
 use super::input::{AnswerFacts, GapFacts, ReportInput, SegmentFacts};
 use super::{
@@ -12,10 +15,29 @@ use super::{
     Report, Schema, SessionPart, TotalsPart, UNSURE_BELOW, words,
 };
 
-/// Makes the report of a session. Never fails: rows that contradict each other give an odd report,
-/// not none. Segments without any word are left out; one of a question that was not put stands
-/// outside the questions.
+/// Makes the report of a session, with scores. Like [`build`] in everything else; the shape is
+/// [`Schema::V2`].
+pub fn build_scored(input: &ReportInput, scoring: &Scoring) -> Report {
+    let (mut report, mut segments) = assemble(input);
+    segments.truncate(report.questions.len());
+    let scores = score(&report, &segments, scoring);
+    report.schema = Schema::V2;
+    let given = words::gives_no_marks();
+    report.method.retain(|sentence| sentence != given);
+    report.scores = Some(scores);
+    report
+}
+
+/// Makes the report of a session, without scores. Never fails: rows that contradict each other
+/// give an odd report, not none. Segments without any word are left out; one of a question that
+/// was not put stands outside the questions.
 pub fn build(input: &ReportInput) -> Report {
+    assemble(input).0
+}
+
+/// The report, and for each of its questions and then for the time outside them the segments in
+/// the order of the transcript, with those in which a voice but no word was heard.
+fn assemble(input: &ReportInput) -> (Report, Vec<Vec<&SegmentFacts>>) {
     let mut answers: Vec<&AnswerFacts> = input.answers.iter().collect();
     answers.sort_by_key(|a| (a.index, a.from_ms, &a.question));
     let mut segments: Vec<&SegmentFacts> = input
@@ -32,11 +54,18 @@ pub fn build(input: &ReportInput) -> Report {
         part_of.entry(&answer.question).or_insert(part);
     }
     let outside = answers.len();
-    let parts: Vec<usize> = segments
-        .iter()
-        .map(|s| s.question.as_ref().and_then(|q| part_of.get(q)))
-        .map(|part| part.copied().unwrap_or(outside))
-        .collect();
+    let part = |s: &SegmentFacts| -> usize {
+        let known = s.question.as_ref().and_then(|q| part_of.get(q));
+        known.copied().unwrap_or(outside)
+    };
+    let parts: Vec<usize> = segments.iter().map(|s| part(s)).collect();
+    let mut by_part: Vec<Vec<&SegmentFacts>> = vec![Vec::new(); outside + 1];
+    for segment in &segments {
+        by_part[part(segment)].push(segment);
+    }
+    for wordless in input.segments.iter().filter(|s| s.text.trim().is_empty()) {
+        by_part[part(wordless)].push(wordless);
+    }
     let tallies = tallies(&segments, &parts, &gaps, outside + 1);
     let lines = |part: usize| -> Vec<Line> {
         let all = segments.iter().zip(&parts);
@@ -65,7 +94,7 @@ pub fn build(input: &ReportInput) -> Report {
         .flat_map(|q| &q.transcript)
         .chain(&outside.transcript)
         .any(|line| !line.unsure.is_empty());
-    Report {
+    let report = Report {
         schema: Schema::V1,
         session: session(input),
         plan: input.plan.as_ref().map(|p| PlanPart {
@@ -81,7 +110,9 @@ pub fn build(input: &ReportInput) -> Report {
         gaps,
         method: words::method(recognizer.as_ref(), !segments.is_empty(), any_unsure),
         recognizer,
-    }
+        scores: None,
+    };
+    (report, by_part)
 }
 
 fn session(input: &ReportInput) -> SessionPart {

@@ -88,7 +88,7 @@ fn on_session_clock(stream_ms: u64, offset: i128) -> u64 {
 }
 
 /// Where a segment lies on the session's clock.
-pub(super) fn session_times(segment: &SegmentFacts) -> (u64, u64) {
+pub(crate) fn session_times(segment: &SegmentFacts) -> (u64, u64) {
     let offset = offset(segment);
     let end_ms = segment.end_ms.max(segment.start_ms);
     (
@@ -261,7 +261,7 @@ fn excuse(
 }
 
 /// Intervals sorted, without overlaps and without empty ones.
-fn merged(mut intervals: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+pub(crate) fn merged(mut intervals: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     intervals.retain(|(start, end)| start < end);
     intervals.sort_unstable();
     let mut out: Vec<(u64, u64)> = Vec::with_capacity(intervals.len());
@@ -274,7 +274,7 @@ fn merged(mut intervals: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     out
 }
 
-fn length(intervals: &[(u64, u64)]) -> u64 {
+pub(crate) fn length(intervals: &[(u64, u64)]) -> u64 {
     intervals
         .iter()
         .fold(0, |sum: u64, (start, end)| sum.saturating_add(end - start))

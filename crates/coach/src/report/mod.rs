@@ -5,8 +5,10 @@
 //! bytes. A figure that cannot be had is absent with its reason; it is never zero and never a
 //! guess.
 //!
-//! The shape is described for other programs in `schema/report-1.json` ([`SCHEMA_JSON`]). Text is
-//! kept as it was recognized: whoever shows it escapes it, as `page` and `summary` do.
+//! Without scores ([`build`]) a report has shape 1, with scores ([`build_scored`]) shape 2, which is
+//! shape 1 and the scores: both read back as a [`Report`], any other shape is refused. They are
+//! described for other programs in `schema/report-1.json` ([`SCHEMA_JSON`]) and
+//! `schema/report-2.json` ([`SCHEMA_V2_JSON`]). Text is kept as it was recognized: whoever shows it escapes it, as `page` and `summary` do.
 
 mod build;
 mod figures;
@@ -18,15 +20,22 @@ use protocol::time::Wall;
 use protocol::value::{EndReason, Outcome, Role, Status};
 use serde::{Deserialize, Serialize};
 
-pub use build::build;
+use crate::score::Scores;
+
+pub use build::{build, build_scored};
+pub(crate) use figures::{length, merged, session_times};
 pub use input::{
     AnswerFacts, GapFacts, ParticipantFacts, PlanFacts, RecognizerFacts, ReportInput, SegmentFacts,
     SessionFacts,
 };
 pub use words::{Ending, ending};
 
-/// The JSON Schema (draft 2020-12) of what [`Report::to_json`] writes.
+/// The JSON Schema (draft 2020-12) of what [`Report::to_json`] writes of a report without scores,
+/// [`Schema::V1`].
 pub const SCHEMA_JSON: &str = include_str!("../../schema/report-1.json");
+
+/// The JSON Schema of a report with scores, [`Schema::V2`].
+pub const SCHEMA_V2_JSON: &str = include_str!("../../schema/report-2.json");
 
 /// A silence this long between two words is a pause, milliseconds.
 pub const PAUSE_MS_MIN: u64 = 250;
@@ -43,6 +52,9 @@ pub enum Schema {
     /// The first.
     #[serde(rename = "greenroom.report/1")]
     V1,
+    /// With scores.
+    #[serde(rename = "greenroom.report/2")]
+    V2,
 }
 
 /// A report. Times named `…Ms` without another word are milliseconds from the session's start.
@@ -71,6 +83,9 @@ pub struct Report {
     pub recognizer: Option<RecognizerPart>,
     /// How the report was made and what it cannot tell, in plain sentences.
     pub method: Vec<String>,
+    /// Scores and what they rest on; none in the first shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
 }
 
 impl Report {

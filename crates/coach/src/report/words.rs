@@ -144,12 +144,14 @@ pub(super) fn method(
     if recognizer.is_some() || has_words {
         say_figures(&mut said, recognizer, any_unsure);
     }
-    said.push(
-        "This report gives no marks. It does not look at faces, feelings, accents or the sound \
-         of a voice."
-            .to_owned(),
-    );
+    said.push(gives_no_marks().to_owned());
     said
+}
+
+/// What a report without scores says about that.
+pub(super) fn gives_no_marks() -> &'static str {
+    "This report gives no marks. It does not look at faces, feelings, accents or the sound of a \
+     voice."
 }
 
 fn say_figures(said: &mut Vec<String>, recognizer: Option<&RecognizerPart>, any_unsure: bool) {

@@ -83,6 +83,17 @@ fn a_stored_report_reads_back_as_it_was_written() {
 #[test]
 fn a_report_of_another_shape_is_refused() {
     let json = build(&quiet()).to_json();
-    let other = json.replace("greenroom.report/1", "greenroom.report/2");
+    let other = json.replace("greenroom.report/1", "greenroom.report/3");
     assert!(serde_json::from_str::<Report>(&other).is_err());
+}
+
+#[test]
+fn a_scored_interview_is_these_files() {
+    let (input, scoring) = crate::scored::talk(coach::rubric::Mode::Practice);
+    let report = coach::report::build_scored(&input, &scoring);
+    expect("scored.html", &coach::page::render(&report));
+    expect("scored.txt", &coach::summary(&report));
+    expect("scored.md", &coach::export::markdown(&report));
+    expect("scored.csv", &coach::export::csv(&report));
+    expect("scored.vtt", &coach::export::webvtt(&report));
 }

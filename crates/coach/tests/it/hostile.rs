@@ -1,7 +1,9 @@
 //! Words that want to be more than words.
 
 use coach::page;
-use coach::report::{ReportInput, build};
+use coach::plan::Questions;
+use coach::report::{Report, ReportInput, build, build_scored};
+use coach::rubric::{Mode, Scoring};
 
 use crate::fixture::{answer, quiet, says, to};
 
@@ -115,4 +117,65 @@ fn a_title_of_nothing_still_names_the_page() {
     assert!(page.contains("<h1 dir=\"auto\">Interview</h1>"));
     assert!(report.is_silent(), "blank words are no words");
     assert!(coach::summary(&report).starts_with("Interview: finished"));
+}
+
+/// The words as an answer to a scored question, between words that make evidence of them.
+fn scored(text: &str) -> Report {
+    let mut input = everywhere(text);
+    let banked = Questions::builtin()
+        .get(&crate::fixture::question("mistake"))
+        .unwrap();
+    let mut rubric = banked.rubric.clone();
+    rubric.points[0].label = text.chars().take(100).collect();
+    input.answers[0].question = banked.question.id.clone();
+    let words = format!("I deleted {text} as a result. Since then {text} I always test it first.");
+    input.segments = vec![to("mistake", says(1, 1_000, 900, &words))];
+    let scoring = Scoring {
+        mode: Mode::Practice,
+        rubrics: [(banked.question.id.clone(), rubric)].into(),
+        ..Scoring::default()
+    };
+    build_scored(&input, &scoring)
+}
+
+#[test]
+fn hostile_words_in_quotes_and_labels_stay_words() {
+    let report = scored("</style><script>alert('x')</script><img src=x onerror=a()>");
+    assert!(crate::scored::check_quotes(&report) > 2);
+    let page = page::render(&report);
+    assert!(!page.contains("<script") && !page.contains("<img"));
+    assert_eq!(page.matches("</style>").count(), 1);
+    let markdown = coach::export::markdown(&report);
+    assert!(!markdown.contains("<script") && !markdown.contains("<img"));
+
+    let report = scored("a\u{1b}]0;x\u{7}b\u{202e}c");
+    let page = page::render(&report);
+    assert!(!page.chars().any(|c| c.is_control() && c != '\n'));
+    assert!(!page.contains('\u{202e}'));
+
+    let page = page::render(&scored("שלום עולם"));
+    assert!(page.contains("<q dir=\"auto\">") && page.contains("<bdi>שלום עולם</bdi>"));
+
+    let word = "x".repeat(100_000);
+    let report = scored(&word);
+    crate::scored::check_quotes(&report);
+    let scores = report.scores.as_ref().unwrap();
+    let quotes = scores.questions[0]
+        .criteria
+        .iter()
+        .flat_map(|c| &c.evidence);
+    assert!(quotes.clone().count() > 0);
+    assert!(
+        quotes.map(|e| e.quote.len()).all(|n| n < 1_000),
+        "a quote is not widened over it"
+    );
+    assert!(page::render(&report).len() < 1_000_000);
+}
+
+#[test]
+fn a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe() {
+    let report = scored("=HYPERLINK(\"x\")");
+    let csv = coach::export::csv(&report);
+    assert!(csv.contains("'=HYPERLINK(\"\"x\"\")"), "{csv}");
+    assert_eq!(csv.lines().next().unwrap().split(',').count(), 18);
 }

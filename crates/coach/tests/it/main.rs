@@ -8,3 +8,5 @@ mod golden;
 mod hostile;
 mod random;
 mod schema;
+mod scored;
+mod written;

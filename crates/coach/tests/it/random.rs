@@ -1,6 +1,8 @@
 //! Any rows give a report whose figures are finite and whose words are all there, once.
 
-use coach::report::{Report, ReportInput, build};
+use coach::plan::Questions;
+use coach::report::{Report, ReportInput, build, build_scored};
+use coach::rubric::{Mode, Scoring};
 use protocol::id::{Seq, StreamId};
 use protocol::time::Wall;
 use protocol::value::{EndReason, Outcome, Role, Status, Word};
@@ -194,4 +196,119 @@ fn any_rows_make_a_report_with_finite_figures_and_all_words_once() {
         silent += u32::from(report.is_silent());
     }
     assert!(measured > 50 && unsure > 20 && silent > 20);
+}
+
+/// A world whose candidate also says words the rubrics look for.
+fn talking_world(dice: &mut Dice) -> (ReportInput, Scoring) {
+    let mut input = world(dice);
+    let phrases = [
+        "I deleted the table",
+        "since then I always test",
+        "as a result",
+        "from 9 hours to 40 minutes,",
+        "I told my manager at once.",
+        "when I was",
+        "the root cause was",
+        "I measured and built and fixed it",
+        "for example",
+        "x".repeat(5_000).leak(),
+        "שלום עולם",
+        "<script>alert(1)</script>",
+        "=cmd|'/c calc'!A1",
+        "--> 00:00:01.000",
+        "\u{1b}]0;x\u{7} \u{202e}evil",
+    ];
+    for segment in &mut input.segments {
+        if dice.roll(3) > 0 {
+            segment.role = Role::Candidate;
+            segment.question = Some(question(dice.pick(&["q1", "q2"])));
+            segment.start_ms = 1_000;
+            segment.end_ms = 30_000;
+        }
+        for _ in 0..dice.roll(6) {
+            segment.text.push(' ');
+            segment.text.push_str(dice.pick(&phrases));
+        }
+        if dice.roll(2) == 0 {
+            let texts = segment.text.split_whitespace();
+            segment.words = texts
+                .map(|text| Word {
+                    text: text.to_owned(),
+                    start_ms: dice.ms(),
+                    end_ms: dice.ms(),
+                    confidence: dice.share(),
+                })
+                .collect();
+        }
+    }
+    let all: Vec<_> = Questions::builtin().list().collect();
+    let mut scoring = Scoring {
+        mode: dice.pick(&[Mode::Practice, Mode::Hiring]),
+        keeps_fillers: dice.roll(2) == 0,
+        without_delivery: dice.roll(5) == 0,
+        ..Scoring::default()
+    };
+    for id in ["q1", "q2", "q3"] {
+        let rubric = dice.pick(&all).rubric.clone();
+        scoring.rubrics.insert(question(id), rubric);
+    }
+    (input, scoring)
+}
+
+#[test]
+fn any_words_give_scores_whose_quotes_stand_where_they_say() {
+    let mut dice = Dice(3_112_026);
+    let (mut quotes, mut levels) = (0, 0);
+    for round in 0..400 {
+        let (input, scoring) = talking_world(&mut dice);
+        let report = build_scored(&input, &scoring);
+        let json = report.to_json();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let problems = check_report(&value);
+        assert!(problems.is_empty(), "round {round}: {problems:?}");
+        quotes += crate::scored::check_quotes(&report);
+        let scores = report.scores.as_ref().unwrap();
+        for level in scores.questions.iter().filter_map(|q| q.level) {
+            assert!(level.low <= level.level && level.level <= level.high);
+            levels += 1;
+        }
+        let mut turned = input.clone();
+        turned.segments.reverse();
+        assert_eq!(
+            build_scored(&turned, &scoring).to_json(),
+            json,
+            "round {round}"
+        );
+        let back: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.to_json(), json, "round {round}");
+
+        let page = coach::page::render(&report);
+        assert!(!page.contains("<script") && !page.contains("NaN") && !page.contains("inf"));
+        let exports = [
+            page,
+            coach::export::markdown(&report),
+            coach::export::csv(&report),
+            coach::export::webvtt(&report),
+        ];
+        for text in &exports {
+            let odd = |c: char| c.is_control() && c != '\n' && c != '\r';
+            assert!(
+                !text.contains(odd) && !text.contains('\u{202e}'),
+                "round {round}"
+            );
+        }
+        let captions = &exports[3];
+        let arrows = captions.matches("-->").count();
+        assert_eq!(arrows, captions.matches("\n<v ").count(), "round {round}");
+        assert!(!exports[1].contains("<script"));
+        assert!(
+            exports[2]
+                .lines()
+                .all(|l| !l.contains(",=") && !l.contains(",\"="))
+        );
+    }
+    assert!(
+        quotes > 300 && levels > 100,
+        "{quotes} quotes, {levels} levels"
+    );
 }

@@ -1,7 +1,9 @@
 //! The committed JSON Schema and what is really written, held against each other. The checker
 //! knows the words of JSON Schema that the file uses, and refuses a file with any other.
 
-use coach::report::{SCHEMA_JSON, build};
+use coach::report::{SCHEMA_JSON, SCHEMA_V2_JSON, build, build_scored};
+use coach::rubric::{Kind, Mode};
+use coach::score::Gate;
 use protocol::value::{EndReason, Outcome, Role, Status};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +11,11 @@ use crate::fixture::{interview, quiet};
 
 /// Every way in which a report is not what the schema says, with its place.
 pub(crate) fn check_report(report: &Value) -> Vec<String> {
-    let schema: Value = serde_json::from_str(SCHEMA_JSON).unwrap();
+    let text = match report["scores"] {
+        Value::Null => SCHEMA_JSON,
+        _ => SCHEMA_V2_JSON,
+    };
+    let schema: Value = serde_json::from_str(text).unwrap();
     let mut problems = Vec::new();
     check(&schema, &schema, report, "$", &mut problems);
     problems
@@ -123,6 +129,32 @@ fn what_is_written_is_what_the_schema_says() {
         let value = serde_json::to_value(build(&input)).unwrap();
         assert_eq!(check_report(&value), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_is_written_with_scores_is_what_the_second_schema_says() {
+    for mode in [Mode::Practice, Mode::Hiring] {
+        let (input, scoring) = crate::scored::talk(mode);
+        let value = serde_json::to_value(build_scored(&input, &scoring)).unwrap();
+        assert_eq!(check_report(&value), Vec::<String>::new());
+        let mut pointers = Vec::new();
+        collect(&value["scores"], "/scores".to_owned(), &mut pointers);
+        assert!(pointers.len() > 500);
+        // Of the many criteria every place is tried in the first question only.
+        let first = |p: &String| !p.contains("/questions/") || p.contains("/questions/0/");
+        for pointer in pointers.iter().filter(|p| first(p)) {
+            let mut bad = value.clone();
+            *bad.pointer_mut(pointer).unwrap() = json!({"odd": [true]});
+            assert!(!check_report(&bad).is_empty(), "{pointer} replaced");
+        }
+    }
+    let schema: Value = serde_json::from_str(SCHEMA_V2_JSON).unwrap();
+    assert_eq!(schema["$defs"]["kind"]["enum"], json!(Kind::ALL));
+    assert_eq!(schema["$defs"]["gate"]["enum"], json!(Gate::ALL));
+    assert_eq!(
+        schema["$defs"]["mode"]["enum"],
+        json!([Mode::Practice, Mode::Hiring])
+    );
 }
 
 #[test]

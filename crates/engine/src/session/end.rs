@@ -49,6 +49,8 @@ enum Stage {
     Reporting { id: EffectId, by: Mono },
     /// The end is being stored.
     Storing { by: Mono },
+    /// It is stored; who still catches up is first given what they missed.
+    Parting { by: Mono },
     /// It went out unrecorded and stays until it is stored.
     Told,
 }
@@ -297,15 +299,34 @@ impl Session {
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
             Stage::Storing { .. } if self.log.is_stored() => {
-                self.say_ended(ctx, true);
-                self.finish(ctx);
+                let by = ctx.now.mono.after(ctx.config.load_ms);
+                self.stage(Stage::Parting { by });
             }
             Stage::Told if self.log.is_stored() => self.finish(ctx),
             Stage::Flushing { .. }
             | Stage::Reporting { .. }
             | Stage::Storing { .. }
+            | Stage::Parting { .. }
             | Stage::Told => {}
         }
+    }
+
+    /// The end is stored: it is said as soon as nobody is owed an event from before it.
+    pub(super) fn part(&mut self, ctx: &mut Ctx<'_>) {
+        let stage = self.end.as_ref().map(|end| end.stage);
+        let Some(Stage::Parting { by }) = stage.filter(|_| !self.over) else {
+            return;
+        };
+        let owed = self
+            .seats
+            .iter()
+            .any(|seat| seat.is_live() && seat.catching);
+        if by > ctx.now.mono && (owed || !self.log.is_quiet()) {
+            return;
+        }
+        self.refuse_held(ctx, ErrorCode::StoreUnavailable);
+        self.say_ended(ctx, true);
+        self.finish(ctx);
     }
 
     /// The last word to everybody, then their seats are gone.
@@ -376,7 +397,8 @@ impl Session {
             Stage::Flushing { by }
             | Stage::Settling { by }
             | Stage::Reporting { by, .. }
-            | Stage::Storing { by } => Some(by),
+            | Stage::Storing { by }
+            | Stage::Parting { by } => Some(by),
             Stage::Told => None,
         }
     }
@@ -402,10 +424,16 @@ impl Session {
     pub(crate) fn fault(&mut self, ctx: &mut Ctx<'_>) {
         let faults = self.end.as_ref().map_or(0, |end| end.faults);
         if faults > 0 {
+            self.unfinished = true;
             return self.drop_out(ctx, ErrorCode::Internal);
         }
-        self.degrade_quietly();
+        self.end_by_fault(ctx);
+    }
+
+    /// The end as our own fault, from what is stored on.
+    pub(super) fn end_by_fault(&mut self, ctx: &mut Ctx<'_>) {
         self.drop_unstored(ctx);
+        self.forget_early(ctx);
         let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
         let duration_ms = self.session_ms(ctx.now.mono);
         let stage = Stage::Settling {
@@ -423,12 +451,10 @@ impl Session {
             self.status = Status::Completing;
             self.report_if_settled(ctx);
         } else {
+            // Also when this very end is what the store refused: it is written anew.
+            self.status = Status::Scheduled;
             self.seal(ctx, ctx.config.end_hold_ms);
         }
-    }
-
-    fn degrade_quietly(&mut self) {
-        self.log.degraded = false;
     }
 
     /// Leaves memory without an end of its own.
@@ -458,6 +484,7 @@ impl Session {
     /// `server_crash` by the ordinary way.
     pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
         let mut session = Self::restore(ctx, loaded);
+        session.recovered = true;
         ctx.news(Event::Recovering {
             session: session.id.clone(),
         });
@@ -505,7 +532,8 @@ impl Session {
         session.created_at = row.created_at;
         session.last_activity_at = row.last_activity_at;
         session.stored = true;
-        session.log = super::Log::new(row.epoch, row.seq, loaded.last_seq);
+        session.log =
+            super::Log::new(row.epoch, row.seq, loaded.last_seq).born_after(*ctx.next_effect);
         session.log.restore_requests(loaded.requests);
         let left = row
             .deadline_at
@@ -517,8 +545,11 @@ impl Session {
             .map(|seat| seat.participant.0)
             .max();
         session.next_participant = next.unwrap_or(0).saturating_add(1);
+        let generations = loaded.participants.iter().map(|seat| seat.generation);
+        session.generation = generations.max().unwrap_or_default();
         if let Some(started_at) = row.started_at {
             session.live = Some(Box::new(Live {
+                began: Seq(0),
                 started: ctx.now.mono,
                 started_at,
                 flow,

@@ -80,6 +80,7 @@ impl Session {
             .and_then(|plan| plan.options.max_duration_ms);
         self.status = Status::Active;
         self.live = Some(Box::new(Live {
+            began: self.log.last.next(),
             started: now.mono,
             started_at: now.wall,
             flow: Flow::default(),
@@ -388,7 +389,9 @@ impl Session {
 
     /// The candidate's active row belongs to another session (L7).
     pub(super) fn collides(&mut self, ctx: &mut Ctx<'_>, other: SessionId) {
-        let untold = self.status == Status::Active && !self.told_early();
+        let began = self.live.as_ref().map(|live| live.began);
+        let unstored = began.is_some_and(|began| self.log.committed < began);
+        let untold = self.status == Status::Active && unstored && !self.told_early();
         if untold && step(self.status, Trigger::StartRefused) == Step::To(Status::Scheduled) {
             let refusal = Refusal {
                 detail: Some(format!("\"activeSessionId\":\"{other}\"").into()),

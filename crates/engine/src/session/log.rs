@@ -1,17 +1,19 @@
-//! The session's ordered log, and everything that waits behind it. The one place that sends: while
-//! an event is uncommitted, every text of the session queues here; with the store away, words go
-//! out marked provisional, promises wait.
+//! The session's ordered log, and everything that waits behind it. The one place that sends, with
+//! `replay` (what a member missed) and `outage` (what happens without the store): while an event
+//! is uncommitted, every text of the session queues here; with the store away, words go out marked
+//! provisional, promises wait.
 //!
 //! Invariants: at most one save in flight; seq without holes; an event is given to a member once,
 //! and only when everything they were entitled to before it was given.
 
+mod outage;
+mod replay;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::mem;
 use std::sync::Arc;
 
 use protocol::client::ReplyTo;
 use protocol::close::CloseCode;
-use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, UserId};
 use protocol::record::{EventRow, RequestRow, Saved};
 use protocol::server::{EventBody, Logged, Reply, ServerMessage};
@@ -19,10 +21,8 @@ use protocol::time::Mono;
 use protocol::value::Audience;
 
 use super::{Ctx, Session};
-use crate::config::{HELD_HARD_FACTOR, REPLAY_PER_TURN, SAVE_LOST_MS};
+use crate::config::{HELD_HARD_FACTOR, SAVE_LOST_MS};
 use crate::effect::{Effect, To};
-use crate::event::Event;
-use crate::input::LogRange;
 use crate::planted::{self, Bug};
 use crate::session::timer::soonest;
 
@@ -52,6 +52,8 @@ enum Waiting {
         to: ReplyTo,
         reply: Reply,
         durable: bool,
+        /// The save that must be done, counted: what is promised may be a row without an event.
+        needs: u64,
     },
     CatchUp {
         conn: ConnectionId,
@@ -67,6 +69,8 @@ enum Waiting {
 struct Saving {
     id: EffectId,
     at: Mono,
+    /// Up to where the log reaches with it.
+    upto: Seq,
 }
 
 /// Buffers that only a session with something to say needs.
@@ -99,7 +103,11 @@ pub(crate) struct Log {
     pub(crate) row_dirty: bool,
     pub(crate) degraded: bool,
     saving: Option<Saving>,
-    /// Which save brings the row without an event (creation): done when it is answered.
+    /// The last effect id given out before this stay in memory.
+    born: u64,
+    /// Saves sent out, and the last of them that is known to be done.
+    issued: u64,
+    done: u64,
     retry_at: Option<Mono>,
     backoff_ms: u64,
     buffers: Option<Box<Buffers>>,
@@ -115,10 +123,19 @@ impl Log {
             row_dirty: false,
             degraded: false,
             saving: None,
+            born: 0,
+            issued: 0,
+            done: 0,
             retry_at: None,
             backoff_ms: 0,
             buffers: None,
         }
+    }
+
+    /// Answers to effects up to this one are not for this stay in memory.
+    pub(crate) fn born_after(mut self, effect: u64) -> Self {
+        self.born = effect;
+        self
     }
 
     fn buffers(&mut self) -> &mut Buffers {
@@ -264,18 +281,24 @@ impl Session {
             !self.log.is_open()
         };
         if waits || (durable && !self.log.is_open()) {
-            self.hold(128, Waiting::Reply { to, reply, durable });
+            let log = &self.log;
+            let rows = durable
+                && (log.row_dirty || log.saving.is_some())
+                && !planted::on(ctx.config, Bug::PromiseBeforeRow);
+            let needs = if rows {
+                log.issued + u64::from(log.row_dirty)
+            } else {
+                0
+            };
+            let what = Waiting::Reply {
+                to,
+                reply,
+                durable,
+                needs,
+            };
+            self.hold(128, what);
         } else {
             ctx.out(Effect::Reply { to, reply });
-        }
-    }
-
-    /// Gives this member what they missed, in its turn.
-    pub(crate) fn catch_up_later(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
-        if self.log.is_open() {
-            self.catch_up(ctx, conn);
-        } else {
-            self.hold(32, Waiting::CatchUp { conn });
         }
     }
 
@@ -313,8 +336,9 @@ impl Session {
         buffers.requests.get(&(user.clone(), id.into())).cloned()
     }
 
-    /// Remembers the answer to a request with an `id`; stored with the next save.
+    /// Remembers the answer to a request with an `id`; stored before it is given.
     pub(crate) fn remember(&mut self, user: UserId, id: Box<str>, reply: Arc<str>) {
+        self.log.row_dirty = true;
         let buffers = self.log.buffers();
         let row = RequestRow {
             user: user.clone(),
@@ -323,6 +347,11 @@ impl Session {
         };
         buffers.unsaved_requests.push(row);
         buffers.requests.insert((user, id), reply);
+    }
+
+    /// Remembers an answer that promises nothing about the records, as long as there is memory.
+    pub(crate) fn remember_briefly(&mut self, user: UserId, id: Box<str>, reply: Arc<str>) {
+        self.log.buffers().requests.insert((user, id), reply);
     }
 
     /// How many requests with an `id` are remembered.
@@ -361,6 +390,7 @@ impl Session {
                 };
                 if !provisional {
                     seat.cursor = entry.row.seq;
+                    seat.given = entry.row.seq;
                 }
                 if provisional || !entry.told {
                     to.push(conn);
@@ -375,6 +405,7 @@ impl Session {
 
     /// Issues a save when there is something to store and none is under way.
     pub(crate) fn settle(&mut self, ctx: &mut Ctx<'_>) {
+        self.part(ctx);
         let log = &self.log;
         let due = log.row_dirty || log.committed < log.last;
         if !due || log.saving.is_some() || log.retry_at.is_some() {
@@ -398,24 +429,36 @@ impl Session {
         let save = Box::new(self.build_save(ctx, events, requests));
         let id = ctx.effect_id();
         self.log.row_dirty = false;
+        self.log.issued += 1;
         self.log.saving = Some(Saving {
             id,
             at: ctx.now.mono,
+            upto: self.log.last,
         });
         ctx.out(Effect::Save { id, save });
     }
 
     /// The store answered.
     pub(crate) fn saved(&mut self, ctx: &mut Ctx<'_>, id: EffectId, saved: &Saved) -> SavedStep {
+        if id.0 <= self.log.born {
+            // Of an earlier stay in memory, answered late or twice.
+            return SavedStep::Fine;
+        }
         let current = self
             .log
             .saving
             .as_ref()
             .is_some_and(|saving| saving.id == id);
+        let upto = self.log.saving.as_ref().map(|saving| saving.upto);
         match saved {
+            Saved::Committed(seq) if current && upto.is_some_and(|upto| *seq > upto) => {
+                SavedStep::Behind(*seq)
+            }
             Saved::Committed(seq) => {
                 if current {
                     self.log.saving = None;
+                    self.log.done = self.log.issued;
+                    self.force_active = false;
                     self.log.retry_at = None;
                     self.log.backoff_ms = 0;
                 }
@@ -437,22 +480,12 @@ impl Session {
                 SavedStep::Collides(other.clone())
             }
             Saved::ActiveElsewhere(_) => SavedStep::Fine,
-            Saved::Fenced => SavedStep::Fenced,
+            Saved::Fenced if current => SavedStep::Fenced,
+            // The save under way will hear it too, if it is so still.
+            Saved::Fenced => SavedStep::Fine,
             Saved::Rejected if current => SavedStep::Rejected,
             Saved::Rejected => SavedStep::Fine,
         }
-    }
-
-    fn back_off(&mut self, ctx: &mut Ctx<'_>) {
-        let log = &mut self.log;
-        log.backoff_ms = (log.backoff_ms * 2).clamp(100, 2_000);
-        let wait = ctx.rng.between(log.backoff_ms / 2, log.backoff_ms);
-        log.retry_at = Some(ctx.now.mono.after(wait));
-    }
-
-    /// Pause before the next save, when another session must answer first.
-    pub(crate) fn wait_before_save(&mut self, ctx: &mut Ctx<'_>) {
-        self.back_off(ctx);
     }
 
     fn committed(&mut self, ctx: &mut Ctx<'_>, seq: Seq, current: bool) {
@@ -466,23 +499,7 @@ impl Session {
         let well = self.log.committed == self.log.last && self.log.saving.is_none();
         if self.log.degraded && well && !self.log.row_dirty {
             self.log.degraded = false;
-            ctx.news(Event::Degraded {
-                session: self.id.clone(),
-                on: false,
-            });
-            if !planted::on(ctx.config, Bug::SilentRecovery) {
-                let to = self.live(|_| true);
-                let (session, seq) = (self.id.clone(), Some(self.log.committed));
-                self.say(
-                    ctx,
-                    to,
-                    ServerMessage::Degraded {
-                        session,
-                        on: false,
-                        seq,
-                    },
-                );
-            }
+            self.say_well(ctx);
         }
         self.trim(ctx);
     }
@@ -510,7 +527,7 @@ impl Session {
             }
             self.log.keep(entry);
         }
-        let whole_row = !self.log.row_dirty && self.log.saving.is_none();
+        let done = self.log.done;
         loop {
             let Some(buffers) = &mut self.log.buffers else {
                 return;
@@ -518,9 +535,8 @@ impl Session {
             let Some(front) = buffers.held.front() else {
                 return;
             };
-            let promise = matches!(front.what, Waiting::Reply { durable: true, .. });
-            // A promise about the row alone (nothing recorded) waits for the row.
-            if front.after > committed || (promise && committed == self.log.last && !whole_row) {
+            let promised = matches!(front.what, Waiting::Reply { needs, .. } if needs > done);
+            if front.after > committed || promised {
                 return;
             }
             let Some(held) = buffers.held.pop_front() else {
@@ -540,7 +556,10 @@ impl Session {
                     self.give(ctx, &entry, false);
                 }
             }
-            Waiting::Push(to, message) => ctx.out(Effect::Send { to, message }),
+            Waiting::Push(to, message) if !to.is_empty() => {
+                ctx.out(Effect::Send { to, message });
+            }
+            Waiting::Push(..) => {}
             Waiting::Reply { to, reply, .. } => ctx.out(Effect::Reply { to, reply }),
             Waiting::CatchUp { conn } => self.catch_up(ctx, conn),
             Waiting::Unseat {
@@ -557,272 +576,6 @@ impl Session {
                 });
             }
         }
-    }
-
-    /// The store is slow or away: words go out marked, promises stay.
-    pub(crate) fn degrade(&mut self, ctx: &mut Ctx<'_>) {
-        if self.log.degraded {
-            return;
-        }
-        let held = match &mut self.log.buffers {
-            Some(buffers) => {
-                buffers.held_bytes = 0;
-                mem::take(&mut buffers.held)
-            }
-            None => VecDeque::new(),
-        };
-        for held in held {
-            match held.what {
-                Waiting::Event(seq) => self.tell_early(ctx, seq),
-                Waiting::Reply { durable: true, .. } => {
-                    let buffers = self.log.buffers();
-                    buffers.held_bytes += held.bytes;
-                    buffers.held.push_back(held);
-                }
-                what => self.let_go(ctx, what),
-            }
-        }
-        self.log.degraded = true;
-        ctx.news(Event::Degraded {
-            session: self.id.clone(),
-            on: true,
-        });
-        let to = self.live(|_| true);
-        let session = self.id.clone();
-        self.say(
-            ctx,
-            to,
-            ServerMessage::Degraded {
-                session,
-                on: true,
-                seq: None,
-            },
-        );
-    }
-
-    fn tell_early(&mut self, ctx: &mut Ctx<'_>, seq: Seq) {
-        let Some(buffers) = &mut self.log.buffers else {
-            return;
-        };
-        let Some(entry) = buffers.pending.iter_mut().find(|e| e.row.seq == seq) else {
-            return;
-        };
-        let copy = entry.clone();
-        entry.told = true;
-        self.give(ctx, &copy, true);
-    }
-
-    /// Promises that will never be kept now, because the session leaves: refused, not forgotten.
-    pub(crate) fn refuse_held(&mut self, ctx: &mut Ctx<'_>, why: ErrorCode) {
-        let Some(buffers) = &mut self.log.buffers else {
-            return;
-        };
-        buffers.held_bytes = 0;
-        for held in mem::take(&mut buffers.held) {
-            if let Waiting::Reply { to, .. } = held.what {
-                ctx.out(Effect::refuse(to, why));
-            }
-        }
-    }
-
-    /// Forgets a start that the store refused: nothing of it was stored or said. What other
-    /// words waited behind it go out; its promises become this refusal.
-    pub(crate) fn roll_back(&mut self, ctx: &mut Ctx<'_>, why: &Refusal) {
-        let log = &mut self.log;
-        log.last = log.committed;
-        log.row_dirty = false;
-        log.retry_at = None;
-        let Some(buffers) = &mut log.buffers else {
-            return;
-        };
-        if let Some(first) = buffers.pending.front() {
-            log.entitled = first.prev;
-        }
-        buffers.pending.clear();
-        buffers.pending_bytes = 0;
-        buffers.held_bytes = 0;
-        for row in mem::take(&mut buffers.unsaved_requests) {
-            buffers.requests.remove(&(row.user, row.id));
-        }
-        let committed = log.committed;
-        for seat in &mut self.seats {
-            seat.cursor = seat.cursor.min(committed);
-        }
-        let held = self.log.buffers().held.drain(..).collect::<Vec<_>>();
-        for held in held {
-            match held.what {
-                Waiting::Event(_) => {}
-                Waiting::Reply {
-                    to, durable: true, ..
-                } => {
-                    ctx.out(Effect::refuse(to, why.clone()));
-                }
-                what => self.let_go(ctx, what),
-            }
-        }
-    }
-
-    /// Whether anything uncommitted has been told to anybody.
-    pub(crate) fn told_early(&self) -> bool {
-        let buffers = self.log.buffers.as_ref();
-        self.log.degraded && buffers.is_some_and(|b| b.pending.iter().any(|entry| entry.told))
-    }
-
-    /// Drops what could not be stored, so that the end can be (our bug, or a panic).
-    pub(crate) fn drop_unstored(&mut self, ctx: &mut Ctx<'_>) {
-        self.refuse_held(ctx, ErrorCode::Internal);
-        let log = &mut self.log;
-        log.last = log.committed;
-        log.saving = None;
-        log.retry_at = None;
-        log.row_dirty = true;
-        if let Some(buffers) = &mut log.buffers {
-            buffers.pending.clear();
-            buffers.pending_bytes = 0;
-            buffers.unsaved_requests.clear();
-        }
-    }
-
-    /// Gives a member what they missed, at most so much a turn; the rest follows at once.
-    pub(crate) fn catch_up(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
-        let Some(at) = self.seats.iter().position(|seat| seat.conn == Some(conn)) else {
-            return;
-        };
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        if !seat.catching || seat.loading.is_some() {
-            return;
-        }
-        let reach = self.log.reach();
-        if seat.cursor.next() < reach && seat.cursor < self.log.committed {
-            let range = LogRange {
-                after: seat.cursor,
-                upto: Seq(reach.0 - 1),
-            };
-            let id = ctx.effect_id();
-            seat.loading = Some((id, ctx.now.mono.after(ctx.config.load_ms)));
-            let session = self.id.clone();
-            ctx.out(Effect::LoadLog { id, session, range });
-            return;
-        }
-        let role = seat.role;
-        let cursor = seat.cursor;
-        let buffers = self.log.buffers.as_ref();
-        let missed: Vec<Entry> = buffers
-            .into_iter()
-            .flat_map(|b| b.ring.iter())
-            .filter(|e| e.row.seq > cursor && e.row.audience.includes(role))
-            .take(REPLAY_PER_TURN + 1)
-            .cloned()
-            .collect();
-        let more = missed.len() > REPLAY_PER_TURN;
-        for entry in missed.iter().take(REPLAY_PER_TURN) {
-            let prev = entry.prev.get(role.index()).copied().unwrap_or_default();
-            self.send_one(ctx, at, &entry.row, prev, false);
-        }
-        if more {
-            self.continue_at = Some(ctx.now.mono);
-            return;
-        }
-        self.caught_up(ctx, at);
-    }
-
-    /// A member has all that is stored; what went out early follows, marked.
-    fn caught_up(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        seat.catching = false;
-        seat.cursor = seat.cursor.max(self.log.committed);
-        let (role, degraded) = (seat.role, self.log.degraded);
-        let buffers = self.log.buffers.as_ref();
-        let early: Vec<Entry> = buffers
-            .into_iter()
-            .flat_map(|b| b.pending.iter())
-            .filter(|e| degraded && e.told && e.row.audience.includes(role))
-            .cloned()
-            .collect();
-        for entry in &early {
-            let prev = entry.prev.get(role.index()).copied().unwrap_or_default();
-            self.send_one(ctx, at, &entry.row, prev, true);
-        }
-    }
-
-    fn send_one(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        at: usize,
-        row: &EventRow,
-        prev: Seq,
-        provisional: bool,
-    ) {
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        let Some(conn) = seat.conn else { return };
-        if !provisional {
-            seat.cursor = row.seq;
-        }
-        let message = ServerMessage::Event(logged(row, prev, provisional));
-        ctx.out(Effect::Send {
-            to: To::from_slice(&[conn]),
-            message,
-        });
-    }
-
-    /// A stretch of the log was read for a member who is catching up.
-    pub(crate) fn log_loaded(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        id: EffectId,
-        events: Option<Vec<EventRow>>,
-    ) {
-        let asked = |seat: &super::seat::Seat| seat.loading.is_some_and(|(asked, _)| asked == id);
-        let Some(at) = self.seats.iter().position(asked) else {
-            return;
-        };
-        let Some(seat) = self.seats.get_mut(at) else {
-            return;
-        };
-        seat.loading = None;
-        let (role, conn, mut prev) = (seat.role, seat.conn, seat.cursor);
-        let Some(conn) = conn else { return };
-        let Some(events) = events.filter(|events| !events.is_empty()) else {
-            self.give_up_catching(ctx, at);
-            return;
-        };
-        for row in &events {
-            if row.seq <= prev {
-                continue;
-            }
-            if row.audience.includes(role) {
-                self.send_one(ctx, at, row, prev, false);
-                prev = row.seq;
-            } else if let Some(seat) = self.seats.get_mut(at) {
-                seat.cursor = row.seq;
-            }
-        }
-        self.catch_up(ctx, conn);
-    }
-
-    /// The log could not be read: the page comes back and tries again.
-    fn give_up_catching(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let Some(seat) = self.seats.get(at) else {
-            return;
-        };
-        let (Some(conn), generation) = (seat.conn, seat.generation) else {
-            return;
-        };
-        let session = self.id.clone();
-        let close = Some(CloseCode::ServerError);
-        ctx.out(Effect::Unseat {
-            session,
-            conn,
-            generation,
-            close,
-        });
-        self.detached(ctx, at);
     }
 
     /// Due timers of the log: a slow save, a lost answer, a retry, more to replay.
@@ -849,7 +602,7 @@ impl Session {
             self.give_up_catching(ctx, at);
         }
         if self.continue_at.take_if(|at| *at <= now).is_some() {
-            let behind = self.live(|seat| seat.catching);
+            let behind = self.live(|seat| seat.catching && seat.replaying);
             for conn in behind {
                 self.catch_up(ctx, conn);
             }
@@ -872,11 +625,6 @@ impl Session {
         if buffers.pending.is_empty() && buffers.pending.capacity() > 64 {
             buffers.pending.shrink_to(0);
         }
-    }
-
-    /// Whether a resume from here needs nothing that is lost: same log, not from the future.
-    pub(crate) fn reaches_back(&self, epoch: Epoch, seq: Seq) -> bool {
-        self.log.epoch == epoch && seq <= self.log.last
     }
 }
 
@@ -924,4 +672,6 @@ pub(crate) enum SavedStep {
     Collides(protocol::id::SessionId),
     Fenced,
     Rejected,
+    /// More is stored than this log knows of.
+    Behind(Seq),
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{ConnectionId, EffectId, Epoch, Seq, SessionId, UserId};
+use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, SessionId, UserId};
 use protocol::record::{Fence, Saved};
 use protocol::server::Reply;
 use protocol::time::{Mono, Now, Wall};
@@ -70,6 +70,8 @@ impl Ctx<'_> {
 /// What only an interview that began needs.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// The event that says it began.
+    began: Seq,
     /// Time zero of the session.
     started: Mono,
     started_at: Wall,
@@ -101,6 +103,8 @@ pub(crate) struct Session {
     fence: Fence,
     seats: Vec<Seat>,
     next_participant: u16,
+    /// The last one given out, so that it grows also when a seat is given up and taken anew.
+    generation: Generation,
     seats_dirty: bool,
     seats_dirty_since_save: bool,
     requests_saving: usize,
@@ -120,6 +124,10 @@ pub(crate) struct Session {
     fixed: Option<Arc<str>>,
     /// Nothing more will come of it: the node may drop it.
     over: bool,
+    /// It left memory without an end: the node is to read it back and end it from its records.
+    unfinished: bool,
+    /// It was read back to be ended.
+    recovered: bool,
 }
 
 /// A request with all that is needed to answer it.
@@ -161,10 +169,11 @@ impl Session {
             fence: seed.fence,
             seats: Vec::new(),
             next_participant: 1,
+            generation: Generation(0),
             seats_dirty: false,
             seats_dirty_since_save: false,
             requests_saving: 0,
-            log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]),
+            log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]).born_after(*ctx.next_effect),
             live: None,
             end: None,
             creators: Vec::new(),
@@ -174,6 +183,8 @@ impl Session {
             continue_at: None,
             fixed: None,
             over: false,
+            unfinished: false,
+            recovered: false,
         }
     }
 
@@ -212,7 +223,12 @@ impl Session {
         };
         if let Some(id) = &asked.id {
             if let Some(known) = self.known_answer(&asked.user, id) {
-                self.reply(ctx, asked.reply, Reply::Ok(known), true);
+                if self.has_room(ctx) {
+                    self.reply(ctx, asked.reply, Reply::Ok(known), true);
+                } else {
+                    let busy = Refusal::new(ErrorCode::Busy).retry_after(2_000);
+                    self.refuse(ctx, asked, busy);
+                }
                 return;
             }
             if self.remembered() >= ctx.config.requests {
@@ -253,6 +269,10 @@ impl Session {
             SavedStep::Collides(other) => self.collides(ctx, other),
             SavedStep::Fenced => self.fenced(ctx),
             SavedStep::Rejected => self.rejected(ctx),
+            SavedStep::Behind(seq) => {
+                self.go_on_behind(ctx, seq);
+                self.end_by_fault(ctx);
+            }
         }
     }
 
@@ -287,9 +307,22 @@ impl Session {
         self.over
     }
 
-    /// Scheduled, nobody in, nothing under way: its row is enough.
-    pub(crate) fn is_unloadable(&self) -> bool {
+    /// Whether it was read back to be ended.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.recovered
+    }
+
+    /// Whether what the records say of it must still be ended; once, so that a fault that comes
+    /// again does not go round for ever.
+    pub(crate) fn must_be_read_back(&self) -> bool {
+        self.unfinished && !self.recovered
+    }
+
+    /// Scheduled, nobody in, nothing under way: its row is enough. Not when its time is over: then
+    /// it is about to end.
+    pub(crate) fn is_unloadable(&self, now: Mono) -> bool {
         self.status == Status::Scheduled
+            && self.expires > now
             && self.seats.is_empty()
             && self.creators.is_empty()
             && self.log.is_quiet()
@@ -301,6 +334,10 @@ impl Session {
 
     pub(crate) fn status(&self) -> Status {
         self.status
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.log.epoch
     }
 
     pub(crate) fn waiting_bytes(&self) -> usize {
@@ -335,7 +372,7 @@ impl Session {
             .collect()
     }
 
-    /// Answers yes; durable answers with an `id` are remembered.
+    /// Answers yes; answers to requests with an `id` are remembered.
     fn accept(
         &mut self,
         ctx: &mut Ctx<'_>,
@@ -344,8 +381,10 @@ impl Session {
         durable: bool,
     ) {
         let fields = fields.into();
-        if let (true, Some(id)) = (durable, asked.id) {
-            self.remember(asked.user, id, Arc::clone(&fields));
+        match asked.id {
+            Some(id) if durable => self.remember(asked.user, id, Arc::clone(&fields)),
+            Some(id) => self.remember_briefly(asked.user, id, Arc::clone(&fields)),
+            None => {}
         }
         self.reply(ctx, asked.reply, Reply::Ok(fields), durable);
     }

@@ -68,16 +68,20 @@ impl Session {
         self.announce(ctx, at, caller, how, reply);
     }
 
-    /// The connection has the seat already: the same answer again.
+    /// The connection has the seat already: the same answer again. While missed events are still
+    /// to come, the first answer stands: a snapshot now would run ahead of them.
     fn join_again(&mut self, ctx: &mut Ctx<'_>, caller: &Caller, reply: ReplyTo) {
         let at = self
             .seats
             .iter()
             .position(|seat| seat.conn == Some(caller.conn));
         let Some(at) = at else { return };
-        let joined = self.joined(ctx, at, caller, false);
-        let to = To::from_slice(&[caller.conn]);
-        self.say(ctx, to, ServerMessage::Joined(Box::new(joined)));
+        if self.seats.get(at).is_some_and(|seat| !seat.catching) {
+            let joined = self.joined(ctx, at, caller, false);
+            let to = To::from_slice(&[caller.conn]);
+            self.say(ctx, to, ServerMessage::Joined(Box::new(joined)));
+            self.give_early(ctx, caller.conn);
+        }
         let fields = self.named();
         self.reply(ctx, reply, Reply::Ok(fields.into()), false);
     }
@@ -122,7 +126,8 @@ impl Session {
             (None, None) => JoinKind::Rejoined,
         };
         if how == JoinKind::Takeover {
-            let storm = !seat.may_take_over(ctx.now.mono);
+            let storm =
+                !seat.may_take_over(ctx.now.mono) && !planted::on(ctx.config, Bug::NoStormDamping);
             if storm || !ctx.config.takeover_newest {
                 ctx.out(Effect::refuse(reply.clone(), ErrorCode::TakeoverStorm));
                 let to = old.into_iter().collect();
@@ -140,13 +145,15 @@ impl Session {
         }
         let before = seat.generation;
         if !planted::on(ctx.config, Bug::ReuseGeneration) || first {
-            seat.generation = seat.generation.next();
+            self.generation = self.generation.next();
+            seat.generation = self.generation;
         }
         seat.conn = Some(caller.conn);
         seat.key = caller.key;
         seat.gone_at = None;
         seat.loading = None;
         seat.catching = how == JoinKind::Resumed;
+        seat.replaying = false;
         seat.cursor = match shown.filter(|_| how == JoinKind::Resumed) {
             Some(resume) if planted::on(ctx.config, Bug::ResumeOffByOne) => {
                 resume.seq.next().min(last)
@@ -155,9 +162,11 @@ impl Session {
             None if degraded => committed,
             None => last,
         };
+        seat.given = seat.cursor;
         self.seats_dirty = true;
         self.seats_dirty_since_save = true;
         if let Some(conn) = old {
+            self.forget_words(ctx, conn);
             if !planted::on(ctx.config, Bug::KeepOldOnTakeover) {
                 // Said at once and not in its turn: the old page must not believe it is in.
                 let to = To::from_slice(&[conn]);
@@ -215,6 +224,8 @@ impl Session {
         }
         if how == JoinKind::Resumed {
             self.catch_up_later(ctx, caller.conn);
+        } else {
+            self.give_early(ctx, caller.conn);
         }
         let presence = self.presence(at, PresenceChange::Joined);
         if let Some(presence) = presence.filter(|_| how != JoinKind::Takeover) {
@@ -236,7 +247,7 @@ impl Session {
             role: seat.map_or(Role::Observer, |seat| seat.role),
             recovered,
             resume_key: caller.key,
-            view: self.view(ctx, at),
+            view: self.view(ctx),
         }
     }
 
@@ -258,6 +269,7 @@ impl Session {
         };
         let session = self.id.clone();
         let to = To::from_slice(&[conn]);
+        self.forget_words(ctx, conn);
         self.say(
             ctx,
             to,

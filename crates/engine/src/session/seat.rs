@@ -23,18 +23,22 @@ pub(crate) struct Seat {
     pub(crate) generation: Generation,
     /// What a resume must show.
     pub(crate) key: ResumeKey,
-    /// The last durable event this member was given.
+    /// The last durable event that was looked at for this member: given, or not for them.
     pub(crate) cursor: Seq,
+    /// The last durable event this member was given.
+    pub(crate) given: Seq,
     /// Missed events are still to be given; live ones wait in the log.
     pub(crate) catching: bool,
+    /// Their turn has come: the snapshot before them was said.
+    pub(crate) replaying: bool,
     /// Missed events that are being read from the store.
     pub(crate) loading: Option<(EffectId, Mono)>,
     /// When the seat is given up, while nobody is in it.
     pub(crate) gone_at: Option<Mono>,
     /// When this member first came.
     pub(crate) joined_at: Wall,
-    takeovers: u8,
-    takeovers_since: Mono,
+    /// The latest takeovers, oldest first.
+    takeovers: [Option<Mono>; STORM_TAKEOVERS],
 }
 
 impl Seat {
@@ -47,25 +51,26 @@ impl Seat {
             generation: Generation(0),
             key: ResumeKey(0),
             cursor: Seq(0),
+            given: Seq(0),
             catching: false,
+            replaying: false,
             loading: None,
             gone_at: None,
             joined_at: at,
-            takeovers: 0,
-            takeovers_since: Mono(0),
+            takeovers: [None; STORM_TAKEOVERS],
         }
     }
 
     /// Counts a takeover; `false` when the seat changes hands too fast (L3).
     pub(crate) fn may_take_over(&mut self, now: Mono) -> bool {
-        if now.since(self.takeovers_since) >= STORM_MS {
-            self.takeovers_since = now;
-            self.takeovers = 0;
-        }
-        if self.takeovers >= STORM_TAKEOVERS {
+        let [oldest, ..] = self.takeovers;
+        if oldest.is_some_and(|oldest| now.since(oldest) < STORM_MS) {
             return false;
         }
-        self.takeovers += 1;
+        self.takeovers.rotate_left(1);
+        if let Some(latest) = self.takeovers.last_mut() {
+            *latest = Some(now);
+        }
         true
     }
 

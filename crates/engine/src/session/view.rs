@@ -13,8 +13,8 @@ use protocol::value::{PresenceState, Status};
 use super::{Ctx, Session};
 
 impl Session {
-    /// What the member in this seat is shown.
-    pub(super) fn view(&self, ctx: &Ctx<'_>, _at: usize) -> SessionView {
+    /// What members are shown.
+    pub(super) fn view(&self, ctx: &Ctx<'_>) -> SessionView {
         let live = self.live.as_ref();
         let member = |seat: &super::Seat| MemberView {
             user: seat.user.clone(),

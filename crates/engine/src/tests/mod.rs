@@ -2,6 +2,7 @@
 //! sent, in short lines. A test reads like the sentence in its name.
 
 mod end;
+mod found;
 mod interview;
 mod room;
 mod store;
@@ -49,6 +50,13 @@ struct World {
     last_save: Option<Box<Save>>,
     reports: bool,
     flushes: bool,
+    /// Rows of the log that one read returns at most.
+    log_rows: usize,
+    /// Reads of the log are not answered.
+    reads_wait: bool,
+    /// Reads of sessions are kept in `loads`.
+    loads_wait: bool,
+    loads: Vec<(EffectId, SessionId)>,
 }
 
 fn id(text: &str) -> SessionId {
@@ -111,6 +119,10 @@ impl World {
             last_save: None,
             reports: true,
             flushes: true,
+            log_rows: usize::MAX,
+            reads_wait: false,
+            loads_wait: false,
+            loads: Vec::new(),
         }
     }
 
@@ -182,6 +194,9 @@ impl World {
                         .handle_input(self.now, Input::StoreReplied { id, session, saved });
                 }
             },
+            Effect::LoadSession { id, session } if self.loads_wait => {
+                self.loads.push((id, session));
+            }
             Effect::LoadSession { id, session } => {
                 let found = match (self.store, self.rows.get(&session)) {
                     (StoreMode::Commits, Some(row)) => Found::Session(Box::new(row.clone())),
@@ -191,9 +206,10 @@ impl World {
                 self.node
                     .handle_input(self.now, Input::SessionLoaded { id, session, found });
             }
-            Effect::LoadLog { id, session, range } => {
+            Effect::LoadLog { id, session, range } if !self.reads_wait => {
                 let fits = |row: &&EventRow| row.seq > range.after && row.seq <= range.upto;
-                let events = Some(self.log.iter().filter(fits).cloned().collect());
+                let found = self.log.iter().filter(fits).take(self.log_rows);
+                let events = Some(found.cloned().collect());
                 self.node.handle_input(
                     self.now,
                     Input::LogLoaded {

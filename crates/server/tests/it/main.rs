@@ -7,8 +7,8 @@
     clippy::panic
 )]
 
-mod bad_input;
 mod door;
 mod life;
+mod limits;
 mod support;
 mod wire;

@@ -165,7 +165,7 @@ pub struct Client {
     pub stream: TcpStream,
     ws: Ws,
     got: VecDeque<Got>,
-    pub protocol: Option<String>,
+
     answer_pings: bool,
 }
 
@@ -210,7 +210,7 @@ impl Client {
                         stream,
                         ws: Ws::for_client(limits),
                         got: VecDeque::new(),
-                        protocol: upgraded.protocol,
+
                         answer_pings: true,
                     };
                     let mut rest = bytes.split_off(upgraded.head_len);

@@ -52,8 +52,16 @@ fn short(cues: &[Cue]) -> Vec<String> {
         .collect()
 }
 
+/// The defaults without credit for quiet, which keeps the sums below easy.
+fn config() -> EndpointConfig {
+    EndpointConfig {
+        quiet_credit_ms: 0,
+        ..EndpointConfig::default()
+    }
+}
+
 fn finals() -> EndpointConfig {
-    EndpointConfig::default().finals_only()
+    config().finals_only()
 }
 
 #[test]
@@ -122,7 +130,7 @@ fn a_weak_voice_keeps_an_utterance_open_but_does_not_open_one() {
 fn interim_words_are_asked_for_half_a_second_after_the_voice_and_every_700_ms() {
     let config = EndpointConfig {
         speculative_ms: None,
-        ..EndpointConfig::default()
+        ..config()
     };
     let cues = cues(config, &[(800, 0.0), (2_400, 0.9), (800, 0.0)]);
     assert_eq!(
@@ -143,7 +151,7 @@ fn no_interim_words_are_asked_for_when_nothing_was_said_since() {
     let config = EndpointConfig {
         speculative_ms: None,
         end_silence_ms: 3_000,
-        ..EndpointConfig::default()
+        ..config()
     };
     let cues = cues(config, &[(512, 0.9), (2_800, 0.0)]);
     assert_eq!(
@@ -156,7 +164,7 @@ fn no_interim_words_are_asked_for_when_nothing_was_said_since() {
 fn a_pause_is_offered_early_and_is_the_very_utterance_that_ends() {
     let config = EndpointConfig {
         first_partial_ms: None,
-        ..EndpointConfig::default()
+        ..config()
     };
     let cues = cues(config, &[(800, 0.9), (800, 0.0)]);
     assert_eq!(
@@ -173,7 +181,7 @@ fn a_pause_is_offered_early_and_is_the_very_utterance_that_ends() {
 fn speech_that_goes_on_takes_the_early_offer_back() {
     let config = EndpointConfig {
         first_partial_ms: None,
-        ..EndpointConfig::default()
+        ..config()
     };
     let cues = cues(config, &[(800, 0.9), (400, 0.0), (400, 0.9), (800, 0.0)]);
     assert_eq!(
@@ -278,7 +286,7 @@ fn how_the_sound_is_cut_into_chunks_makes_no_difference() {
     ]);
     let mut seen: Option<Vec<String>> = None;
     for size in [1, 100, 256, 257, 5_000, 100_000] {
-        let mut endpointer = endpointer(EndpointConfig::default());
+        let mut endpointer = endpointer(config());
         let mut cues = Vec::new();
         for chunk in sound.chunks(size) {
             endpointer.push(chunk, &mut cues);
@@ -295,10 +303,7 @@ fn how_the_sound_is_cut_into_chunks_makes_no_difference() {
 #[test]
 fn a_voice_the_detector_noticed_late_is_dated_back_by_its_loudness() {
     // Scores of 0.3 do not open an utterance, but they are as loud as a third of the voice.
-    let cues = cues(
-        EndpointConfig::default(),
-        &[(800, 0.01), (304, 0.3), (800, 0.9), (800, 0.0)],
-    );
+    let cues = cues(config(), &[(800, 0.01), (304, 0.3), (800, 0.9), (800, 0.0)]);
     assert_eq!(short(&cues)[..2], ["start 1 800", "interim 1 700-1312"]);
 }
 
@@ -306,4 +311,47 @@ fn a_voice_the_detector_noticed_late_is_dated_back_by_its_loudness() {
 fn a_steady_noise_before_the_voice_is_not_taken_for_its_beginning() {
     let cues = cues(finals(), &[(800, 0.3), (800, 0.9), (800, 0.0)]);
     assert_eq!(short(&cues)[0], "start 1 800");
+}
+
+#[test]
+fn a_room_that_falls_quiet_before_the_detector_agrees_shortens_the_wait() {
+    /// Sure of voice in everything that is not silent.
+    struct Sure;
+    impl VoiceDetector for Sure {
+        fn score(&mut self, frame: &[f32; FRAME]) -> f32 {
+            if frame[0] > 0.0 { 0.9 } else { 0.0 }
+        }
+        fn reset(&mut self) {}
+    }
+    // Words, 160 ms of fading 26 dB below them, silence.
+    let sound = sound(&[(1_600, 0.8), (160, 0.04), (800, 0.0)]);
+    let ended = |quiet_credit_ms: u64| {
+        let config = EndpointConfig {
+            quiet_level: 0.1,
+            quiet_credit_ms,
+            first_partial_ms: None,
+            ..EndpointConfig::default()
+        };
+        let mut endpointer = Endpointer::new(config, Sure, 0);
+        let mut cues = Vec::new();
+        let mut at = Vec::new();
+        for frame in sound.chunks(FRAME) {
+            endpointer.push(frame, &mut cues);
+            if cues.len() > at.len() {
+                at.resize(cues.len(), endpointer.position_ms());
+            }
+        }
+        (short(&cues), at)
+    };
+    let cues = ["start 1 0", "pausing 1 0-1910", "end 1 0-1910 pausing:true"];
+    let (seen, at) = ended(0);
+    assert_eq!(
+        (seen, &at[1..]),
+        (cues.map(str::to_owned).to_vec(), &[2_016, 2_272][..])
+    );
+    let (seen, at) = ended(200);
+    assert_eq!(
+        (seen, &at[1..]),
+        (cues.map(str::to_owned).to_vec(), &[1_920, 2_112][..])
+    );
 }

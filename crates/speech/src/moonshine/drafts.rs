@@ -18,8 +18,11 @@ const KEPT: usize = 256;
 /// Drafts shared by the recognizers of one pool.
 #[derive(Debug, Clone, Default)]
 pub struct Drafts {
-    kept: Arc<Mutex<VecDeque<(u64, Vec<u32>)>>>,
+    kept: Arc<Mutex<VecDeque<Draft>>>,
 }
+
+/// The utterance's name and its tokens.
+type Draft = (u64, Vec<u32>);
 
 impl Drafts {
     /// Names the utterance that begins with these samples; too short a one has no name.

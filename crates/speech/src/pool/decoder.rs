@@ -119,31 +119,49 @@ pub(super) fn run(
     while let Some(job) = shared.queue.next() {
         slot.begin(&job);
         let started = Instant::now();
-        let result = recognize(&mut place, shared, &job.samples);
-        let took = started.elapsed();
+        let result = recognize(&mut place, shared, &job);
         if !slot.end() {
             return;
         }
-        let timing = Timing {
-            queued_ms: started.saturating_duration_since(job.since).as_secs_f32() * 1_000.0,
-            decode_ms: took.as_secs_f32() * 1_000.0,
-            was_ready: false,
-        };
-        count(shared, job.kind, took);
-        let delivered = catch_unwind(AssertUnwindSafe(|| {
-            deliver(shared, &job, result, timing, place.times_are_estimated);
-        }));
-        if delivered.is_err() {
-            tracing::error!(
-                stream = job.stream.key.0,
-                "whoever listens to speech panicked"
-            );
+        match result.transpose() {
+            None => {
+                let is_back = shared.queue.put_back(job);
+                add(&shared.counters.yielded, 1);
+                add(&shared.counters.superseded, u64::from(!is_back));
+            }
+            Some(result) => finish(shared, &job, result, started, place.times_are_estimated),
         }
         shared.queue.done();
         if place.recognizer.is_none() && Instant::now() >= place.retry_at {
             // A failure shows at the next job; trying here only saves that job the loading time.
             let _ = place.build(shared);
         }
+    }
+}
+
+/// Counts and delivers what a decode gave.
+fn finish(
+    shared: &Shared,
+    job: &Job,
+    result: Result<Transcript, Failure>,
+    started: Instant,
+    estimated: bool,
+) {
+    let took = started.elapsed();
+    let timing = Timing {
+        queued_ms: started.saturating_duration_since(job.since).as_secs_f32() * 1_000.0,
+        decode_ms: took.as_secs_f32() * 1_000.0,
+        was_ready: false,
+    };
+    count(shared, job.kind, took);
+    let delivered = catch_unwind(AssertUnwindSafe(|| {
+        deliver(shared, job, result, timing, estimated);
+    }));
+    if delivered.is_err() {
+        tracing::error!(
+            stream = job.stream.key.0,
+            "whoever listens to speech panicked"
+        );
     }
 }
 
@@ -160,11 +178,12 @@ fn count(shared: &Shared, kind: Kind, took: Duration) {
 /// Why there are no words: a code and a sentence.
 type Failure = (&'static str, String);
 
+/// The job's words; `None` when it made way for more urgent work.
 fn recognize(
     place: &mut Workplace,
     shared: &Shared,
-    samples: &[f32],
-) -> Result<Transcript, Failure> {
+    job: &Job,
+) -> Result<Option<Transcript>, Failure> {
     if place.recognizer.is_none() && Instant::now() >= place.retry_at {
         let _ = place.build(shared);
     }
@@ -174,7 +193,10 @@ fn recognize(
             "the recognizer could not be loaded".to_owned(),
         ));
     };
-    match catch_unwind(AssertUnwindSafe(|| recognizer.transcribe(samples))) {
+    let may_yield = job.kind == Kind::Interim { first: false } && !job.has_yielded;
+    let is_wanted = || !(may_yield && shared.queue.has_urgent());
+    let run = || recognizer.transcribe_while(&job.samples, &is_wanted);
+    match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|error| (error.code(), error.to_string())),
         Err(panic) => {
             let message = panic_text(panic);

@@ -1,7 +1,7 @@
 //! The ear: one thread that takes sound out of all rings, makes 16 kHz samples of it, finds the
 //! utterances and queues them for the decoders.
 //!
-//! It sweeps every 20 ms while a stream lives or a decoder works, and sleeps otherwise. It also
+//! It sweeps every 10 ms while a stream lives or a decoder works, and sleeps otherwise. It also
 //! watches the decoders: one that takes too long is given up and replaced.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ use crate::vad::{Earshot, VoiceDetector};
 #[cfg(test)]
 mod tests;
 
-const SWEEP: Duration = Duration::from_millis(20);
+const SWEEP: Duration = Duration::from_millis(10);
 /// The sender's audio times may run ahead of ours by so much before sound counts as missing: the
 /// resampler holds up to 20 ms back, and senders round.
 const MISSING_MS: u64 = 100;
@@ -96,6 +96,8 @@ pub(super) struct Hearing<V> {
     cues: Vec<Cue>,
     /// Latest utterance that interim words were asked for.
     shown: u64,
+    /// What was wrong with the last chunk.
+    told: Option<&'static str>,
 }
 
 impl<V: VoiceDetector> Hearing<V> {
@@ -117,6 +119,7 @@ impl<V: VoiceDetector> Hearing<V> {
             samples: Vec::new(),
             cues: Vec::new(),
             shown: 0,
+            told: None,
         })
     }
 
@@ -164,13 +167,16 @@ impl<V: VoiceDetector> Hearing<V> {
         if let Err(error) = self.decoder.decode(&chunk.bytes, &mut self.raw) {
             let stream = self.stream.key;
             let (code, message) = (error.code(), error.to_string());
-            shared.emit(SpeechEvent::AudioError {
-                stream,
-                code,
-                message,
-            });
+            if self.told.replace(code) != Some(code) {
+                shared.emit(SpeechEvent::AudioError {
+                    stream,
+                    code,
+                    message,
+                });
+            }
             return;
         }
+        self.told = None;
         if self.decoder.sample_rate() != self.resampled_from {
             self.flush_resampler();
             self.resampled_from = self.decoder.sample_rate();
@@ -265,6 +271,7 @@ impl<V: VoiceDetector> Hearing<V> {
             spoken,
             samples,
             since: Instant::now(),
+            has_yielded: false,
         };
         match shared.queue.submit(job) {
             Ok(replaced) => add(&shared.counters.superseded, replaced as u64),

@@ -79,7 +79,8 @@ pub enum SpeechEvent {
         /// A sentence for logs.
         message: String,
     },
-    /// A chunk could not be decoded; the stream goes on with the next one.
+    /// A chunk could not be decoded; the stream goes on with the next one. Told once for chunks in
+    /// a row that fail alike.
     AudioError {
         /// Which stream.
         stream: StreamKey,

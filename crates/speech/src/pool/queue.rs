@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -42,9 +43,30 @@ pub(super) struct Job {
     pub(super) samples: Vec<f32>,
     /// When it, or the job it replaced, was queued.
     pub(super) since: Instant,
+    /// It made way once and need not do so again.
+    pub(super) has_yielded: bool,
 }
 
 impl Job {
+    /// Whether interim words of others make way for it.
+    fn is_urgent(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Final | Kind::Pausing | Kind::Interim { first: true }
+        )
+    }
+
+    /// Replacing must not send a stream to the end of the line, nor its first words among others'
+    /// later ones.
+    fn inherit(&mut self, old: &Job) {
+        if let (Kind::Interim { first }, Kind::Interim { first: was_first }) =
+            (&mut self.kind, old.kind)
+        {
+            *first |= was_first && old.spoken.id == self.spoken.id;
+            self.since = old.since;
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.samples.len() * size_of::<f32>()
     }
@@ -55,6 +77,8 @@ pub(super) struct Queue {
     work: Condvar,
     room: Condvar,
     bytes_max: usize,
+    /// Jobs waiting that interim words have to make way for.
+    urgent: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -76,6 +100,7 @@ impl Queue {
             work: Condvar::new(),
             room: Condvar::new(),
             bytes_max,
+            urgent: AtomicUsize::new(0),
         }
     }
 
@@ -96,10 +121,7 @@ impl Queue {
             {
                 state.live_bytes -= old.bytes();
                 replaced += 1;
-                // Replacing must not send a stream to the end of the line.
-                if old.kind == job.kind {
-                    job.since = old.since;
-                }
+                job.inherit(&old);
             }
         }
         if state.is_stopped || state.live_bytes + job.bytes() > self.bytes_max {
@@ -111,6 +133,7 @@ impl Queue {
             Kind::Pausing => state.pausing.push_back(job),
             Kind::Interim { .. } => state.interim.push_back(job),
         }
+        self.urgent.store(state.urgent(), Ordering::Relaxed);
         drop(state);
         self.work.notify_one();
         Ok(replaced)
@@ -140,6 +163,7 @@ impl Queue {
         match at.and_then(|at| state.pausing.remove(at)) {
             Some(job) => {
                 state.live_bytes -= job.bytes();
+                self.urgent.store(state.urgent(), Ordering::Relaxed);
                 true
             }
             None => false,
@@ -175,6 +199,7 @@ impl Queue {
             }
             if let Some(job) = state.pick(Instant::now()) {
                 state.running += 1;
+                self.urgent.store(state.urgent(), Ordering::Relaxed);
                 if job.kind == Kind::Recorded {
                     state.recorded_bytes -= job.bytes();
                     self.room.notify_all();
@@ -191,6 +216,31 @@ impl Queue {
         self.state.lock().running -= 1;
     }
 
+    /// Whether something waits that interim words have to make way for.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Relaxed) > 0
+    }
+
+    /// Puts interim work back that made way, in its old place, unless newer work of its stream has
+    /// come. True when it is back.
+    pub(super) fn put_back(&self, mut job: Job) -> bool {
+        let mut state = self.state.lock();
+        let key = job.stream.key;
+        let is_superseded = [&state.finals, &state.pausing, &state.interim]
+            .into_iter()
+            .flatten()
+            .any(|other| other.stream.key == key);
+        if is_superseded || state.is_stopped {
+            return false;
+        }
+        job.has_yielded = true;
+        state.live_bytes += job.bytes();
+        state.interim.push_back(job);
+        drop(state);
+        self.work.notify_one();
+        true
+    }
+
     /// Nothing waits and nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state.lock();
@@ -203,6 +253,11 @@ impl Queue {
         (state.len(), state.live_bytes + state.recorded_bytes)
     }
 
+    /// Jobs that decoders have taken and not answered.
+    pub(super) fn running(&self) -> usize {
+        self.state.lock().running
+    }
+
     /// Drops what waits and lets everybody go.
     pub(super) fn stop(&self) {
         let mut state = self.state.lock();
@@ -211,6 +266,7 @@ impl Queue {
             is_stopped: true,
             ..State::default()
         };
+        self.urgent.store(0, Ordering::Relaxed);
         drop(state);
         self.work.notify_all();
         self.room.notify_all();
@@ -218,6 +274,12 @@ impl Queue {
 }
 
 impl State {
+    fn urgent(&self) -> usize {
+        self.finals.len()
+            + self.pausing.len()
+            + self.interim.iter().filter(|job| job.is_urgent()).count()
+    }
+
     fn len(&self) -> usize {
         self.finals.len() + self.pausing.len() + self.interim.len() + self.recorded.len()
     }

@@ -19,7 +19,9 @@ pub struct SpeechStats {
     pub streams: u64,
     /// Utterances and interim snapshots waiting for a decoder.
     pub queued: u64,
-    /// Bytes of sound they hold.
+    /// Utterances and snapshots a decoder works on.
+    pub running: u64,
+    /// Bytes of sound waiting.
     pub queued_bytes: u64,
     /// Recognitions of ended utterances.
     pub decodes_final: u64,
@@ -29,6 +31,8 @@ pub struct SpeechStats {
     pub decodes_pausing: u64,
     /// Of those, the ones that became the final.
     pub pausing_used: u64,
+    /// Interim recognitions broken off for more urgent ones.
+    pub yielded: u64,
     /// Milliseconds spent recognizing.
     pub decode_ms: u64,
     /// Decodes by time, one more than [`DECODE_MS_BORDERS`]; not cumulative.
@@ -53,6 +57,7 @@ pub(super) struct Counters {
     pub(super) decodes_interim: AtomicU64,
     pub(super) decodes_pausing: AtomicU64,
     pub(super) pausing_used: AtomicU64,
+    pub(super) yielded: AtomicU64,
     decode_us: AtomicU64,
     histogram: [AtomicU64; DECODE_MS_BORDERS.len() + 1],
     pub(super) superseded: AtomicU64,
@@ -99,11 +104,13 @@ impl Counters {
         SpeechStats {
             streams: 0,
             queued: 0,
+            running: 0,
             queued_bytes: 0,
             decodes_final: get(&self.decodes_final),
             decodes_interim: get(&self.decodes_interim),
             decodes_pausing: get(&self.decodes_pausing),
             pausing_used: get(&self.pausing_used),
+            yielded: get(&self.yielded),
             decode_ms: get(&self.decode_us) / 1_000,
             decode_histogram: std::array::from_fn(|i| get(&self.histogram[i])),
             superseded: get(&self.superseded),

@@ -5,6 +5,7 @@
 //! Invariants: an answer leaves only after its transaction is over; when it is not known to be
 //! committed, the answer is `Temporary`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,6 +67,8 @@ pub(crate) struct Writer {
     /// Transactions since the log file's size was last looked at.
     commits: u32,
     warned_table: bool,
+    /// Sessions ended by other programs of which the owner was told.
+    told: HashSet<SessionId>,
     drained: bool,
 }
 
@@ -101,6 +104,7 @@ impl Writer {
             data_version: -1,
             commits: 0,
             warned_table: false,
+            told: HashSet::new(),
             drained: false,
         }
     }
@@ -297,21 +301,21 @@ impl Writer {
         let Some(connection) = self.connection.as_ref() else {
             return;
         };
-        let found = admin::data_version(connection).and_then(|version| {
-            if version == self.data_version {
-                return Ok((version, Vec::new()));
-            }
-            Ok((
-                version,
-                admin::ended_elsewhere(connection, &self.settings.boot)?,
-            ))
-        });
+        let found = match admin::data_version(connection) {
+            Ok(version) if version == self.data_version => return,
+            Ok(version) => admin::ended_elsewhere(connection, &self.settings.boot)
+                .map(|sessions| (version, sessions)),
+            Err(error) => Err(error),
+        };
         match found {
             Ok((version, sessions)) => {
                 self.data_version = version;
+                let told = std::mem::replace(&mut self.told, sessions.iter().cloned().collect());
                 for session in sessions {
-                    Metrics::count(&self.metrics.ended_elsewhere);
-                    (self.callbacks.foreign_end)(session);
+                    if !told.contains(&session) {
+                        Metrics::count(&self.metrics.ended_elsewhere);
+                        (self.callbacks.foreign_end)(session);
+                    }
                 }
             }
             Err(error) => self.failed(&error),
@@ -336,8 +340,9 @@ impl Writer {
             if pages < limit {
                 return Ok(());
             }
+            admin::checkpoint(connection)?;
             Metrics::count(&self.metrics.checkpoints);
-            admin::checkpoint(connection)
+            Ok(())
         });
         if let Err(error) = done {
             tracing::debug!(%error, "no checkpoint");

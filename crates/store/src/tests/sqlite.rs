@@ -221,6 +221,22 @@ fn a_program_that_names_a_reason_keeps_it_until_the_owner_writes_the_end() {
     );
 }
 
+#[test]
+fn an_end_from_outside_is_told_once_however_often_others_write() {
+    let rig = Rig::sqlite();
+    for session in ["s1", "s2"] {
+        assert_eq!(
+            rig.save(&save(session, session, 0)),
+            Saved::Committed(Seq(0))
+        );
+    }
+    rig.end_from_outside(&sid("s1"));
+    assert_eq!(rig.told.foreign.recv_timeout(PATIENCE).unwrap(), sid("s1"));
+    rig.end_from_outside(&sid("s2"));
+    assert_eq!(rig.told.foreign.recv_timeout(PATIENCE).unwrap(), sid("s2"));
+    assert!(rig.told.foreign.try_recv().is_err());
+}
+
 /// A store whose thread stands still after its first batch until the gate opens.
 struct Gated {
     store: Sqlite,
