@@ -6,159 +6,32 @@
 //! belong on a runtime that may block. [`audio`] keeps answers as files until their words are
 //! committed.
 //!
+//! Without the feature `disk` only [`memory::Tables`] and its rows are left: a plain value, for
+//! simulations that must reach no IO.
+//!
 //! What must never be here: rules of a session, async, wall clocks (time is an argument).
 //!
 //! Read first: [`Store`], [`sqlite::Sqlite`], [`memory::Tables`]. One contract suite runs on every
 //! implementation: `tests/conformance.rs`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+#[cfg(feature = "disk")]
 pub mod audio;
+#[cfg(feature = "disk")]
+mod contract;
+#[cfg(feature = "disk")]
 pub mod error;
 mod judge;
 pub mod memory;
+#[cfg(feature = "disk")]
 pub mod metrics;
 pub mod rows;
+#[cfg(feature = "disk")]
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
-use protocol::record::{
-    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
-};
-use protocol::time::Wall;
-
+#[cfg(feature = "disk")]
+pub use crate::contract::{Answers, Callbacks, Store};
+#[cfg(feature = "disk")]
 pub use crate::error::StoreError;
-use crate::metrics::Metrics;
-use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
-};
-
-/// Answers to saves, in the order they were decided.
-pub type Answers = Vec<(EffectId, SessionId, Saved)>;
-
-/// Whom the store's thread tells what. Called on that thread: hand it on and return.
-pub struct Callbacks {
-    /// Answers to saves, one batch per commit.
-    pub saved: Box<dyn Fn(Answers) + Send>,
-    /// Another program ended this session's row (S8). The owner ends the live session and saves
-    /// the end, which is then accepted. Comes before any answer that depends on it.
-    pub foreign_end: Box<dyn Fn(SessionId) + Send>,
-    /// The lease of this process could not be written.
-    pub lease_failed: Box<dyn Fn() + Send>,
-}
-
-impl Callbacks {
-    /// Tells only of saves.
-    pub fn on_saved(saved: impl Fn(Answers) + Send + 'static) -> Self {
-        Self {
-            saved: Box::new(saved),
-            foreign_end: Box::new(|_| {}),
-            lease_failed: Box::new(|| {}),
-        }
-    }
-}
-
-/// The records. All methods but [`Store::submit`] and [`Store::metrics`] block.
-pub trait Store: Send + Sync {
-    /// Queues a save; never blocks. The answer comes through [`Callbacks::saved`], unless a later
-    /// save of the same session takes its place before it is written: then only the later one is
-    /// answered (rows are absolute images and its events are a superset).
-    ///
-    /// # Errors
-    /// `Saved::Temporary` at once when too many bytes wait, or the store is shut down.
-    fn submit(&self, id: EffectId, save: Save) -> Result<(), Saved>;
-
-    /// A session as recovery needs it.
-    fn load(&self, session: &SessionId) -> Result<Option<Loaded>, StoreError>;
-
-    /// A session's row.
-    fn session_row(&self, session: &SessionId) -> Result<Option<SessionRow>, StoreError>;
-
-    /// Events after `after`, in order, up to `limit_bytes` of bodies; at least one if there is one.
-    fn log(
-        &self,
-        session: &SessionId,
-        after: Seq,
-        limit_bytes: usize,
-    ) -> Result<Vec<EventRow>, StoreError>;
-
-    /// The candidate's row in `active_interview_sessions`.
-    fn active_of(&self, user: &UserId) -> Result<Option<ActiveRow>, StoreError>;
-
-    /// Seats, by number.
-    fn participants(&self, session: &SessionId) -> Result<Vec<ParticipantRow>, StoreError>;
-
-    /// Closed questions, by place in the plan.
-    fn answers(&self, session: &SessionId) -> Result<Vec<AnswerRow>, StoreError>;
-
-    /// Finals with their words, in the order of the log.
-    fn segments(&self, session: &SessionId) -> Result<Vec<SpokenRow>, StoreError>;
-
-    /// The report, if there is one.
-    fn report(&self, session: &SessionId) -> Result<Option<Arc<str>>, StoreError>;
-
-    /// Sessions, newest first.
-    fn list_sessions(&self, filter: &Filter, page: &Page) -> Result<Vec<SessionRow>, StoreError>;
-
-    /// Sessions that are not ended and whose owner is another boot without a lease at `now`.
-    fn unfinished_of_other_boots(
-        &self,
-        boot: &BootId,
-        now: Wall,
-        limit: u32,
-    ) -> Result<Vec<SessionId>, StoreError>;
-
-    /// Scheduled sessions whose deadline is over at `now`, earliest first.
-    fn overdue(&self, now: Wall, limit: u32) -> Result<Vec<SessionId>, StoreError>;
-
-    /// Size and age of `active_interview_sessions`; nothing when the table is missing.
-    fn active_rows(&self, now: Wall) -> Result<ActiveRows, StoreError>;
-
-    /// How many sessions ended for which reason in `from..until`, in the order of the reasons.
-    fn ends_by_reason(&self, from: Wall, until: Wall) -> Result<EndCounts, StoreError>;
-
-    /// Whether it can be read and written.
-    fn health(&self) -> Health;
-
-    /// Takes over a session that is not ended from a boot whose lease is over at `now`: the new
-    /// fence, with the generation one higher. A session `boot` owns already gives its fence.
-    /// None: there is no such session, it is ended, or its owner lives.
-    fn adopt(
-        &self,
-        session: &SessionId,
-        boot: &BootId,
-        now: Wall,
-    ) -> Result<Option<Fence>, StoreError>;
-
-    /// Takes the candidate's row out of `active_interview_sessions`, unless it names a session
-    /// that is not ended: that one has to be ended instead. Whether a row went.
-    fn clear_active(&self, user: &UserId) -> Result<bool, StoreError>;
-
-    /// Takes out rows of `active_interview_sessions` whose session is ended, and rows older than
-    /// `age_ms` whose session does not exist (L5). How many went.
-    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError>;
-
-    /// Deletes every record of an ended session and leaves a tombstone (L13).
-    fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError>;
-
-    /// Deletes one kind of record of at most `limit` sessions that ended before `before` (L13).
-    /// Which sessions were cleaned; empty when there is nothing left to do.
-    fn purge(
-        &self,
-        kind: Kind,
-        before: Wall,
-        limit: u32,
-        now: Wall,
-    ) -> Result<Vec<SessionId>, StoreError>;
-
-    /// Counters and latencies.
-    fn metrics(&self) -> &Metrics;
-
-    /// Writes what is queued, at most for `within`, gives the lease back and stops. Later saves
-    /// are refused. True when everything queued was written or answered.
-    fn shutdown(&self, within: Duration) -> bool;
-}

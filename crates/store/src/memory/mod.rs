@@ -5,6 +5,7 @@
 //! fail is the one of `sqlite/save.rs`. The contract suite runs both.
 
 mod questions;
+#[cfg(feature = "disk")]
 mod threaded;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use protocol::time::Wall;
 use protocol::value::{EndReason, Status};
 
 use crate::judge::{Known, Verdict, judge};
+#[cfg(feature = "disk")]
 pub use crate::memory::threaded::Memory;
 use crate::rows::ActiveRow;
 
