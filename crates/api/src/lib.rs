@@ -13,6 +13,7 @@
 pub mod access;
 pub mod auth;
 pub mod cors;
+pub mod describe;
 pub mod extract;
 pub mod handle;
 pub mod identity;
