@@ -96,7 +96,7 @@ fn operations() -> Site {
         .serve(&operations::PROMETHEUS, operations::prometheus)
 }
 
-/// Every route with its description.
+/// Every route with its description. The web app is not among them: its files are for browsers.
 pub fn routes() -> Vec<&'static Route> {
     [pages().routes, operations().routes].concat()
 }
@@ -116,6 +116,7 @@ pub fn build(api: Api) -> Router {
     Router::new()
         .merge(pages)
         .merge(operations)
+        .merge(crate::app::routes().method_not_allowed_fallback(no_such_method))
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(around))
