@@ -376,7 +376,7 @@ export class Connection {
       return this.#later(error, this.#refusals === 1 ? 0 : undefined, "token");
     }
     const back = known?.[1] ?? "resume";
-    if (back === "no" || back === "new_token") this.#finish(reasonOf(code), error);
+    if (back === "no" || back === "with_new_token") this.#finish(reasonOf(code), error);
     else this.#later(error, this.#retryAfterMs ?? error.retryAfterMs);
   }
 
