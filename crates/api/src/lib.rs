@@ -14,6 +14,7 @@ pub mod access;
 pub mod auth;
 pub mod cors;
 pub mod extract;
+pub mod guard;
 pub mod handle;
 pub mod identity;
 pub mod problem;

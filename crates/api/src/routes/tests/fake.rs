@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 use crate::auth::{AuthSettings, Claims, Verifier};
 use crate::cors::Origins;
 use crate::extract::Peer;
+use crate::guard::Guard;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
     LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
@@ -262,6 +263,7 @@ pub(super) fn bench() -> Bench {
         handle: Arc::new(fake.clone()),
         records: Arc::new(fake.clone()),
         verifier: Arc::clone(&verifier),
+        guard: Arc::new(Guard::new(Arc::clone(&verifier))),
         origins: Origins::new([FRONT]),
         plans: Arc::new(coach::plan::Bank::builtin()),
         clock: || NOW,
