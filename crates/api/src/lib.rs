@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod access;
+pub mod app;
 pub mod auth;
 pub mod cors;
 pub mod extract;

@@ -80,6 +80,7 @@ pub fn build(api: Api) -> Router {
     Router::new()
         .merge(pages)
         .merge(operations)
+        .merge(crate::app::routes().method_not_allowed_fallback(no_such_method))
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(around))
