@@ -163,7 +163,11 @@ impl ErrorCode {
             | Self::BadAudio
             | Self::UnsupportedFormat
             | Self::UnsupportedSampleRate => Remedy::Fix,
-            Self::AuthRequired | Self::TokenInvalid | Self::TokenExpired => Remedy::NewToken,
+            Self::AuthRequired
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenMismatch => Remedy::NewToken,
             Self::SessionEnded
             | Self::SessionActive
             | Self::NotInSession
