@@ -292,7 +292,7 @@ export class Connection {
         break;
       case "pong":
         this.#pong(attempt, message.ref);
-        return;
+        break;
     }
     this.#options.on.message(message);
   }

@@ -122,6 +122,8 @@ export interface Link {
   take(sessionId: string): Promise<Resume | null>;
   keep(sessionId: string, resume: Resume): void;
   forget(sessionId: string): void;
+  /** Somebody joins it: from now on it is the current one. */
+  joining(session: InterviewSession): void;
   /** Why a session ended, from the records. */
   ending(sessionId: string): Promise<{ reason: EndReason | null; reportUrl: string | null }>;
 }
@@ -148,6 +150,7 @@ export class InterviewSession {
   readonly state = new Value<SessionState>({ phase: "detached" });
   readonly #transcript = new Value<Transcript>(NOTHING_SAID);
   readonly #suggestions = new Value<readonly Suggestion[]>([]);
+  readonly #requested = new Value<readonly RequestedTranscription[]>([]);
   readonly #events = new Emitter<SessionEvents>();
   readonly #link: Link;
   /** Joined, or to be joined as soon as there is a connection. */
@@ -177,6 +180,11 @@ export class InterviewSession {
 
   get suggestions(): Store<readonly Suggestion[]> {
     return this.#suggestions;
+  }
+
+  /** What came of `transcribe`, the latest 200. */
+  get requested(): Store<readonly RequestedTranscription[]> {
+    return this.#requested;
   }
 
   on<E extends keyof SessionEvents>(
@@ -215,6 +223,7 @@ export class InterviewSession {
       return Promise.reject(new GreenroomError("session_ended", "This session is over."));
     }
     this.#wanted = true;
+    this.#link.joining(this);
     this.#joined ??= deferred();
     const { promise } = this.#joined;
     if (!("live" in state)) this.state.set({ phase: "joining", error: null });
@@ -537,7 +546,9 @@ export class InterviewSession {
   }
 
   #caption(caption: Extract<ServerMessage, { type: "transcription:result" }>): void {
-    if ("requestId" in caption) return;
+    if ("requestId" in caption) {
+      return this.#requested.update((list) => appended(list, caption, SUGGESTIONS_MAX));
+    }
     this.#transcript.update(({ segments, interim }) => {
       const others = interim.filter(
         (c) =>
