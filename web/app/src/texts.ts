@@ -227,7 +227,7 @@ export const live = {
   stay: "I am still here",
   done: "I'm done with this answer",
   doneBusy: "One moment…",
-  pass: "Skip this question",
+  pass: "Skip this one",
   end: "End the interview",
   endTitle: "End the interview now?",
   endBody:

@@ -95,6 +95,8 @@ export const interview = [
       await reach("Turn on the microphone");
       await page.getByText("We can hear you", { exact: true }).first().waitFor({ timeout: 30_000 });
       await reach("Go to the interview");
+      await page.getByRole("button", { name: "Start the interview" }).waitFor({ timeout: 20_000 });
+      await reach("Start the interview");
       await page.getByText("Question 1 of 3").first().waitFor({ timeout: 20_000 });
       await reach("Hide the clock");
       await reach("Type instead");
@@ -173,6 +175,7 @@ export const interview = [
       await page.getByRole("button", { name: "Try again" }).click();
       await page.getByText("We can hear you", { exact: true }).first().waitFor({ timeout: 30_000 });
       await page.getByRole("button", { name: "Go to the interview" }).click();
+      await page.getByRole("button", { name: "Start the interview" }).click({ timeout: 20_000 });
       await page.getByText("Question 1 of 3").first().waitFor({ timeout: 20_000 });
       await page.locator("[data-said]").first().waitFor({ timeout: 60_000 });
       await page.evaluate(() => globalThis.__pull());
