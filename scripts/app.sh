@@ -17,7 +17,7 @@ now=$({ find web/app web/packages/client/src web/packages/react/src crates/coach
 if [ -f "$made" ] && [ "$(cat "$made")" = "$now" ]; then
     exit 0
 fi
-[ -d web/node_modules/vite ] || (cd web && npm ci --no-audit --no-fund)
+sh scripts/web-packages.sh
 (cd web/app && npx --no-install vite build --logLevel warn)
 printf '%s\n' "$now" >"$made"
 say "built; the next cargo build takes it in"

@@ -9,5 +9,5 @@ if ! command -v node >/dev/null 2>&1; then
     echo "e2e: Node 20.19 or later is needed" >&2
     exit 1
 fi
-[ -d web/node_modules/playwright-core ] || (cd web && npm ci --no-audit --no-fund)
+sh scripts/web-packages.sh
 exec node web/e2e/run.mjs "$@"
