@@ -49,6 +49,18 @@ pub enum ComeBack {
     AfterDelay,
 }
 
+impl ComeBack {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Resume => "resume",
+            Self::WithNewToken => "with_new_token",
+            Self::AfterDelay => "after_delay",
+        }
+    }
+}
+
 impl CloseCode {
     /// Every code, in the order of the contract's table.
     pub const ALL: &[Self] = &[
