@@ -18,6 +18,7 @@
 pub mod audio;
 pub mod client;
 pub mod close;
+pub mod contract;
 pub mod dialect;
 pub mod door;
 pub mod engineio;
