@@ -46,6 +46,14 @@ pub enum Up<'b> {
         /// If it is a `ref`, an `ok` is due beside `connection:success`.
         reply: ReplyKey,
     },
+    /// `auth:refresh`: another token for this connection. The caller judges it and answers; the
+    /// connection stays whatever comes of it.
+    Refresh {
+        /// As it came; not yet checked.
+        token: &'b str,
+        /// Whom to answer.
+        reply: ReplyKey,
+    },
     /// A request for the engine.
     Message(Request),
     /// A chunk for the room's route.
@@ -143,9 +151,10 @@ impl Desk {
                 let refusal = Refusal::because(ErrorCode::NotSupported, why);
                 answer(dialect, out, &reply, refusal);
             }
-            Ok(Decoded::AuthRefresh { reply, .. }) => {
-                answer(dialect, out, &reply, ErrorCode::NotSupported.into());
-            }
+            Ok(Decoded::AuthRefresh { token, reply }) => up(Up::Refresh {
+                token: &token,
+                reply,
+            }),
             Err(Refused { reply, refusal }) => answer(dialect, out, &reply, refusal),
         }
         Ok(())

@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use protocol::error::ErrorCode;
+use protocol::error::{ErrorCode, Refusal};
+use protocol::time::Wall;
 use server::driver::server::{RecordsAt, Server, Settings};
+use server::transport::guest::{Checked, Guard, Verified};
 
 fn main() -> anyhow::Result<()> {
     let port = match std::env::args().nth(1) {
@@ -15,10 +17,9 @@ fn main() -> anyhow::Result<()> {
         Some(text) => text.parse().context("the port must be a number")?,
     };
     let data = tempfile::tempdir().context("no folder for temporary files")?;
-    let nobody = Arc::new(|_: &str, _| Err(ErrorCode::TokenInvalid));
     let router = Box::new(|_| axum::Router::new());
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut settings = Settings::new(addr, data.path(), nobody, router);
+    let mut settings = Settings::new(addr, data.path(), Arc::new(Nobody), router);
     settings.conformance = true;
     settings.records = RecordsAt::Memory;
     settings.io_threads = 1;
@@ -37,4 +38,21 @@ fn main() -> anyhow::Result<()> {
     println!("Socket.IO        http://{addr}/socket.io/");
     running.serve_until(signals);
     Ok(())
+}
+
+/// Lets nobody in: the suites bring no tokens.
+struct Nobody;
+
+impl Guard for Nobody {
+    fn check(&self, _token: &str, _now: Wall) -> Checked {
+        Checked::Now(Err(ErrorCode::TokenInvalid.into()))
+    }
+
+    fn revocations(&self) -> u64 {
+        0
+    }
+
+    fn still_good(&self, _came_with: &Verified) -> Result<(), Refusal> {
+        Ok(())
+    }
 }

@@ -31,7 +31,8 @@ use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::transport::beat::{beat, see_to_inbox};
-use crate::transport::handshake::{Doors, Verify, Welcome};
+use crate::transport::guest::Guard;
+use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
 use crate::transport::listener::{SocketOptions, accept_loop, bind};
 
@@ -93,7 +94,7 @@ pub struct Settings {
     /// Plans by id.
     pub plans: Arc<Plans>,
     /// Judges tokens.
-    pub verify: Arc<Verify>,
+    pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
     /// Socket.IO clients may join the namespace `/` instead of `/interview`.
@@ -122,7 +123,7 @@ impl Settings {
     pub fn new(
         addr: SocketAddr,
         data: impl Into<PathBuf>,
-        verify: Arc<Verify>,
+        guard: Arc<dyn Guard>,
         router: MakeRouter,
     ) -> Self {
         let data = data.into();
@@ -140,7 +141,7 @@ impl Settings {
             },
             engine: Config::default(),
             plans: Arc::default(),
-            verify,
+            guard,
             welcome: Arc::new(|_| true),
             root_is_alias: true,
             #[cfg(feature = "conformance")]
@@ -258,7 +259,7 @@ impl Server {
             records: Arc::clone(&driver) as _,
         });
         let doors = Arc::new(Doors {
-            verify: settings.verify,
+            guard: settings.guard,
             welcome: settings.welcome,
             gate: Mutex::new(Gate::new(GateLimits {
                 connections: settings.limits.connections as usize,

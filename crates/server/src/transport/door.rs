@@ -12,6 +12,10 @@ use super::probe::Probe;
 use super::socketio::SocketIo;
 
 /// A door, in the middle of a connection.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lies in its task, which is allocated once; the plain door is the hot one"
+)]
 pub(crate) enum Door {
     /// `/ws`.
     Plain(Plain),

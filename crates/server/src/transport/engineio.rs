@@ -17,6 +17,7 @@ use protocol::outbox::{Frame, Outbox};
 use protocol::plain::handshake::parameter;
 use tokio::time::timeout;
 
+use super::guest::in_time;
 use super::handshake::{self, DoorKind, Doors, Wanted};
 use super::http::{Http, error_body, refusal};
 use super::listener::Place;
@@ -121,7 +122,7 @@ async fn polled(
 ) -> Response<Body> {
     let method = request.method().clone();
     let found = match sid {
-        None if method == Method::GET => return open(http, kind, &request, peer),
+        None if method == Method::GET => return open(http, kind, request, peer).await,
         None => None,
         Some(sid) => match http.doors.polls.get(&sid) {
             Some(polled) => Some(polled),
@@ -142,10 +143,10 @@ async fn polled(
 }
 
 /// Opens a connection that polls.
-fn open(
+async fn open(
     http: &Arc<Http>,
     kind: DoorKind,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Response<Body> {
     if let Err(limited) = handshake::count(http, peer) {
@@ -153,8 +154,12 @@ fn open(
     }
     let doors = &http.doors;
     let core = &http.core;
-    let now = core.clock().now();
-    let (entry, _) = handshake::entry(http, request, &[], now.wall);
+    let (entry, _) = handshake::entry(http, &request, &[], core.clock().wall());
+    drop(request);
+    let entry = match entry {
+        Entry::Judged(later) => Entry::of(in_time(later).await),
+        entry => entry,
+    };
     let is_drained =
         matches!(&entry, Entry::Refused(refusal) if refusal.code == ErrorCode::Draining);
     let sid = match new_sid() {
@@ -174,7 +179,7 @@ fn open(
     let here = Here {
         core,
         conn: &conn,
-        now,
+        now: core.clock().now(),
     };
     let mut door = doors.door(kind, here, entry);
     if !conn.is_open() {

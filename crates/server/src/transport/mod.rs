@@ -6,6 +6,7 @@ pub(crate) mod beat;
 pub(crate) mod conformance;
 pub(crate) mod door;
 pub(crate) mod engineio;
+pub mod guest;
 pub mod handshake;
 pub(crate) mod http;
 pub mod listener;

@@ -2,11 +2,13 @@
 //! machine hands up goes. What packets mean, heartbeat and limits are the doors' machines' in
 //! `protocol`; what requests do is the engine's.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::Input;
-use engine::input::{Caller, Identity};
+use engine::input::Caller;
 use protocol::client::{
     AudioIn, AudioPayload, ClientMessage, ReplyKey, ReplyTo, Request, SessionRef,
 };
@@ -19,12 +21,12 @@ use protocol::outbox::Frame;
 use protocol::server::{ConnectionSuccess, Reply, ServerMessage};
 use protocol::time::{Mono, Now};
 
-use super::handshake::{Doors, Verified};
+use super::guest::{Checked, Guest, Pending, Verdict, Verified, Wish};
+use super::handshake::Doors;
 use crate::core::conn::Conn;
 use crate::core::{Core, Job};
 
 /// What is known of a connection when its handshake is done.
-#[derive(Debug)]
 pub(crate) enum Entry {
     /// It may not come, for this reason.
     Refused(Refusal),
@@ -32,6 +34,18 @@ pub(crate) enum Entry {
     Unknown,
     /// It showed one.
     Known(Verified),
+    /// It showed one that is being judged.
+    Judged(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+}
+
+impl Entry {
+    /// Of somebody who showed a token.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Ok(verified) => Self::Known(verified),
+            Err(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 /// The connection and the world around it, for the length of one call.
@@ -90,24 +104,25 @@ impl Here<'_> {
 pub(crate) struct Peer {
     pub(crate) doors: Arc<Doors>,
     member: Option<Member>,
+    /// A token that is being judged.
+    pending: Option<Box<(Pending, Shown)>>,
     /// It counts among the open connections.
     counted: bool,
 }
 
 /// Somebody known.
 struct Member {
-    who: Arc<Identity>,
-    key: ResumeKey,
-    /// When the token is over.
-    until: Mono,
+    guest: Guest,
     /// The handle for the next session joined.
     room: u16,
 }
 
-/// A token that came and what became of it.
-pub(crate) enum Checked {
-    Good(Verified),
-    Bad(Refusal),
+/// A token in a message, and whom to answer.
+pub(crate) enum Shown {
+    /// `auth` or a CONNECT, to be let in.
+    First(ReplyKey),
+    /// `auth:refresh`.
+    Refresh(ReplyKey),
 }
 
 impl Peer {
@@ -117,17 +132,66 @@ impl Peer {
         let peer = Self {
             doors,
             member: None,
+            pending: None,
             counted,
         };
         (peer, (!counted).then(limited))
     }
 
-    /// Judges a token.
-    pub(crate) fn check(&self, here: Here<'_>, token: &str) -> Checked {
-        match (self.doors.verify)(token, here.now.wall) {
-            Ok(verified) => Checked::Good(verified),
-            Err(code) => Checked::Bad(code.into()),
+    /// The verdict about a token, unless it takes a while: then it comes with [`Peer::waited`].
+    pub(crate) fn check(
+        &mut self,
+        here: Here<'_>,
+        token: &str,
+        shown: Shown,
+    ) -> Option<(Verdict, Shown)> {
+        if self.pending.is_some() {
+            return Some((Err(ErrorCode::Busy.into()), shown));
         }
+        match self.doors.guard.check(token, here.now.wall) {
+            Checked::Now(verdict) => Some((verdict, shown)),
+            Checked::Later(later) => {
+                let pending = Pending::wait(later, here.conn);
+                self.pending = Some(Box::new((pending, shown)));
+                None
+            }
+        }
+    }
+
+    /// A verdict that was waited for, if it is there.
+    pub(crate) fn waited(&mut self) -> Option<(Verdict, Shown)> {
+        let waiting = self.pending.take()?;
+        match waiting.0.take() {
+            Some(verdict) => Some((verdict, waiting.1)),
+            None => {
+                self.pending = Some(waiting);
+                None
+            }
+        }
+    }
+
+    /// Goes on with another token, or not, and answers.
+    pub(crate) fn refresh(&mut self, here: Here<'_>, verdict: Verdict, reply: &ReplyKey) {
+        let Some(member) = &mut self.member else {
+            return here.refuse(reply, ErrorCode::AuthRequired);
+        };
+        let done = verdict.and_then(|new| member.guest.refresh(here.now, new));
+        let reply_is = match done {
+            Ok(expires_at) => Reply::Ok(format!("\"expiresAt\":{}", expires_at.0).into()),
+            Err(refusal) => Reply::Refused(refusal),
+        };
+        here.answer(reply, &reply_is);
+    }
+
+    /// What the token asks for now; to be asked until it is nothing.
+    pub(crate) fn look(&mut self, here: Here<'_>) -> Option<Wish> {
+        let member = self.member.as_mut()?;
+        member.guest.look(here.now, &*self.doors.guard)
+    }
+
+    /// When to look again.
+    pub(crate) fn next(&self) -> Option<Mono> {
+        self.member.as_ref().map(|member| member.guest.next())
     }
 
     /// Takes in who is there. `connection:success`, once the connection is open, says the same.
@@ -139,19 +203,14 @@ impl Peer {
         here: Here<'_>,
         verified: Verified,
     ) -> Result<ServerMessage, Refusal> {
-        let Verified { who, until } = verified;
-        if !self.doors.gate.lock().admit(&who.user) {
+        let user = verified.who.user.clone();
+        if !self.doors.gate.lock().admit(&user) {
             return Err(limited());
         }
-        let user = who.user.clone();
-        let left_ms = u64::try_from(until.0 - here.now.wall.0).unwrap_or(0);
         let key = resume_key();
-        self.member = Some(Member {
-            who: Arc::new(who),
-            key: key.unwrap_or(ResumeKey(0)),
-            until: here.now.mono.after(left_ms),
-            room: 1,
-        });
+        let held = key.unwrap_or(ResumeKey(0));
+        let guest = Guest::new(verified, held, here.now, &*self.doors.guard);
+        self.member = Some(Member { guest, room: 1 });
         let resume_key = key.ok_or(ErrorCode::Internal)?;
         let limits = &self.doors.limits;
         Ok(ServerMessage::ConnectionSuccess(Box::new(
@@ -169,16 +228,11 @@ impl Peer {
         )))
     }
 
-    /// When the token is over.
-    pub(crate) fn until(&self) -> Option<Mono> {
-        self.member.as_ref().map(|member| member.until)
-    }
-
     /// The connection is gone: its places are free.
     pub(crate) fn end(&mut self) {
         let mut gate = self.doors.gate.lock();
         if let Some(member) = self.member.take() {
-            gate.release(&member.who.user);
+            gate.release(&member.guest.who.user);
         }
         if std::mem::take(&mut self.counted) {
             gate.close();
@@ -195,7 +249,7 @@ impl Peer {
             key,
         };
         if request.message == ClientMessage::Clear {
-            let user = member.who.user.clone();
+            let user = member.guest.who.user.clone();
             let job = Job::Clear(user, to(request.reply));
             return here.core.outside().work(job);
         }
@@ -207,8 +261,8 @@ impl Peer {
         let held = room_of(here.conn, &session);
         let caller = Caller {
             conn: here.conn.id(),
-            who: Arc::clone(&member.who),
-            key: member.key,
+            who: Arc::clone(&member.guest.who),
+            key: member.guest.key,
             room: held.unwrap_or(member.room),
         };
         if matches!(request.message, ClientMessage::Join { .. }) {
@@ -316,7 +370,7 @@ pub(crate) fn close_code(code: ErrorCode) -> CloseCode {
         ErrorCode::OriginNotAllowed => CloseCode::Forbidden,
         ErrorCode::Limited => CloseCode::Limited,
         ErrorCode::Draining => CloseCode::Restart,
-        ErrorCode::Internal => CloseCode::ServerError,
+        ErrorCode::Internal | ErrorCode::Busy => CloseCode::ServerError,
         _ => CloseCode::Unauthenticated,
     }
 }

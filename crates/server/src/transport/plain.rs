@@ -10,8 +10,9 @@ use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::ws::Packet;
 
-use super::handshake::{Doors, Verified};
-use super::peer::{Checked, Entry, Here, Peer, close_code, relay};
+use super::guest::{Verdict, Verified, Wish};
+use super::handshake::Doors;
+use super::peer::{Entry, Here, Peer, Shown, close_code, relay};
 
 /// One connection of the plain door.
 pub(crate) struct Plain {
@@ -28,7 +29,7 @@ impl Plain {
         match crowded.map_or(entry, Entry::Refused) {
             Entry::Refused(refusal) => plain.refuse(here, refusal),
             Entry::Known(verified) => plain.enter(here, verified, None),
-            Entry::Unknown => {}
+            Entry::Unknown | Entry::Judged(_) => {}
         }
         plain
     }
@@ -82,7 +83,11 @@ impl Plain {
             Up::Audio { audio, reply } => relay(here, &audio, &reply),
             Up::Hears(hears) => here.conn.set_hears(hears),
             Up::Authenticate { token, reply } => {
-                checked = Some((peer.check(here, token.unwrap_or_default()), reply));
+                let token = token.unwrap_or_default();
+                checked = peer.check(here, token, Shown::First(reply));
+            }
+            Up::Refresh { token, reply } => {
+                checked = peer.check(here, token, Shown::Refresh(reply));
             }
             // On this door whoever leaves closes the carrier.
             Up::Leave => {}
@@ -91,12 +96,19 @@ impl Plain {
             Packet::Text(text) => machine.receive_text(now, text, &mut up, &mut out),
             Packet::Binary(bytes) => machine.receive_binary(now, bytes, &mut up, &mut out),
         }
-        match checked {
-            Some((Checked::Good(verified), reply)) => self.enter(here, verified, Some(&reply)),
-            Some((Checked::Bad(refusal), _)) => self.refuse(here, refusal),
-            None => {}
+        if let Some((verdict, shown)) = checked {
+            self.judged(here, verdict, &shown);
         }
         here.put(&mut out);
+    }
+
+    /// A token was judged.
+    fn judged(&mut self, here: Here<'_>, verdict: Verdict, shown: &Shown) {
+        match (shown, verdict) {
+            (Shown::First(reply), Ok(verified)) => self.enter(here, verified, Some(reply)),
+            (Shown::First(_), Err(refusal)) => self.refuse(here, refusal),
+            (Shown::Refresh(reply), verdict) => self.peer.refresh(here, verdict, reply),
+        }
     }
 
     /// Runs the clocks that have run out; when the next one does.
@@ -107,12 +119,23 @@ impl Plain {
             self.machine.handle_timeout(now, &mut out);
             here.put(&mut out);
         }
-        let until = self.peer.until();
-        if until.is_some_and(|until| until <= now) && here.conn.is_open() {
-            self.machine.closed();
-            here.conn.close(now, CloseCode::TokenExpired, None);
+        if let Some((verdict, shown)) = self.peer.waited()
+            && here.conn.is_open()
+        {
+            self.judged(here, verdict, &shown);
         }
-        [until, self.machine.poll_timeout()]
+        while here.conn.is_open() {
+            match self.peer.look(here) {
+                None => break,
+                Some(Wish::Say(message)) => here.say(&message),
+                Some(Wish::Revoked(refusal)) => self.refuse(here, refusal),
+                Some(Wish::Expired) => {
+                    self.machine.closed();
+                    here.conn.close(now, CloseCode::TokenExpired, None);
+                }
+            }
+        }
+        [self.peer.next(), self.machine.poll_timeout()]
             .into_iter()
             .flatten()
             .min()

@@ -8,12 +8,14 @@ use protocol::close::CloseCode;
 use protocol::dialect::Dialect;
 use protocol::door::Up;
 use protocol::error::{ErrorCode, Refusal};
+use protocol::server::ServerMessage;
 use protocol::socketio::Machine;
 use protocol::time::Mono;
 use protocol::ws::Packet;
 
-use super::handshake::{Doors, Verified};
-use super::peer::{Checked, Entry, Here, Peer, close_code, relay};
+use super::guest::{Verdict, Verified, Wish};
+use super::handshake::Doors;
+use super::peer::{Entry, Here, Peer, Shown, close_code, relay};
 
 /// One connection of the Socket.IO door.
 pub(crate) struct SocketIo {
@@ -70,24 +72,33 @@ impl SocketIo {
         here.say(&success);
     }
 
-    /// Judges who asks for the namespace: by the token that came with that, else by the
-    /// handshake's.
-    fn judge(&mut self, here: Here<'_>, token: Option<Checked>) {
+    /// Who asks for the namespace is judged by the token that came with that, else by the
+    /// handshake's; a page that may not connect is refused whatever it shows.
+    fn judge(&mut self, here: Here<'_>, shown: Option<Verdict>) {
         let entry = std::mem::replace(&mut self.entry, Entry::Unknown);
         if self.peer.doors.closing.load(Ordering::Acquire) {
             return self.refuse(here, &ErrorCode::Draining.into());
         }
-        match (entry, token) {
+        let verdict = match (entry, shown) {
             (Entry::Refused(refusal), _) if refusal.code == ErrorCode::OriginNotAllowed => {
-                self.refuse(here, &refusal);
+                Err(refusal)
             }
-            (_, Some(Checked::Good(verified))) | (Entry::Known(verified), None) => {
-                self.enter(here, verified);
-            }
-            (_, Some(Checked::Bad(refusal))) | (Entry::Refused(refusal), None) => {
-                self.refuse(here, &refusal);
-            }
-            (Entry::Unknown, None) => self.refuse(here, &ErrorCode::AuthRequired.into()),
+            (_, Some(verdict)) => verdict,
+            (Entry::Known(verified), None) => Ok(verified),
+            (Entry::Refused(refusal), None) => Err(refusal),
+            (Entry::Unknown | Entry::Judged(_), None) => Err(ErrorCode::AuthRequired.into()),
+        };
+        match verdict {
+            Ok(verified) => self.enter(here, verified),
+            Err(refusal) => self.refuse(here, &refusal),
+        }
+    }
+
+    /// A token was judged.
+    fn judged(&mut self, here: Here<'_>, verdict: Verdict, shown: &Shown) {
+        match shown {
+            Shown::First(_) => self.judge(here, Some(verdict)),
+            Shown::Refresh(reply) => self.peer.refresh(here, verdict, reply),
         }
     }
 
@@ -118,13 +129,17 @@ impl SocketIo {
         let Self { machine, peer, .. } = self;
         let now = here.now.mono;
         let mut out = Vec::new();
-        let mut asked = None;
+        let (mut checked, mut asked) = (None, false);
         let mut up = |up: Up<'_>| match up {
             Up::Message(request) => peer.request(here, request),
             Up::Audio { audio, reply } => relay(here, &audio, &reply),
             Up::Hears(hears) => here.conn.set_hears(hears),
-            Up::Authenticate { token, .. } => {
-                asked = Some(token.map(|token| peer.check(here, token)));
+            Up::Authenticate { token, reply } => match token {
+                Some(token) => checked = peer.check(here, token, Shown::First(reply)),
+                None => asked = true,
+            },
+            Up::Refresh { token, reply } => {
+                checked = peer.check(here, token, Shown::Refresh(reply));
             }
             Up::Leave => {
                 here.conn.set_dialect(Dialect::Unnamed);
@@ -135,8 +150,10 @@ impl SocketIo {
             Packet::Text(text) => machine.receive_text(now, text, &mut up, &mut out),
             Packet::Binary(bytes) => machine.receive_binary(now, bytes, &mut up, &mut out),
         }
-        if let Some(token) = asked {
-            self.judge(here, token);
+        if let Some((verdict, shown)) = checked {
+            self.judged(here, verdict, &shown);
+        } else if asked {
+            self.judge(here, None);
         }
         here.put(&mut out);
     }
@@ -149,12 +166,28 @@ impl SocketIo {
             self.machine.handle_timeout(now, &mut out);
             here.put(&mut out);
         }
-        let until = self.peer.until();
-        if until.is_some_and(|until| until <= now) && here.conn.is_open() {
-            self.machine.closed();
-            here.conn.close(now, CloseCode::TokenExpired, None);
+        if let Some((verdict, shown)) = self.peer.waited()
+            && here.conn.is_open()
+        {
+            self.judged(here, verdict, &shown);
         }
-        [until, self.machine.poll_timeout()]
+        while here.conn.is_open() {
+            match self.peer.look(here) {
+                None => break,
+                Some(Wish::Say(message)) => here.say(&message),
+                Some(Wish::Revoked(refusal)) => {
+                    let code = close_code(refusal.code);
+                    here.say(&ServerMessage::ConnectionError(refusal));
+                    self.machine.closed();
+                    here.conn.close(now, code, None);
+                }
+                Some(Wish::Expired) => {
+                    self.machine.closed();
+                    here.conn.close(now, CloseCode::TokenExpired, None);
+                }
+            }
+        }
+        [self.peer.next(), self.machine.poll_timeout()]
             .into_iter()
             .flatten()
             .min()

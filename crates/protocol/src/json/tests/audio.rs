@@ -45,7 +45,7 @@ pub(crate) fn samples() -> Vec<String> {
     let mut texts = Vec::new();
     for audio in [short, full] {
         check(&audio, |received| {
-            let framed = received.text_frame();
+            let framed = received.text_frame(Dialect::Plain);
             texts.push(String::from_utf8(opened(&framed).1.to_vec()).unwrap());
         });
     }
