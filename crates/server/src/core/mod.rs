@@ -70,6 +70,8 @@ pub trait Outside: Send + Sync {
     fn work(&self, job: Job);
     /// Opens a session's tap; its time zero is `since`.
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
+    /// The same for a session that another process began: its files come first.
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
     /// Somebody who asked through the API has their answer.
     fn answered(&self, ask: AskId, answer: Answer);
 }
@@ -256,6 +258,10 @@ impl Core {
             } => self.unseat(hands, now, (&session, conn, generation), close),
             Effect::Listen { session, since } => {
                 let tap = self.outside.listen(&session, since);
+                hands.route(&session).listen(tap);
+            }
+            Effect::ListenAgain { session, since } => {
+                let tap = self.outside.listen_again(&session, since);
                 hands.route(&session).listen(tap);
             }
             Effect::FlushSpeech { session } => {
@@ -514,4 +520,5 @@ fn add(sum: &mut engine::Counts, more: engine::Counts) {
     sum.timers += more.timers;
     sum.degraded += more.degraded;
     sum.waiting_bytes += more.waiting_bytes;
+    sum.unsettled += more.unsettled;
 }

@@ -219,6 +219,9 @@ pub(super) fn record(name: &str, status: Status, people: &[(&str, Role)]) -> Ses
             role: *role,
             generation: Generation(1),
             joined_at: Some(NOW),
+            key: None,
+            away_since: None,
+            seated: true,
         })
         .collect();
     SessionRecord {
