@@ -11,8 +11,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod access;
+pub mod app;
 pub mod auth;
 pub mod cors;
+pub mod describe;
 pub mod extract;
 pub mod handle;
 pub mod identity;
