@@ -176,6 +176,7 @@ impl ErrorCode {
             | Self::NotAllowed
             | Self::SessionNotFound
             | Self::RoomFull
+            | Self::SeatTaken
             | Self::SpeechUnavailable
             | Self::NotSupported
             | Self::Internal => Remedy::GiveUp,

@@ -4,21 +4,22 @@
 //! Locks: `wire` and `seats` are leaves, taken after a shard's and a route's lock, never together.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use parking_lot::Mutex;
 use protocol::close::CloseCode;
-use protocol::id::{ConnectionId, Generation, SessionId};
+use protocol::id::{ConnectionId, Generation, SessionId, UserId};
 use protocol::json::Hears;
 use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
-use protocol::time::Mono;
+use protocol::time::{Mono, Wall};
 use protocol::value::Role;
 use protocol::ws::frame;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::closed::Closed;
 use super::counters::Counters;
 use super::route::Route;
 use super::{ShardId, dirty};
@@ -57,6 +58,8 @@ pub struct Seat {
 #[derive(Debug, Default)]
 struct Seats {
     gone: bool,
+    /// The last session it was in.
+    last: Option<SessionId>,
     held: SmallVec<[Seat; 1]>,
 }
 
@@ -105,6 +108,10 @@ pub struct Conn {
     due: AtomicU64,
     wire: Mutex<Wire>,
     seats: Mutex<Seats>,
+    /// Whose it is and since when, once known.
+    whose: OnceLock<(UserId, Wall)>,
+    /// The close that counted: its code, and its reason if it is ours.
+    closed: OnceLock<(u16, Box<str>)>,
 }
 
 impl Conn {
@@ -128,6 +135,33 @@ impl Conn {
                 owner: None,
             }),
             seats: Mutex::default(),
+            whose: OnceLock::new(),
+            closed: OnceLock::new(),
+        })
+    }
+
+    /// Whose connection this is.
+    pub(crate) fn known(&self, user: &UserId, now: Wall) {
+        // The first token counts.
+        let _ = self.whose.set((user.clone(), now));
+    }
+
+    /// How it went, once it is over; none before anybody was known on it.
+    pub(crate) fn epitaph(&self, now: Wall) -> Option<Closed> {
+        let (user, opened_at) = self.whose.get()?.clone();
+        let (code, reason) = match self.closed.get() {
+            None => (None, "lost".into()),
+            Some((code, reason)) if reason.is_empty() => (Some(*code), "closed_by_client".into()),
+            Some((code, reason)) => (Some(*code), reason.clone()),
+        };
+        Some(Closed {
+            connection: self.id,
+            user,
+            session: self.seats.lock().last.clone(),
+            opened_at,
+            closed_at: now,
+            code,
+            reason,
         })
     }
 
@@ -202,6 +236,7 @@ impl Conn {
                 counters.slow_consumers.add(1);
                 self.open.store(false, Ordering::Release);
                 let code = CloseCode::SlowConsumer;
+                let _ = self.closed.set((code.number(), code.reason().into()));
                 wire.close_with(code.number(), code.reason(), None, now);
             }
         }
@@ -228,6 +263,7 @@ impl Conn {
         self.open.store(false, Ordering::Release);
         drop(wire);
         if closed {
+            let _ = self.closed.set((code, reason.into()));
             dirty::mark(self);
         }
         closed
@@ -286,6 +322,7 @@ impl Conn {
             return false;
         }
         seats.held.retain(|s| s.session != seat.session);
+        seats.last = Some(seat.session.clone());
         seats.held.push(seat);
         true
     }

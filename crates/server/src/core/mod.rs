@@ -9,6 +9,7 @@
 //! anything that blocks.
 
 pub mod clock;
+pub mod closed;
 pub mod conn;
 pub mod conns;
 pub mod counters;
@@ -128,6 +129,7 @@ pub struct Core {
     clock: Clock,
     shards: Vec<Shard>,
     conns: Conns,
+    closed: closed::ClosedList,
     counters: Counters,
     inboxes: Arc<Inboxes>,
     outside: Arc<dyn Outside>,
@@ -151,6 +153,7 @@ impl Core {
             clock,
             shards,
             conns: Conns::default(),
+            closed: closed::ClosedList::default(),
             counters: Counters::default(),
             inboxes,
             outside,
@@ -170,6 +173,11 @@ impl Core {
     /// The connections.
     pub fn conns(&self) -> &Conns {
         &self.conns
+    }
+
+    /// The latest connections that are over.
+    pub fn closed(&self) -> &closed::ClosedList {
+        &self.closed
     }
 
     /// What effects need beyond memory.
@@ -406,6 +414,9 @@ impl Core {
     /// The socket of a connection is gone: its seats are given back.
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
+        if let Some(closed) = conn.epitaph(self.clock.wall()) {
+            self.closed.add(closed);
+        }
         for seat in conn.retire() {
             let input = Input::ConnectionClosed {
                 conn: conn.id(),

@@ -14,6 +14,7 @@ pub(crate) mod recovery;
 pub(crate) mod rehear;
 pub(crate) mod report;
 pub mod server;
+pub(crate) mod story;
 pub(crate) mod taps;
 
 use std::collections::HashMap;

@@ -163,6 +163,7 @@ impl Plain {
             return self.refuse(here, limited());
         }
         let user = who.user.clone();
+        here.conn.known(&user, here.now.wall);
         let left_ms = u64::try_from(until.0 - here.now.wall.0).unwrap_or(0);
         let key = resume_key();
         self.side.member = Some(Member {

@@ -10,6 +10,7 @@ mod columns;
 mod pool;
 mod queue;
 mod read;
+mod reader;
 mod save;
 pub(crate) mod schema;
 mod writer;
@@ -29,6 +30,7 @@ use protocol::record::{
 use protocol::time::{Now, Wall};
 use rusqlite::{Connection, Error};
 
+pub use self::reader::Reader;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
