@@ -6,7 +6,9 @@ use super::common::{
 };
 use super::shape::{Field, Object, Shape, always, maybe};
 use crate::error::ErrorCode;
-use crate::limits::{QUESTIONS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, TOKEN_BYTES_MAX};
+use crate::limits::{
+    ANSWER_CHARS_MAX, QUESTIONS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, TOKEN_BYTES_MAX,
+};
 
 /// What any message may be refused for.
 pub const ALWAYS: &[ErrorCode] = &[
@@ -86,7 +88,9 @@ pub static MESSAGES: &[ClientSpec] = &[
         errors: &[
             ErrorCode::TokenInvalid,
             ErrorCode::TokenExpired,
+            ErrorCode::TokenRevoked,
             ErrorCode::Limited,
+            ErrorCode::Busy,
             ErrorCode::NotSupported,
         ],
     },
@@ -94,7 +98,7 @@ pub static MESSAGES: &[ClientSpec] = &[
         event: "auth:refresh",
         body: Object {
             name: "AuthRefresh",
-            about: "A new token for the same user on the same connection.",
+            about: "A new token on the same connection: of the same user, with the same role and session.",
             fields: &[TOKEN],
         },
         repeatable: false,
@@ -102,13 +106,14 @@ pub static MESSAGES: &[ClientSpec] = &[
         reply: Some(Object {
             name: "AuthRefreshReply",
             about: "The connection goes on with the new token.",
-            fields: &[],
+            fields: &[always("expiresAt", Shape::Time, "The new token's `exp`.")],
         }),
         errors: &[
             ErrorCode::TokenInvalid,
             ErrorCode::TokenExpired,
-            ErrorCode::NotAllowed,
-            ErrorCode::NotSupported,
+            ErrorCode::TokenRevoked,
+            ErrorCode::TokenMismatch,
+            ErrorCode::Busy,
         ],
     },
     ClientSpec {
@@ -210,6 +215,35 @@ pub static MESSAGES: &[ClientSpec] = &[
                     "Which question; left out: the open one.",
                 ),
                 maybe("skip", Shape::Flag, "Passed over, not answered."),
+            ],
+        },
+        repeatable: true,
+        errors_to: "session:error",
+        reply: Some(DONE),
+        errors: &[
+            ErrorCode::NotInSession,
+            ErrorCode::SessionRequired,
+            ErrorCode::NotAllowed,
+            ErrorCode::NoOpenQuestion,
+        ],
+    },
+    ClientSpec {
+        event: "answer:text",
+        body: Object {
+            name: "AnswerText",
+            about: "Words of the candidate's answer that are typed instead of spoken. They become a final `transcription:result` with stream 4294967295 and without word times.",
+            fields: &[
+                WHICH,
+                maybe(
+                    "questionId",
+                    Shape::Id,
+                    "Which question; left out: the open one.",
+                ),
+                always(
+                    "text",
+                    Shape::Text(ANSWER_CHARS_MAX as u32),
+                    "What was typed; not only white space.",
+                ),
             ],
         },
         repeatable: true,

@@ -31,7 +31,8 @@ use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::transport::beat::{beat, see_to_inbox};
-use crate::transport::handshake::{Doors, Verify, Welcome};
+use crate::transport::guest::Guard;
+use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
 use crate::transport::listener::{SocketOptions, accept_loop, bind};
 
@@ -95,9 +96,14 @@ pub struct Settings {
     /// Plans by id.
     pub plans: Arc<Plans>,
     /// Judges tokens.
-    pub verify: Arc<Verify>,
+    pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
+    /// Socket.IO clients may join the namespace `/` instead of `/interview`.
+    pub root_is_alias: bool,
+    /// Serve the suites of the protocols in the place of the product.
+    #[cfg(feature = "conformance")]
+    pub conformance: bool,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -119,7 +125,7 @@ impl Settings {
     pub fn new(
         addr: SocketAddr,
         data: impl Into<PathBuf>,
-        verify: Arc<Verify>,
+        guard: Arc<dyn Guard>,
         router: MakeRouter,
     ) -> Self {
         let data = data.into();
@@ -137,8 +143,11 @@ impl Settings {
             },
             engine: Config::default(),
             plans: Arc::default(),
-            verify,
+            guard,
             welcome: Arc::new(|_| true),
+            root_is_alias: true,
+            #[cfg(feature = "conformance")]
+            conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
             data,
             speech: None,
@@ -258,7 +267,7 @@ impl Server {
             records: Arc::clone(&driver) as _,
         });
         let doors = Arc::new(Doors {
-            verify: settings.verify,
+            guard: settings.guard,
             welcome: settings.welcome,
             gate: Mutex::new(Gate::new(GateLimits {
                 connections: settings.limits.connections as usize,
@@ -269,6 +278,10 @@ impl Server {
             limits: Arc::new(settings.limits),
             outbox: settings.outbox,
             closing: AtomicBool::new(false),
+            root_is_alias: settings.root_is_alias,
+            polls: Arc::default(),
+            #[cfg(feature = "conformance")]
+            conformance: settings.conformance,
         });
         let http = Arc::new(Http {
             core: Arc::clone(&core),
