@@ -55,12 +55,6 @@ export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
     comeBack?: wire.ComeBack;
     retryAfterMs?: number;
   };
-  /** The token runs out; the client sends `auth:refresh` by itself. */
-  "connection:token_expiring": {
-    type: "connection:token_expiring";
-    expiresAt?: Wall;
-    serverNow?: Wall;
-  };
   /** What could be asked next, for the roles the plan allows. */
   "responses:suggestions": {
     type: "responses:suggestions";
