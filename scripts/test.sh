@@ -1,5 +1,5 @@
 #!/bin/sh
-# make test: format, lints, every test, simulated worlds. Goes on after a failure, so that one run
+# make test: format, lints, every test, the web part, simulated worlds. Goes on after a failure, so that one run
 # shows all there is to mend, and ends with one line that says how it went.
 set -u
 cd "$(dirname -- "$0")/.."
@@ -40,6 +40,7 @@ worlds() {
 step format cargo fmt --all --check
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests tests
+step web sh scripts/web.sh target/debug/greenroom
 step simulation worlds
 
 passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")

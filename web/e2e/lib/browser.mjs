@@ -51,12 +51,15 @@ export async function launch(sound) {
 /** While the app is being worked on: its files from its build folder, not out of the program. */
 async function fromFolder(context, folder) {
   const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
-  await context.route(/\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/, (route) => {
-    const path = new URL(route.request().url()).pathname;
-    const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
-    const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
-    return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
-  });
+  await context.route(
+    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/,
+    (route) => {
+      const path = new URL(route.request().url()).pathname;
+      const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
+      const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
+      return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
+    },
+  );
 }
 
 /** Runs in every page, before the page's own script. */

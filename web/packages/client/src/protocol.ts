@@ -38,6 +38,8 @@ export type RequestedTranscription = wire.TranscriptionAnswer;
 export type ConnectionSuccess = wire.ConnectionSuccess;
 
 export interface Suggestion {
+  /** Stable within the session, where the server gives one. */
+  id?: string;
   /** What could be asked next. */
   text: string;
   [more: string]: unknown;
