@@ -128,9 +128,13 @@ export async function open(context, address, { errors = [] } = {}) {
   return page;
 }
 
+/** When a page was judged: it had no time for anything else then. */
+export const busy = [];
+
 /** Judges what is shown by axe, light and dark, and photographs it where that is asked for. */
 export async function state(page, name) {
   const found = [];
+  const from = Date.now();
   const size = page.viewportSize();
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
@@ -159,6 +163,7 @@ export async function state(page, name) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 0) found.push(`320 px: ${wide} px too wide`);
   await page.setViewportSize(size);
+  busy.push([from, Date.now()]);
   judged.set(name, [...(judged.get(name) ?? []), ...found]);
   assert.deepEqual(found, [], `axe on “${name}”`);
 }
