@@ -1,6 +1,6 @@
 // Figures with limits: how much is loaded, how soon it can be used, and that nothing is left over.
 import assert from "node:assert/strict";
-import { begin, candidate, noFaults, open, state, watcher } from "../lib/browser.mjs";
+import { candidate, noFaults, open, state, watcher } from "../lib/browser.mjs";
 import { quantile, until } from "../lib/wait.mjs";
 
 const CYCLES = 200;
