@@ -11,7 +11,7 @@ use anyhow::Result;
 use history::entry::What;
 use history::judge::Limits;
 use history::tape::Tape;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -39,11 +39,12 @@ fn habits() -> Habits {
 }
 
 /// What a process has.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Holds {
     rss: u64,
     descriptors: usize,
     threads: usize,
+    kinds: BTreeMap<String, usize>,
 }
 
 fn holds(pid: u32) -> Result<Holds> {
@@ -53,6 +54,7 @@ fn holds(pid: u32) -> Result<Holds> {
         rss,
         descriptors,
         threads,
+        kinds: stand::kinds(pid)?,
     })
 }
 
@@ -97,6 +99,15 @@ pub fn run(
         after.descriptors.saturating_sub(before.descriptors) as u64,
         0,
     );
+    for (kind, count) in &after.kinds {
+        let base = before.kinds.get(kind).copied().unwrap_or(0);
+        if *count > base {
+            sheet.note(
+                &format!("soak: more of {kind}"),
+                format!("{base} -> {count}"),
+            );
+        }
+    }
     sheet.exactly(
         "soak: threads more than before",
         after.threads.saturating_sub(before.threads) as u64,

@@ -4,6 +4,7 @@
 use crate::child::Guarded;
 use crate::target::{self, Identity};
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,26 @@ pub fn held(pid: u32) -> Result<(usize, usize)> {
         Ok(std::fs::read_dir(format!("/proc/{pid}/{what}"))?.count())
     };
     Ok((count("fd")?, count("task")?))
+}
+
+/// The descriptors of a process by kind: `socket`, `pipe`, or the name of a file.
+///
+/// # Errors
+/// When the process is gone.
+pub fn kinds(pid: u32) -> Result<BTreeMap<String, usize>> {
+    let mut kinds = BTreeMap::new();
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))?.map_while(Result::ok) {
+        let Ok(link) = std::fs::read_link(entry.path()) else {
+            continue;
+        };
+        let text = link.to_string_lossy();
+        let kind = match text.split_once(':') {
+            Some((kind, _)) if !text.starts_with('/') => kind.to_owned(),
+            _ => text.rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        *kinds.entry(kind).or_default() += 1;
+    }
+    Ok(kinds)
 }
 
 /// The gauges that must be 0 when nobody is there, with what they show now.

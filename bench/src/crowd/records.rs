@@ -117,7 +117,7 @@ impl Judged {
 
 /// Writes a history down for whoever looks for the reason.
 fn keep(name: &str, entries: &[history::entry::Entry]) -> PathBuf {
-    let folder = Path::new("target/histories");
+    let folder = std::env::temp_dir().join("greenroom-histories");
     let path = folder.join(format!("{name}.jsonl"));
     let _ = std::fs::create_dir_all(folder);
     let _ = std::fs::write(&path, history::entry::write(entries));
