@@ -14,6 +14,7 @@ pub mod access;
 pub mod app;
 pub mod auth;
 pub mod cors;
+pub mod describe;
 pub mod extract;
 pub mod handle;
 pub mod identity;

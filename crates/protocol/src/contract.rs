@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod common;
+pub mod schema;
 pub mod server;
 pub mod shape;
 pub mod typescript;

@@ -91,8 +91,10 @@ pub enum Shape {
     Just(&'static str),
     /// This truth value and no other.
     Only(bool),
-    /// An object of that kind.
+    /// An object of that kind; in requests, fields it does not know are passed over.
     Of(&'static Object),
+    /// An object of that kind; in requests, fields it does not know are refused.
+    Closed(&'static Object),
     /// A list of at most so many; 0: no bound of its own.
     List(&'static Shape, u32),
     /// That or `null`.
@@ -230,7 +232,7 @@ impl Shape {
             Self::Open => value.is_object(),
             Self::Or(_) if value.is_null() => true,
             Self::Or(shape) => return shape.check(value, at),
-            Self::Of(object) => return object.check(value, at),
+            Self::Of(object) | Self::Closed(object) => return object.check(value, at),
             Self::List(item, most) => return list(item, *most, value, at),
             Self::Map(item) => return map(item, value, at),
         };
@@ -272,7 +274,7 @@ impl Shape {
             }
             Self::Just(word) => format!("`{word}`"),
             Self::Only(flag) => format!("always {flag}"),
-            Self::Of(object) => format!("object {}", object.name),
+            Self::Of(object) | Self::Closed(object) => format!("object {}", object.name),
             Self::List(item, 0) => format!("list of {}", item.in_words()),
             Self::List(item, most) => format!("list of at most {most}: {}", item.in_words()),
             Self::Or(shape) => format!("{}, or null", shape.in_words()),

@@ -82,7 +82,7 @@ fn type_of(shape: &Shape) -> String {
         Shape::Word(words) => words.name.to_owned(),
         Shape::Just(word) => quoted(word),
         Shape::Only(flag) => flag.to_string(),
-        Shape::Of(object) => object.name.to_owned(),
+        Shape::Of(object) | Shape::Closed(object) => object.name.to_owned(),
         Shape::List(item, _) => match type_of(item) {
             plain if plain.contains(' ') => format!("({plain})[]"),
             plain => format!("{plain}[]"),
@@ -105,6 +105,7 @@ fn note(shape: &Shape) -> Option<String> {
         | Shape::Just(_)
         | Shape::Only(_)
         | Shape::Of(_)
+        | Shape::Closed(_)
         | Shape::List(_, 0)
         | Shape::Or(_)
         | Shape::Open
@@ -176,7 +177,7 @@ impl File {
     pub fn named(&mut self, shape: &Shape) {
         match shape {
             Shape::Word(words) => self.words(words),
-            Shape::Of(object) => self.object(object),
+            Shape::Of(object) | Shape::Closed(object) => self.object(object),
             Shape::List(shape, _) | Shape::Or(shape) | Shape::Map(shape) => self.named(shape),
             _ => {}
         }
