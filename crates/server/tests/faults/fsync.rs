@@ -16,7 +16,7 @@ fn while_fsync_fails_nothing_is_called_stored_and_afterwards_all_of_it_is() {
     let server = Setup::new(data.path()).start();
     let run = Run::new();
     let mut ana = Client::taped(&run, server.address, "ana", "candidate", "fsync");
-    let mut ben = Client::taped(&run, server.address, "ben", "interviewer", "fsync");
+    let ben = Client::taped(&run, server.address, "ben", "interviewer", "fsync");
     let question = |n: u32| json!({"id": format!("q{n}"), "text": "And?", "limitSeconds": 600});
     let questions: Vec<_> = (1..=4).map(question).collect();
     ana.ask(json!({"type": "interview:start", "id": "start", "questions": questions}));

@@ -51,7 +51,7 @@ fn when_the_wall_clock_jumps_no_question_session_or_seat_ends_early_or_late() {
     let server = setup.start();
     let run = Run::new();
     let mut ana = Client::taped(&run, server.address, "ana", "candidate", "jumps");
-    let mut ben = Client::taped(&run, server.address, "ben", "interviewer", "jumps");
+    let ben = Client::taped(&run, server.address, "ben", "interviewer", "jumps");
     let questions = json!([
         {"id": "q1", "text": "Soon?", "limitSeconds": SHORT.as_secs()},
         {"id": "q2", "text": "Later?", "limitSeconds": 600},
