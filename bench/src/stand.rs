@@ -38,7 +38,7 @@ impl Stand {
         let identity = Identity::random()?;
         let address = target::local(target::free_port()?);
         let config = folder.path().join("greenroom.toml");
-        let text = target::server_config(address, "enabled = \"off\"", folder.path());
+        let text = target::server_config(address, 1, "enabled = \"off\"", folder.path());
         let text = text
             .replace("[sessions]\n", &format!("[sessions]\n{sessions}\n"))
             .replace("[server]\n", &format!("[server]\n{server}\n"));
