@@ -86,7 +86,7 @@ impl Stand {
         let secret = [("JWT_SECRET", self.identity.secret().to_owned())];
         let (binary, log) = (&self.binary, self.log());
         let process = match self.core {
-            Some(core) => Guarded::start(core, binary, &args, &secret, &log)?,
+            Some(core) => Guarded::start(Some(core), binary, &args, &secret, &log)?,
             None => Guarded::start_free(binary, &args, &secret, &log)?,
         };
         Ok((process, begun))
