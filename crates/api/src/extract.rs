@@ -25,7 +25,7 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Who asks, by `Authorization: Bearer`.
+/// Who asks, by `Authorization: Bearer` with a token or an API key, or by `X-API-Key`.
 #[derive(Debug)]
 pub struct Caller(pub Identity);
 
@@ -34,6 +34,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
+        let token = token.or_else(|| auth::api_key(&parts.headers));
         identify(api, token).await.map(Self)
     }
 }
@@ -95,7 +96,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let code = match error.classify() {

@@ -11,13 +11,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod access;
+pub mod apikey;
 pub mod auth;
 pub mod cors;
 pub mod extract;
 pub mod guard;
 pub mod handle;
 pub mod identity;
+pub mod keyring;
+pub mod office;
 pub mod problem;
+pub mod revoked;
 pub mod router;
 pub mod routes;
 pub mod secret;
+pub mod ticket;

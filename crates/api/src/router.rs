@@ -17,8 +17,11 @@ use crate::cors::{self, Origins};
 use crate::extract::BODY_BYTES_MAX;
 use crate::guard::Guard;
 use crate::handle::{Handle, Records};
+use crate::office::Office;
 use crate::problem::Problem;
-use crate::routes::{active, documents, operations, plans, reports, sessions};
+use crate::routes::{
+    active, documents, operations, plans, reports, revocations, sessions, tickets, webhooks,
+};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -27,6 +30,8 @@ pub struct Api {
     pub handle: Arc<dyn Handle>,
     /// What is written down.
     pub records: Arc<dyn Records>,
+    /// The operator's desk.
+    pub office: Arc<dyn Office>,
     /// Makes tokens.
     pub verifier: Arc<Verifier>,
     /// Judges them.
@@ -67,6 +72,14 @@ pub fn build(api: Api) -> Router {
             post(documents::close_connection),
         )
         .route("/api/plans", get(plans::list))
+        .route("/api/tickets", post(tickets::create))
+        .route(
+            "/api/revocations",
+            get(revocations::list)
+                .post(revocations::create)
+                .delete(revocations::remove),
+        )
+        .route("/api/webhooks/deliveries", get(webhooks::list))
         .route("/api/metrics", get(operations::metrics))
         .route("/reports/{id}", get(reports::page))
         // Before the layer: a preflight is an OPTIONS no route has.

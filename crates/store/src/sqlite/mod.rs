@@ -7,12 +7,15 @@
 
 mod admin;
 mod columns;
+mod desk;
 mod pool;
 mod queue;
 mod read;
 mod save;
-mod schema;
+pub(crate) mod schema;
 mod writer;
+
+pub use desk::DeskFile;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -56,6 +59,8 @@ pub struct Config {
     pub lease: Duration,
     /// How often it gives one.
     pub lease_every: Duration,
+    /// Starts, ends and reports are noted for webhooks.
+    pub hooks: bool,
 }
 
 impl Config {
@@ -69,6 +74,7 @@ impl Config {
             wait: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             lease_every: Duration::from_secs(5),
+            hooks: false,
         }
     }
 }
@@ -149,6 +155,7 @@ impl Sqlite {
             boot,
             lease: config.lease,
             lease_every: config.lease_every,
+            hooks: config.hooks,
             wall: Box::new(wall),
             #[cfg(test)]
             faults: Arc::clone(&faults),
