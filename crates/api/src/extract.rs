@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::{self, AuthError};
 use crate::identity::Identity;
-use crate::problem::Problem;
+use crate::problem::{Own, Problem};
 use crate::router::Api;
 
 /// Largest body of a request, bytes.
@@ -74,7 +74,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// A JSON body, whatever its `Content-Type`: the documents' own client sends none.
+/// A JSON body. The documents' own client sends no `Content-Type`, and a browser makes that
+/// `text/plain`; what says it is something else is not read.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -82,6 +83,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !may_be_json(request.headers()) {
+            return Err(Own::UnsupportedMediaType.into());
+        }
         let bytes =
             Bytes::from_request(request, state)
                 .await
@@ -94,6 +98,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 })?;
         parse(&bytes).map(Self)
     }
+}
+
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let kind = kind.to_str().unwrap_or("?").to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "" | "application/json" | "text/plain" | "text/json") || kind.ends_with("+json")
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -12,8 +12,10 @@
 
 pub mod access;
 pub mod apikey;
+pub mod app;
 pub mod auth;
 pub mod cors;
+pub mod describe;
 pub mod extract;
 pub mod guard;
 pub mod handle;

@@ -22,34 +22,84 @@ pub struct Problem {
     pub more: Map<String, Value>,
 }
 
-impl Problem {
+/// Words that only HTTP needs; the realtime doors have no such case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
     /// No such page. A session that is unknown or not theirs has its own code.
-    pub fn not_found() -> Self {
-        let detail = "There is nothing at this address.";
-        Self::only_here(StatusCode::NOT_FOUND, "not_found", detail)
-    }
-
+    NotFound,
     /// The page is there, the method is not.
-    pub fn method_not_allowed() -> Self {
-        let detail = "This address does not understand that method.";
-        Self::only_here(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-    }
-
+    MethodNotAllowed,
     /// The session is there, its report is not yet.
-    pub fn report_not_ready() -> Self {
-        let detail = "There is no report yet. It is made when the interview ends.";
-        Self::only_here(StatusCode::NOT_FOUND, "report_not_ready", detail)
+    ReportNotReady,
+    /// A body of a kind that is not JSON.
+    UnsupportedMediaType,
+}
+
+impl Own {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::ReportNotReady,
+        Self::UnsupportedMediaType,
+    ];
+
+    /// The stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::ReportNotReady => "report_not_ready",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+        }
     }
 
-    /// Words that only HTTP needs; the realtime doors have no such case.
-    fn only_here(status: StatusCode, code: &'static str, detail: &str) -> Self {
+    /// The status it comes with.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::ReportNotReady => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+
+    /// The sentence for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotFound => "There is nothing at this address.",
+            Self::MethodNotAllowed => "This address does not understand that method.",
+            Self::ReportNotReady => "There is no report yet. It is made when the interview ends.",
+            Self::UnsupportedMediaType => "The body must be JSON.",
+        }
+    }
+}
+
+impl From<Own> for Problem {
+    fn from(own: Own) -> Self {
         Self {
-            status,
-            code,
-            detail: detail.to_owned(),
+            status: own.status(),
+            code: own.code(),
+            detail: own.text().to_owned(),
             retry_after_ms: None,
             more: Map::new(),
         }
+    }
+}
+
+impl Problem {
+    /// As [`Own::NotFound`].
+    pub fn not_found() -> Self {
+        Own::NotFound.into()
+    }
+
+    /// As [`Own::MethodNotAllowed`].
+    pub fn method_not_allowed() -> Self {
+        Own::MethodNotAllowed.into()
+    }
+
+    /// As [`Own::ReportNotReady`].
+    pub fn report_not_ready() -> Self {
+        Own::ReportNotReady.into()
     }
 }
 

@@ -81,6 +81,22 @@ words! {
     }
 }
 
+words! {
+    /// What a client should do about an error.
+    Remedy {
+        /// The request itself is wrong: repeating it changes nothing, the client must send another.
+        Fix = "fix",
+        /// Get a new token and authenticate with it.
+        NewToken = "new_token",
+        /// The session is not where the client thinks it is: look again, then decide.
+        LookAgain = "look_again",
+        /// Send the same again, after `retryAfterMs` where it is given.
+        Retry = "retry",
+        /// Nothing a client can do: tell the user.
+        GiveUp = "give_up",
+    }
+}
+
 impl ErrorCode {
     /// The sentence that goes with the code where no better one is at hand.
     pub fn text(self) -> &'static str {
@@ -130,16 +146,49 @@ impl ErrorCode {
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(self) -> bool {
-        matches!(
-            self,
+        self.remedy() == Remedy::Retry
+    }
+
+    /// What a client should do about it.
+    pub fn remedy(self) -> Remedy {
+        match self {
+            Self::BadJson
+            | Self::TooDeep
+            | Self::TooLarge
+            | Self::UnknownEvent
+            | Self::MissingField
+            | Self::InvalidField
+            | Self::SessionRequired
+            | Self::PlanNotFound
+            | Self::BadAudio
+            | Self::UnsupportedFormat
+            | Self::UnsupportedSampleRate => Remedy::Fix,
+            Self::AuthRequired
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenMismatch => Remedy::NewToken,
+            Self::SessionEnded
+            | Self::SessionActive
+            | Self::NotInSession
+            | Self::BadTransition
+            | Self::NoOpenQuestion
+            | Self::NoExtension => Remedy::LookAgain,
             Self::Limited
-                | Self::RateLimited
-                | Self::TakeoverStorm
-                | Self::Busy
-                | Self::StoreUnavailable
-                | Self::Draining
-                | Self::TimedOut
-        )
+            | Self::RateLimited
+            | Self::TakeoverStorm
+            | Self::Busy
+            | Self::StoreUnavailable
+            | Self::Draining
+            | Self::TimedOut => Remedy::Retry,
+            Self::OriginNotAllowed
+            | Self::NotAllowed
+            | Self::SessionNotFound
+            | Self::RoomFull
+            | Self::SpeechUnavailable
+            | Self::NotSupported
+            | Self::Internal => Remedy::GiveUp,
+        }
     }
 }
 

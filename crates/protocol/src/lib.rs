@@ -18,6 +18,7 @@
 pub mod audio;
 pub mod client;
 pub mod close;
+pub mod contract;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;

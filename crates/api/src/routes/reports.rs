@@ -8,11 +8,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use coach::page;
 use coach::report::Report;
+use protocol::contract::Shape;
 
 use super::{find, within};
+use crate::describe::{
+    Answer, Content, NO_SESSION, RECORDS, ROUTE, Route, SESSION_IN_PATH, Who, Why,
+};
 use crate::extract::{Caller, PathId, Reader};
 use crate::identity::Identity;
-use crate::problem::Problem;
+use crate::problem::{Own, Problem};
 use crate::router::Api;
 
 async fn stored(api: &Api, who: &Identity, PathId(id): PathId) -> Result<Arc<str>, Problem> {
@@ -21,6 +25,67 @@ async fn stored(api: &Api, who: &Identity, PathId(id): PathId) -> Result<Arc<str
         .await?
         .ok_or_else(Problem::report_not_ready)
 }
+
+/// `GET /api/sessions/{id}/report`
+pub static JSON: Route = Route {
+    path: "/api/sessions/{id}/report",
+    name: "getReport",
+    group: "reports",
+    about: "The report of an ended interview, for whoever may be in the session.",
+    path_fields: SESSION_IN_PATH,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "The report; `schemaVersion` says which kind.",
+        content: Content::Json(Shape::Open),
+    }],
+    refusals: &[NO_SESSION, RECORDS, &[Why::Own(Own::ReportNotReady)]],
+    ..ROUTE
+};
+
+const PAGE_KIND: Content = Content::Text("text/html");
+
+/// `GET /reports/{id}`
+pub static PAGE: Route = Route {
+    path: "/reports/{id}",
+    name: "reportPage",
+    group: "reports",
+    about: "The report as a page for people. Refusals are pages, too.",
+    who: Who::BearerOrQuery,
+    path_fields: SESSION_IN_PATH,
+    answers: &[
+        Answer {
+            status: StatusCode::OK,
+            about: "The page.",
+            content: PAGE_KIND,
+        },
+        Answer {
+            status: StatusCode::UNAUTHORIZED,
+            about: "No valid token.",
+            content: PAGE_KIND,
+        },
+        Answer {
+            status: StatusCode::NOT_FOUND,
+            about: "No such session for you, or no report yet.",
+            content: PAGE_KIND,
+        },
+        Answer {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            about: "The report cannot be read.",
+            content: PAGE_KIND,
+        },
+        Answer {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            about: "The records cannot be reached.",
+            content: PAGE_KIND,
+        },
+        Answer {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            about: "The records did not answer in time.",
+            content: PAGE_KIND,
+        },
+    ],
+    ..ROUTE
+};
 
 /// `GET /api/sessions/{id}/report`: JSON with a schema version.
 pub async fn json(

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use protocol::contract::shape::{always, maybe};
+use protocol::contract::{Field, Object, Shape};
 use protocol::error::ErrorCode;
 use protocol::id::{SessionId, UserId};
 use serde::Deserialize;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use store::desk::{RevocationRow, Revokes};
 
 use super::{invalid, within};
+use crate::describe::{self, Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route, Why};
 use crate::extract::{Body, Caller, Query};
 use crate::identity::Identity;
 use crate::office::Subject;
@@ -42,6 +45,133 @@ impl Named {
         }
     }
 }
+
+const SUBJECT: &[Field] = &[
+    maybe("userId", Shape::Id, "All tokens of this user."),
+    maybe("sessionId", Shape::Id, "All invitations to this session."),
+];
+
+static ORDER: Object = Object {
+    name: "RevocationOrder",
+    about: "Whose tokens: exactly one of the two.",
+    fields: SUBJECT,
+};
+
+const USER: Field = SUBJECT[0];
+const SESSION: Field = SUBJECT[1];
+const BEFORE: Field = always(
+    "before",
+    Shape::Time,
+    "Tokens made up to then are good no more.",
+);
+const BY: Field = always("by", Shape::Id, "Who took them back.");
+
+static ROW: Object = Object {
+    name: "Revocation",
+    about: "Tokens that are good no more. Those made from the next second on are.",
+    fields: &[USER, SESSION, BEFORE, BY],
+};
+
+static DONE: Object = Object {
+    name: "RevocationDone",
+    about: "The tokens are good no more.",
+    fields: &[
+        USER,
+        SESSION,
+        BEFORE,
+        BY,
+        always(
+            "ended",
+            Shape::Or(&Shape::Id),
+            "The running session that ended `token_revoked`; null: none ran.",
+        ),
+    ],
+};
+
+static ALL: Object = Object {
+    name: "RevocationList",
+    about: "A page of revocations, by kind and id.",
+    fields: &[
+        always(
+            "revocations",
+            Shape::List(&Shape::Of(&ROW), 200),
+            "The page.",
+        ),
+        always(
+            "next",
+            Shape::Or(&Shape::Text(0)),
+            "For `after`; null: that was the last page.",
+        ),
+    ],
+};
+
+static REMOVED: Object = Object {
+    name: "RevocationRemoved",
+    about: "The revocation is there no more.",
+    fields: &[always("removed", Shape::Flag, "Whether there was one.")],
+};
+
+/// `POST /api/revocations`
+pub static CREATE: Route = Route {
+    method: Method::POST,
+    path: "/api/revocations",
+    name: "revokeTokens",
+    group: "identity",
+    about: "Take back all tokens of a user, or all invitations to a session. Connections that came \
+            with one are closed with 4401, the running interview ends `token_revoked`.",
+    body: Some(describe::Body {
+        shape: Shape::Of(&ORDER),
+        example: r#"{"userId":"ana"}"#,
+        optional: false,
+    }),
+    answers: &[Answer {
+        status: StatusCode::CREATED,
+        about: "Written down, and done.",
+        content: Content::Json(Shape::Of(&DONE)),
+    }],
+    refusals: &[NOT_ALLOWED, RECORDS, &[Why::Code(ErrorCode::Limited)]],
+    ..ROUTE
+};
+
+/// `GET /api/revocations`
+pub static LIST: Route = Route {
+    path: "/api/revocations",
+    name: "listRevocations",
+    group: "identity",
+    about: "Everything that was taken back.",
+    query: &[
+        maybe("after", Shape::Text(0), "`next` of the page before."),
+        maybe(
+            "limit",
+            Shape::Whole(1, 200),
+            "At most so many; 50 unless said.",
+        ),
+    ],
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "A page.",
+        content: Content::Json(Shape::Of(&ALL)),
+    }],
+    refusals: &[NOT_ALLOWED, RECORDS],
+    ..ROUTE
+};
+
+/// `DELETE /api/revocations`
+pub static REMOVE: Route = Route {
+    method: Method::DELETE,
+    path: "/api/revocations",
+    name: "removeRevocation",
+    group: "identity",
+    about: "Forget a revocation: older tokens that have not expired are good again.",
+    query: SUBJECT,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "It is there no more.",
+        content: Content::Json(Shape::Of(&REMOVED)),
+    }],
+    refusals: &[NOT_ALLOWED, RECORDS],
+    ..ROUTE
+};
 
 fn allowed(who: &Identity) -> Result<(), Problem> {
     if who.admin {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use protocol::contract::shape::{always, maybe};
+use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
 use protocol::id::{SessionId, UserId};
 use protocol::value::Role;
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::invalid;
+use crate::describe::{Answer, Body, Content, NOT_ALLOWED, ROUTE, Route, Why};
 use crate::extract::{Caller, parse};
 use crate::identity::{Identity, NAME_CHARS_MAX, Via};
 use crate::problem::Problem;
@@ -29,6 +32,62 @@ pub struct TicketBody {
     session_id: Option<SessionId>,
     name: Option<String>,
 }
+
+static ORDER: Object = Object {
+    name: "TicketOrder",
+    about: "Whom a ticket is for; nothing: whoever asks, with the rights of their token.",
+    fields: &[
+        maybe(
+            "userId",
+            Shape::Id,
+            "Somebody else; for admins and API keys.",
+        ),
+        maybe("role", common::ROLE, "Their role inside sessions."),
+        maybe(
+            "sessionId",
+            Shape::Id,
+            "The one session they are invited to; needs `role`.",
+        ),
+        maybe("name", Shape::Text(80), "What to call them."),
+    ],
+};
+
+static TICKET: Object = Object {
+    name: "Ticket",
+    about: "A one-time ticket: `GET /ws?ticket=…`, or wherever a door takes a token.",
+    fields: &[
+        always("ticket", Shape::Text(0), "Good once, for a minute."),
+        always("expiresAt", Shape::Time, "Until when it is good."),
+        always("userId", Shape::Id, "Who comes in with it."),
+        always(
+            "connectionUntil",
+            Shape::Time,
+            "When the connection ends, unless it is refreshed before.",
+        ),
+        always("path", Shape::Text(0), "The plain door."),
+    ],
+};
+
+/// `POST /api/tickets`
+pub static CREATE: Route = Route {
+    method: Method::POST,
+    path: "/api/tickets",
+    name: "createTicket",
+    group: "identity",
+    about: "A one-time ticket for a socket, so that no token stands in an address.",
+    body: Some(Body {
+        shape: Shape::Of(&ORDER),
+        example: "{}",
+        optional: true,
+    }),
+    answers: &[Answer {
+        status: StatusCode::CREATED,
+        about: "The ticket.",
+        content: Content::Json(Shape::Of(&TICKET)),
+    }],
+    refusals: &[NOT_ALLOWED, &[Why::Code(ErrorCode::Limited)]],
+    ..ROUTE
+};
 
 /// `POST /api/tickets` → 201 `{ticket, expiresAt, userId, connectionUntil}`. For themselves:
 /// whoever has a token, with the rights and the end of that token. For others: an administrator or

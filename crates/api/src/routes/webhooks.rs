@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::contract::shape::{always, maybe};
+use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
 use protocol::id::SessionId;
 use protocol::time::Wall;
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 use store::desk::{DeliveryFilter, DeliveryRow, HookState};
 
 use super::{invalid, within};
+use crate::describe::{Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route};
 use crate::extract::{Caller, Query};
 use crate::problem::Problem;
 use crate::router::Api;
@@ -25,6 +29,93 @@ pub struct Which {
     after: Option<String>,
     limit: Option<u32>,
 }
+
+static DELIVERY: Object = Object {
+    name: "WebhookDelivery",
+    about: "One message to one endpoint.",
+    fields: &[
+        always(
+            "id",
+            Shape::Text(0),
+            "The same on every attempt (`webhook-id`).",
+        ),
+        always("endpoint", Shape::Text(0), "Where to."),
+        always(
+            "type",
+            Shape::Text(0),
+            "`session.started`, `session.ended` or `report.ready`.",
+        ),
+        common::SESSION,
+        always("createdAt", Shape::Time, "When it was due first."),
+        always(
+            "state",
+            Shape::Text(0),
+            "`waiting`, `delivered` or `failed`.",
+        ),
+        always("attempts", common::U32, "How often it was tried."),
+        always(
+            "nextAttemptAt",
+            Shape::Or(&Shape::Time),
+            "Null: it is over.",
+        ),
+        always(
+            "lastStatus",
+            Shape::Or(&Shape::Whole(100, 999)),
+            "The HTTP status of the last answer; null: there was none.",
+        ),
+        always(
+            "lastError",
+            Shape::Or(&Shape::Text(0)),
+            "Why the last attempt failed.",
+        ),
+    ],
+};
+
+static ALL: Object = Object {
+    name: "WebhookDeliveryList",
+    about: "A page of the log, newest first.",
+    fields: &[
+        always(
+            "deliveries",
+            Shape::List(&Shape::Of(&DELIVERY), 200),
+            "The page.",
+        ),
+        always(
+            "next",
+            Shape::Or(&Shape::Text(0)),
+            "For `after`; null: that was the last page.",
+        ),
+    ],
+};
+
+/// `GET /api/webhooks/deliveries`
+pub static LIST: Route = Route {
+    path: "/api/webhooks/deliveries",
+    name: "listWebhookDeliveries",
+    group: "webhooks",
+    about: "What was sent, what waits and what was given up.",
+    query: &[
+        maybe("sessionId", Shape::Id, "Only about this session."),
+        maybe(
+            "state",
+            Shape::Text(0),
+            "Only `waiting`, `delivered` or `failed` ones.",
+        ),
+        maybe("after", Shape::Text(0), "`next` of the page before."),
+        maybe(
+            "limit",
+            Shape::Whole(1, 200),
+            "At most so many; 50 unless said.",
+        ),
+    ],
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "A page.",
+        content: Content::Json(Shape::Of(&ALL)),
+    }],
+    refusals: &[NOT_ALLOWED, RECORDS],
+    ..ROUTE
+};
 
 /// `GET /api/webhooks/deliveries` → `{deliveries, next}`, newest first.
 pub async fn list(
