@@ -83,21 +83,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !may_be_json(request.headers()) {
-            return Err(Own::UnsupportedMediaType.into());
-        }
-        let bytes =
-            Bytes::from_request(request, state)
-                .await
-                .map_err(|rejection| match rejection.into_response().status() {
-                    http::StatusCode::PAYLOAD_TOO_LARGE => Problem::from(ErrorCode::TooLarge),
-                    _ => Problem::from(Refusal::because(
-                        ErrorCode::BadJson,
-                        "The body broke off before it was complete.",
-                    )),
-                })?;
-        parse(&bytes).map(Self)
+        parse(&read(request, state).await?).map(Self)
     }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct MaybeBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(T::default())),
+            false => parse(&bytes).map(Self),
+        }
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !may_be_json(request.headers()) {
+        return Err(Own::UnsupportedMediaType.into());
+    }
+    let bytes = Bytes::from_request(request, state).await;
+    bytes.map_err(|rejection| match rejection.into_response().status() {
+        http::StatusCode::PAYLOAD_TOO_LARGE => Problem::from(ErrorCode::TooLarge),
+        _ => Problem::from(Refusal::because(
+            ErrorCode::BadJson,
+            "The body broke off before it was complete.",
+        )),
+    })
 }
 
 fn may_be_json(headers: &HeaderMap) -> bool {
@@ -109,7 +126,7 @@ fn may_be_json(headers: &HeaderMap) -> bool {
     matches!(kind, "" | "application/json" | "text/plain" | "text/json") || kind.ends_with("+json")
 }
 
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let code = match error.classify() {

@@ -120,7 +120,7 @@ pub static CREATE: Route = Route {
     about: "Take back all tokens of a user, or all invitations to a session. Connections that came \
             with one are closed with 4401, the running interview ends `token_revoked`.",
     body: Some(describe::Body {
-        shape: Shape::Of(&ORDER),
+        shape: Shape::Closed(&ORDER),
         example: r#"{"userId":"ana"}"#,
         optional: false,
     }),

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use protocol::contract::shape::{always, maybe};
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::invalid;
 use crate::describe::{Answer, Body, Content, NOT_ALLOWED, ROUTE, Route, Why};
-use crate::extract::{Caller, parse};
+use crate::extract::{Caller, MaybeBody};
 use crate::identity::{Identity, NAME_CHARS_MAX, Via};
 use crate::problem::Problem;
 use crate::router::Api;
@@ -76,7 +75,7 @@ pub static CREATE: Route = Route {
     group: "identity",
     about: "A one-time ticket for a socket, so that no token stands in an address.",
     body: Some(Body {
-        shape: Shape::Of(&ORDER),
+        shape: Shape::Closed(&ORDER),
         example: "{}",
         optional: true,
     }),
@@ -95,12 +94,8 @@ pub static CREATE: Route = Route {
 pub async fn create(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
-    body: Bytes,
+    MaybeBody(body): MaybeBody<TicketBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let body = match body.is_empty() {
-        true => TicketBody::default(),
-        false => parse(&body)?,
-    };
     let now = api.now();
     let holder = holder(&api, &who, body)?;
     let (user, until) = (holder.user.clone(), holder.expires_at);

@@ -85,7 +85,7 @@ fn a_good_token_is_told_in_words() {
     let verifier = verifier();
     let (valid, text) = token::inspect(&verifier, &issued(&verifier), NOW);
     assert!(valid);
-    let wanted = "Valid: signed with this server's secret.\n  user     ana\n  name     Ana\n  \
+    let wanted = "Valid: signed with a key of this server.\n  user     ana\n  name     Ana\n  \
                   role     candidate\n  session  s1\n  expires  2026-09-21 15:13:20 UTC, in 1 h";
     assert_eq!(text, wanted);
 }

@@ -180,7 +180,7 @@ impl Plain {
         }
         let key = resume_key();
         let held = key.unwrap_or(ResumeKey(0));
-        let guest = Guest::new(verified, held, here.now, &*doors.guard);
+        let guest = Guest::new(verified, held, here.now);
         self.side.member = Some(Member { guest, room: 1 });
         let Some(resume_key) = key else {
             return self.refuse(here, ErrorCode::Internal.into());

@@ -8,6 +8,7 @@
 )]
 
 mod door;
+mod hooks;
 mod life;
 mod limits;
 mod support;

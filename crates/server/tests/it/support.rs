@@ -14,7 +14,6 @@ use protocol::value::Role;
 use protocol::ws::{Flow, Limits, Opcode, Packet, Ws, WsIn, client};
 use serde_json::{Value, json};
 use server::driver::server::{Running, Server, Settings, SpeechSetup};
-use server::guard::DoorGuard;
 use speech::scripted::{Line, ScriptedRecognizer};
 use tempfile::TempDir;
 
@@ -83,16 +82,16 @@ impl TestServer {
             api::router::build(api::router::Api {
                 handle: parts.handle,
                 records: parts.records,
+                office: parts.office,
                 verifier,
                 guard: of_router,
                 origins: api::cors::Origins::new(["http://localhost:3000"]),
                 plans: Arc::new(coach::plan::Bank::builtin()),
                 clock: now,
-                new_id: || "made-by-the-server-1234".to_owned(),
+                new_id: server::run::letters::<26>,
             })
         });
-        let doors = Arc::new(DoorGuard::new(guard, 5_000));
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, doors, router);
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, guard, router);
         settings.io_threads = 2;
         settings.engine.create_on_join = true;
         settings.drain_window = Duration::from_millis(50);
