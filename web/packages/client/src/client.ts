@@ -5,7 +5,7 @@ import { Connection, type ConnectionState, type ReconnectPolicy } from "./connec
 import { Emitter, type ListenOptions } from "./emitter.ts";
 import { GreenroomError } from "./errors.ts";
 import { isHidden, watchPage } from "./page.ts";
-import type { ClientMessage, OkFields, ServerMessage } from "./protocol.ts";
+import type { ClientMessage, OkFields, ServerMessage, ServerMessages } from "./protocol.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { InterviewSession, type Link } from "./session.ts";
 import { appended, type Store, type Unsubscribe, Value } from "./store.ts";
@@ -46,7 +46,7 @@ export interface ClientOptions {
 }
 
 /** Every message of the server under its type, and the connection's own. */
-export type ClientEvents = { [M in ServerMessage as M["type"]]: M } & {
+export type ClientEvents = ServerMessages & {
   state: ConnectionState;
   /** Any message. */
   message: ServerMessage;

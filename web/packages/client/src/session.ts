@@ -10,7 +10,7 @@ import type {
   AskedQuestion,
   AudioFormat,
   ClientMessage,
-  ClockName,
+  Clock,
   EndReason,
   EndResult,
   FinalCaption,
@@ -23,6 +23,7 @@ import type {
   Resume,
   Role,
   ServerMessage,
+  ServerMessages,
   SessionJoined,
   SessionView,
   Status,
@@ -58,7 +59,7 @@ export interface InSession {
   readonly question: OpenQuestion | null;
   readonly answers: readonly ClosedQuestion[];
   /** Clocks that are about to run out, and when. */
-  readonly expiring: Readonly<Partial<Record<ClockName, Wall>>>;
+  readonly expiring: Readonly<Partial<Record<Clock, Wall>>>;
   /** The server cannot store at the moment; the interview goes on. */
   readonly degraded: boolean;
   /** False while the connection is lost and the seat is kept. */
@@ -94,7 +95,7 @@ export interface Transcript {
 
 /** Every message of the session under its type; `audio` for sound others send. */
 export type SessionEvents = {
-  [M in ServerMessage as M["type"]]: M & {
+  [Type in keyof ServerMessages]: ServerMessages[Type] & {
     /** It happened before this page joined and is told again. */
     replayed?: true;
   };
@@ -654,7 +655,7 @@ function viewed(view: SessionView) {
   };
 }
 
-function without(expiring: InSession["expiring"], what: ClockName): InSession["expiring"] {
+function without(expiring: InSession["expiring"], what: Clock): InSession["expiring"] {
   const { [what]: _, ...rest } = expiring;
   return rest;
 }
