@@ -152,7 +152,7 @@ fn hooks(config: &Config) -> anyhow::Result<Option<HookSettings>> {
         Endpoint::parse(url, hooks.allow_private).map_err(wrong)
     });
     let secret = secret_bytes(hooks.secret.reveal()).context("webhooks.secret cannot be read")?;
-    let kinds = hooks.events.0.iter();
+    let kinds = hooks.types.0.iter();
     Ok(Some(HookSettings {
         endpoints: endpoints.collect::<anyhow::Result<_>>()?,
         secret: Secret::new(secret),

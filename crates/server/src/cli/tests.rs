@@ -103,10 +103,10 @@ fn a_bad_token_is_told_what_is_wrong_with_it_and_what_it_says() {
     assert!(text.contains("  sub: \"ana\""), "{text}");
 
     let other = Verifier::new(AuthSettings::with_secret(
-        "another secret of more than 32 bytes",
+        "another key of more than 32 bytes",
     ));
     let (_, text) = token::inspect(&other, &good, NOW);
-    assert!(text.contains("signed with another secret"), "{text}");
+    assert!(text.contains("signed with another key"), "{text}");
     let (_, text) = token::inspect(&verifier, "nonsense", NOW);
     assert_eq!(text.lines().count(), 1, "{text}");
 }

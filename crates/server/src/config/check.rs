@@ -137,7 +137,7 @@ fn webhooks(config: &Config, found: &mut Vec<Problem>) {
     {
         let words = HookKind::ALL.map(HookKind::as_str).join(", ");
         found.push(Problem::of(
-            "webhooks.events",
+            "webhooks.types",
             format!("must be some of {words}"),
         ));
     }

@@ -240,7 +240,7 @@ section! {
         /// Better set as WEBHOOK_SECRET in the environment than here.
         secret: Secret<String> = Secret::new(String::new()),
         /// What is told.
-        events: List = List(vec![
+        types: List = List(vec![
             "session.started".to_owned(),
             "session.ended".to_owned(),
             "report.ready".to_owned(),

@@ -9,6 +9,7 @@
 
 mod door;
 mod hooks;
+mod jwks;
 mod life;
 mod limits;
 mod support;
