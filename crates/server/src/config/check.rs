@@ -130,7 +130,7 @@ fn webhooks(config: &Config, found: &mut Vec<Problem>) {
         found.push(Problem::of("webhooks.urls", message));
     }
     if hooks
-        .events
+        .types
         .0
         .iter()
         .any(|word| HookKind::parse(word).is_none())

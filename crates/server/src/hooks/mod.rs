@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use api::secret::Secret;
 use parking_lot::{Condvar, Mutex};
 use protocol::time::Wall;
-use store::desk::{DeliveryRow, HookKind, HookState};
+use store::desk::{DeliveryFilter, DeliveryRow, HookKind, HookState};
+use store::rows::PAGE_ROWS_MAX;
 use store::{Store, StoreError};
 
 use self::message::Message;
@@ -155,6 +156,9 @@ impl Drop for Hooks {
 impl Post {
     /// Turns what was committed into deliveries, for ever.
     fn collect(&self) {
+        if let Err(error) = self.give_up_strangers() {
+            tracing::warn!(%error, "hooks_not_read");
+        }
         let mut trim_at = Instant::now();
         loop {
             let pause = match self.collect_once() {
@@ -213,6 +217,34 @@ impl Post {
         }
         self.bell.wake.notify_all();
         Ok(true)
+    }
+
+    /// What waits for endpoints that are configured no more is given up.
+    fn give_up_strangers(&self) -> Result<(), StoreError> {
+        let mut filter = DeliveryFilter {
+            state: Some(HookState::Waiting),
+            limit: PAGE_ROWS_MAX,
+            ..DeliveryFilter::default()
+        };
+        loop {
+            let page = self.store.deliveries(&filter)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            filter.after = Some((last.created_at, last.id.clone(), last.endpoint.clone()));
+            for row in page {
+                let known = self.settings.endpoints.iter();
+                if !known.into_iter().any(|one| one.label == row.endpoint) {
+                    let error = Some("the endpoint is configured no more".to_owned());
+                    let state = HookState::Failed;
+                    self.store.delivery_done(DeliveryRow {
+                        state,
+                        error,
+                        ..row
+                    })?;
+                }
+            }
+        }
     }
 
     fn trim(&self) {

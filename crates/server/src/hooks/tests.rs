@@ -162,3 +162,33 @@ fn pauses_double_up_to_an_hour_and_differ_between_messages() {
         .collect();
     assert!(pauses.len() > 10, "{pauses:?}");
 }
+
+#[test]
+fn what_waits_for_an_endpoint_that_is_configured_no_more_is_given_up_at_the_start() {
+    let mut post = post();
+    post.settings.endpoints = vec![Endpoint::parse("http://127.0.0.1:9/known", true).unwrap()];
+    let row = |endpoint: &str| DeliveryRow {
+        id: "msg_a".to_owned(),
+        endpoint: endpoint.to_owned(),
+        kind: HookKind::Ended,
+        session: SessionId::parse("s1").unwrap(),
+        body: "{}".into(),
+        created_at: Wall(0),
+        state: HookState::Waiting,
+        attempts: 0,
+        next_at: Wall(0),
+        status: None,
+        error: None,
+    };
+    let (known, strange) = ("http://127.0.0.1:9/known", "http://127.0.0.1:9/strange");
+    let rows = vec![row(known), row(strange)];
+    post.store.queue_deliveries(0, rows, 100).unwrap();
+    post.give_up_strangers().unwrap();
+    let waiting = store::desk::DeliveryFilter {
+        state: Some(HookState::Waiting),
+        limit: 10,
+        ..store::desk::DeliveryFilter::default()
+    };
+    let left = post.store.deliveries(&waiting).unwrap();
+    assert_eq!(left, [row(known)]);
+}

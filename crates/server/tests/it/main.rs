@@ -12,6 +12,7 @@ mod hooks;
 mod jwks;
 mod life;
 mod limits;
+mod secrets;
 mod support;
 mod tokens;
 mod wire;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use protocol::id::SessionId;
 use protocol::record::Save;
 use protocol::time::Wall;
 use protocol::value::Status;
@@ -150,6 +151,12 @@ impl DeskTables {
         found.sort_by_key(|row| std::cmp::Reverse(place(row)));
         found.truncate(filter.limit.min(PAGE_ROWS_MAX) as usize);
         found
+    }
+
+    /// Nothing of this session is kept.
+    pub(crate) fn forget(&mut self, session: &SessionId) {
+        self.events.retain(|event| event.session != *session);
+        self.deliveries.retain(|_, row| row.session != *session);
     }
 
     pub(crate) fn trim_deliveries(&mut self, before: Wall, most: u32) -> u64 {

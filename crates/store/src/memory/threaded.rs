@@ -286,7 +286,11 @@ impl Store for Memory {
     }
 
     fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {
-        Ok(self.shared.tables.lock().forget(session))
+        let done = self.shared.tables.lock().forget(session);
+        if done == Forgotten::Done {
+            self.shared.desk.lock().forget(session);
+        }
+        Ok(done)
     }
 
     fn purge(
@@ -296,7 +300,12 @@ impl Store for Memory {
         limit: u32,
         _now: Wall,
     ) -> Result<Vec<SessionId>, StoreError> {
-        Ok(self.shared.tables.lock().purge(kind, before, limit))
+        let gone = self.shared.tables.lock().purge(kind, before, limit);
+        if kind == Kind::Everything {
+            let mut desk = self.shared.desk.lock();
+            gone.iter().for_each(|session| desk.forget(session));
+        }
+        Ok(gone)
     }
 
     fn metrics(&self) -> &Metrics {

@@ -8,6 +8,7 @@ use super::{NOW, Rig, end, save, sid, start};
 use crate::desk::{
     ApiKeyRow, DeliveryFilter, DeliveryRow, HookKind, HookState, RevocationRow, Revokes,
 };
+use crate::rows::Forgotten;
 use crate::sqlite::DeskFile;
 
 fn rigs() -> [Rig; 2] {
@@ -89,6 +90,25 @@ fn start_end_and_report_of_a_session_are_noted_once_with_the_commit_that_holds_t
         );
         assert!(events.windows(2).all(|two| two[0].place < two[1].place));
         assert_eq!(store.hook_events(2).unwrap(), events[..2]);
+    }
+}
+
+#[test]
+fn with_the_records_of_a_session_go_what_was_told_of_it_and_what_was_not_yet() {
+    for rig in rigs() {
+        let store = rig.store();
+        rig.save(&start("s1", "ana"));
+        rig.save(&end("s1", "ana", 2, EndReason::Completed));
+        let rows = vec![delivery("m1", "a", 1)];
+        store.queue_deliveries(0, rows, 100).unwrap();
+        assert_eq!(store.hook_events(10).unwrap().len(), 3);
+        assert_eq!(store.forget(&sid("s1"), NOW).unwrap(), Forgotten::Done);
+        assert!(store.hook_events(10).unwrap().is_empty());
+        let all = DeliveryFilter {
+            limit: 10,
+            ..DeliveryFilter::default()
+        };
+        assert!(store.deliveries(&all).unwrap().is_empty());
     }
 }
 
