@@ -103,6 +103,7 @@ slots! {
     Questions = "questions",
     QuestionId = "questionId",
     Skip = "skip",
+    Text = "text",
     Status = "status",
     State = "state",
 }
