@@ -37,6 +37,7 @@ pub fn source(config: &Config) -> Option<Source> {
         url: config.auth.jwks_url.clone()?,
         algorithm: config.algorithm(),
         every: Duration::from_millis(config.auth.jwks_refresh.0),
+        cooldown: jwks::COOLDOWN,
     })
 }
 

@@ -14,7 +14,7 @@ const BYTES_MAX: u64 = 256 * 1024;
 /// How long a fetch may take, name look-up included.
 const DEADLINE: Duration = Duration::from_secs(4);
 /// After a fetch, a `kid` nobody knows is no reason for another so soon.
-const COOLDOWN: Duration = Duration::from_secs(10);
+pub const COOLDOWN: Duration = Duration::from_secs(10);
 /// After a fetch that failed, it may be tried again this soon.
 const RETRY: Duration = Duration::from_secs(2);
 /// Pauses between attempts while the source is away: doubled up to this.
@@ -87,6 +87,8 @@ pub struct Source {
     pub algorithm: Algorithm,
     /// How often they are fetched anew.
     pub every: Duration,
+    /// How long after a fetch nobody's wish is a reason for another, [`COOLDOWN`].
+    pub cooldown: Duration,
 }
 
 /// The thread, from outside.
@@ -167,7 +169,7 @@ fn run(source: &Source, shared: &Shared, ring: &Weak<Keyring>) {
                 good_since = Instant::now();
                 pause = RETRY;
                 due = good_since + source.every;
-                COOLDOWN
+                source.cooldown
             }
             Err(error) => {
                 let error = crate::cli::out::chain(&anyhow::Error::new(error));
@@ -177,7 +179,7 @@ fn run(source: &Source, shared: &Shared, ring: &Weak<Keyring>) {
                 }
                 due = Instant::now() + pause;
                 pause = (pause * 2).min(RETRY_MAX);
-                RETRY
+                RETRY.min(source.cooldown)
             }
         };
         let waiting = {

@@ -21,6 +21,9 @@ use server::jwks::{Fetcher, Source};
 
 use crate::support::{Client, TestServer, now, wait_for};
 
+/// Fetched again this soon after a fetch.
+const SOON: Duration = Duration::from_millis(100);
+
 struct Pair {
     kid: &'static str,
     jwk: Value,
@@ -97,7 +100,7 @@ impl Published {
     }
 
     /// A server that goes by these keys.
-    fn server(&self) -> TestServer {
+    fn server(&self, cooldown: Duration) -> TestServer {
         let ring = Arc::new(Keyring::default());
         let settings = AuthSettings {
             algorithm: Algorithm::Es256,
@@ -108,6 +111,7 @@ impl Published {
             url: format!("http://{}/jwks", self.addr),
             algorithm: Algorithm::Es256,
             every: Duration::from_secs(3_600),
+            cooldown,
         };
         Fetcher::start(source, &ring).unwrap();
         let guard = Arc::new(Guard::new(Arc::new(Verifier::new(settings))));
@@ -124,7 +128,7 @@ fn knock(server: &TestServer, token: &str) -> Value {
 fn the_first_token_waits_for_the_keys_and_a_new_key_is_fetched_when_a_token_names_it() {
     let (old, new) = (Pair::new("old"), Pair::new("new"));
     let published = Published::new(document(&[&old]));
-    let server = published.server();
+    let server = published.server(Duration::from_secs(2));
     assert_eq!(
         knock(&server, &old.token("ana"))["type"],
         "connection:success"
@@ -162,7 +166,7 @@ fn tokens_that_come_at_once_wait_for_one_fetch() {
     let key = Pair::new("k");
     let published = Published::new(document(&[&key]));
     let hold = published.answer.lock();
-    let server = Arc::new(published.server());
+    let server = Arc::new(published.server(SOON));
     let knocks: Vec<_> = (0..20)
         .map(|n| {
             let (server, token) = (Arc::clone(&server), key.token(&format!("u{n}")));
@@ -202,7 +206,7 @@ fn without_keys_the_answer_says_to_come_again_and_what_is_no_document_is_not_tak
         b"garbage".to_vec(),
     ] {
         let published = Published::new(answer);
-        let server = published.server();
+        let server = published.server(SOON);
         let refused = knock(&server, &key.token("ana"));
         assert_eq!(refused["code"], "busy", "{refused}");
         assert_eq!(refused["retryAfterMs"], 5_000);
@@ -219,7 +223,7 @@ fn without_keys_the_answer_says_to_come_again_and_what_is_no_document_is_not_tak
 fn keys_stay_good_while_their_source_is_away() {
     let (key, other) = (Pair::new("k"), Pair::new("other"));
     let published = Published::new(document(&[&key]));
-    let server = published.server();
+    let server = published.server(SOON);
     assert_eq!(
         knock(&server, &key.token("ana"))["type"],
         "connection:success"
