@@ -34,6 +34,11 @@ start: prepare ## Run the server for trying things out, on this machine only
 test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
 	@sh scripts/test.sh
 
+.PHONY: conformance
+PORT ?= 0
+conformance: ## A server for the protocols' own suites: make conformance PORT=3000
+	cargo run --locked -p server --features conformance --bin conformance -- $(PORT)
+
 sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
 
