@@ -48,9 +48,14 @@ async function run({ run: body, sound = "speech", env }) {
     }
     for (const page of context.pages()) {
       const text = await page.evaluate(() => document.body.textContent).catch(() => "");
-      error.more = (error.more ?? "") + `\n--- page ${page.url().split("#")[0]}\n${text.slice(0, 1500)}\n--- its errors: ${JSON.stringify(page.faults ?? [])}`;
+      error.more = [
+        error.more ?? "",
+        `--- page ${page.url().split("#")[0]}`,
+        text.slice(0, 1500),
+        `--- its errors: ${JSON.stringify(page.faults ?? [])}`,
+      ].join("\n");
     }
-    error.more = (error.more ?? "") + `\n--- server\n${server.log.slice(-1500)}`;
+    error.more = `${error.more ?? ""}\n--- server\n${server.log.slice(-1500)}`;
     throw error;
   } finally {
     clearTimeout(timer);

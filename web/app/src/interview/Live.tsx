@@ -358,7 +358,7 @@ function Tips({ session }: { session: InterviewSession }) {
       <h2>{live.tips}</h2>
       <ul className="tip-list">
         {tips.slice(-3).map((tip) => (
-          <li key={tip.id} dir="auto">
+          <li key={tip.text} dir="auto">
             {tip.text}
           </li>
         ))}

@@ -221,7 +221,7 @@ function Tips({ session }: { session: InterviewSession }) {
       ) : (
         <ul className="tip-list">
           {tips.slice(-4).map((tip) => (
-            <li key={tip.id} dir="auto">
+            <li key={tip.text} dir="auto">
               {tip.text}
             </li>
           ))}
