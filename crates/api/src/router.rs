@@ -22,7 +22,7 @@ use crate::handle::{Handle, Records};
 use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
-    active, contracts, documents, operations, plans, reports, revocations, sessions, tickets,
+    active, contracts, documents, life, operations, plans, reports, revocations, sessions, tickets,
     webhooks,
 };
 use crate::secret::loggable_path;
@@ -98,6 +98,9 @@ fn pages() -> Site {
         .serve(&revocations::REMOVE, revocations::remove)
         .serve(&webhooks::LIST, webhooks::list)
         .serve(&operations::METRICS_JSON, operations::metrics)
+        .serve(&life::CLOSURES_ROUTE, life::closures)
+        .serve(&life::CLOSED_ROUTE, life::closed)
+        .serve(&life::STORY_ROUTE, life::story)
         .serve(&contracts::OPENAPI, contracts::openapi)
         .serve(&reports::PAGE, reports::page)
 }

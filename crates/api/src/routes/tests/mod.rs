@@ -4,6 +4,7 @@ mod access;
 mod described;
 mod desk;
 mod fake;
+mod life;
 mod operations;
 mod pages;
 mod requests;
