@@ -230,3 +230,43 @@ fn a_key_made_beside_the_running_server_is_soon_good_and_soon_gone() {
     assert_eq!(socket.closed().0, 4401);
     crate::support::wait_for("a refused key", || list() == 401);
 }
+
+#[test]
+fn a_ticket_opens_a_polling_connection_that_is_upgraded_with_the_same_address() {
+    let server = TestServer::start();
+    let order = json!({"userId": "ana", "role": "candidate", "sessionId": "s1"});
+    let (_, body) = api(&server, "POST", "/api/tickets", &admin(), &order);
+    let ticket = body["ticket"].as_str().unwrap();
+    let address = |carrier: &str| format!("/socket.io/?EIO=4&transport={carrier}&ticket={ticket}");
+    let opened = poll(&server, "GET", &address("polling"), "");
+    let start = opened.find('{').unwrap();
+    let open: Value = serde_json::from_str(&opened[start..]).unwrap();
+    let sid = open["sid"].as_str().unwrap();
+    let with_sid = |carrier: &str| format!("{}&sid={sid}", address(carrier));
+    poll(&server, "POST", &with_sid("polling"), "40/interview,");
+    let answer = poll(&server, "GET", &with_sid("polling"), "");
+    assert!(answer.starts_with("40/interview,"), "{answer}");
+    let mut socket = Client::open(server.addr(), &with_sid("websocket"), &[]);
+    socket.text("2probe");
+    assert_eq!(socket.word(), "3probe");
+}
+
+/// One request of a page that polls.
+fn poll(server: &TestServer, method: &str, path: &str, body: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
+    stream
+        .set_read_timeout(Some(crate::support::PATIENCE))
+        .unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+        .split_once("\r\n\r\n")
+        .map_or("", |(_, body)| body)
+        .to_owned()
+}
