@@ -34,11 +34,9 @@ fn receiver(statuses: &'static [u16]) -> (SocketAddr, Receiver<Post>) {
     let addr = listener.local_addr().unwrap();
     let (got, posts) = channel();
     std::thread::spawn(move || {
-        let mut nth = 0;
-        for stream in listener.incoming() {
+        for (nth, stream) in listener.incoming().enumerate() {
             let Ok(mut stream) = stream else { return };
             let status = statuses[nth.min(statuses.len() - 1)];
-            nth += 1;
             if !take(&mut stream, status, &got) {
                 return;
             }
