@@ -213,19 +213,38 @@ fn a_revocation_outlives_the_process() {
     assert_eq!(ana.expect("connection:error")["code"], "token_revoked");
 }
 
+/// Runs `greenroom keys …` on the folder of a server; what it prints.
+fn keys(server: &TestServer, words: &[&str]) -> (bool, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .arg("keys")
+        .args(words)
+        .arg("--data")
+        .arg(server.dir.path())
+        .current_dir(server.dir.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), text.trim().to_owned())
+}
+
 #[test]
 fn a_key_made_beside_the_running_server_is_soon_good_and_soon_gone() {
     let server = TestServer::start();
-    let desk = store::sqlite::DeskFile::open(&server.dir.path().join("greenroom.db")).unwrap();
-    let letters = server::run::letters::<{ api::apikey::KEY_CHARS_MIN }>();
-    let made = api::apikey::make(&letters, "shop", now());
-    let key = made.key.reveal();
-    let list = || http(server.addr(), "GET", "/api/sessions", key, "").0;
-    assert_eq!(list(), 401);
-    assert!(desk.add_api_key(&made.row).unwrap());
+    let (made, key) = keys(&server, &["create", "--name", "the shop"]);
+    assert!(made && api::apikey::is_well_formed(&key), "{key}");
+    let list = || http(server.addr(), "GET", "/api/sessions", &key, "").0;
     crate::support::wait_for("a good key", || list() == 200);
-    let mut socket = open(&server, key);
-    assert!(desk.revoke_api_key(&made.row.id, now()).unwrap());
+    let mut socket = open(&server, &key);
+    let (_, listed) = keys(&server, &["list"]);
+    assert!(
+        listed.contains("the shop") && listed.contains("in force"),
+        "{listed}"
+    );
+    let id = listed.split(' ').next().unwrap().to_owned();
+    assert!(key.contains(&id) && !listed.contains(&key));
+    assert!(keys(&server, &["revoke", &id]).0);
+    assert!(!keys(&server, &["revoke", &id]).0, "it was revoked before");
     assert_eq!(socket.expect("connection:error")["code"], "token_revoked");
     assert_eq!(socket.closed().0, 4401);
     crate::support::wait_for("a refused key", || list() == 401);
