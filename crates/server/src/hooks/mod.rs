@@ -96,7 +96,10 @@ impl Bell {
     }
 }
 
-/// The threads. Dropping them stops them; an attempt under way is waited for.
+/// How long a stop waits for an attempt under way. One that takes longer is made again later.
+const STOP: Duration = Duration::from_millis(500);
+
+/// The threads. Dropping them stops them.
 pub struct Hooks {
     bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
@@ -146,9 +149,12 @@ impl Hooks {
 impl Drop for Hooks {
     fn drop(&mut self) {
         self.bell.stop();
+        // A receiver that hangs holds up no stop: its thread finds the store closed and ends.
+        let by = Instant::now() + STOP;
         for thread in self.threads.drain(..) {
-            // One that died said so; its deliveries wait for the next start.
-            let _ = thread.join();
+            while !thread.is_finished() && Instant::now() < by {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
     }
 }

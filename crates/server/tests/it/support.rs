@@ -145,6 +145,8 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
     Json(Value),
+    /// Text that is no JSON: a packet of the other door.
+    Word(String),
     Binary(Vec<u8>),
     Ping,
     Pong,
@@ -243,7 +245,8 @@ impl Client {
             .receive(0, bytes, &mut |event| {
                 got.push_back(match event {
                     WsIn::Packet(Packet::Text(text)) => {
-                        Got::Json(serde_json::from_str(text).unwrap())
+                        let word = |_| Got::Word(text.to_owned());
+                        serde_json::from_str(text).map_or_else(word, Got::Json)
                     }
                     WsIn::Packet(Packet::Binary(bytes)) => Got::Binary(bytes.to_vec()),
                     WsIn::Ping(_) => {
@@ -313,6 +316,14 @@ impl Client {
                 Got::Ping | Got::Pong | Got::Binary(_) => {}
                 other => panic!("a message was expected, not {other:?}"),
             }
+        }
+    }
+
+    /// The next text, which is no JSON.
+    pub fn word(&mut self) -> String {
+        match self.next() {
+            Got::Word(word) => word,
+            other => panic!("a word was expected, not {other:?}"),
         }
     }
 

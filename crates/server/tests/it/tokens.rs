@@ -213,20 +213,79 @@ fn a_revocation_outlives_the_process() {
     assert_eq!(ana.expect("connection:error")["code"], "token_revoked");
 }
 
+/// Runs `greenroom keys …` on the folder of a server; what it prints.
+fn keys(server: &TestServer, words: &[&str]) -> (bool, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_greenroom"))
+        .arg("keys")
+        .args(words)
+        .arg("--data")
+        .arg(server.dir.path())
+        .current_dir(server.dir.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), text.trim().to_owned())
+}
+
 #[test]
 fn a_key_made_beside_the_running_server_is_soon_good_and_soon_gone() {
     let server = TestServer::start();
-    let desk = store::sqlite::DeskFile::open(&server.dir.path().join("greenroom.db")).unwrap();
-    let letters = server::run::letters::<{ api::apikey::KEY_CHARS_MIN }>();
-    let made = api::apikey::make(&letters, "shop", now());
-    let key = made.key.reveal();
-    let list = || http(server.addr(), "GET", "/api/sessions", key, "").0;
-    assert_eq!(list(), 401);
-    assert!(desk.add_api_key(&made.row).unwrap());
+    let (made, key) = keys(&server, &["create", "--name", "the shop"]);
+    assert!(made && api::apikey::is_well_formed(&key), "{key}");
+    let list = || http(server.addr(), "GET", "/api/sessions", &key, "").0;
     crate::support::wait_for("a good key", || list() == 200);
-    let mut socket = open(&server, key);
-    assert!(desk.revoke_api_key(&made.row.id, now()).unwrap());
+    let mut socket = open(&server, &key);
+    let (_, listed) = keys(&server, &["list"]);
+    assert!(
+        listed.contains("the shop") && listed.contains("in force"),
+        "{listed}"
+    );
+    let id = listed.split(' ').next().unwrap().to_owned();
+    assert!(key.contains(&id) && !listed.contains(&key));
+    assert!(keys(&server, &["revoke", &id]).0);
+    assert!(!keys(&server, &["revoke", &id]).0, "it was revoked before");
     assert_eq!(socket.expect("connection:error")["code"], "token_revoked");
     assert_eq!(socket.closed().0, 4401);
     crate::support::wait_for("a refused key", || list() == 401);
+}
+
+#[test]
+fn a_ticket_opens_a_polling_connection_that_is_upgraded_with_the_same_address() {
+    let server = TestServer::start();
+    let order = json!({"userId": "ana", "role": "candidate", "sessionId": "s1"});
+    let (_, body) = api(&server, "POST", "/api/tickets", &admin(), &order);
+    let ticket = body["ticket"].as_str().unwrap();
+    let address = |carrier: &str| format!("/socket.io/?EIO=4&transport={carrier}&ticket={ticket}");
+    let opened = poll(&server, "GET", &address("polling"), "");
+    let start = opened.find('{').unwrap();
+    let open: Value = serde_json::from_str(&opened[start..]).unwrap();
+    let sid = open["sid"].as_str().unwrap();
+    let with_sid = |carrier: &str| format!("{}&sid={sid}", address(carrier));
+    poll(&server, "POST", &with_sid("polling"), "40/interview,");
+    let answer = poll(&server, "GET", &with_sid("polling"), "");
+    assert!(answer.starts_with("40/interview,"), "{answer}");
+    let mut socket = Client::open(server.addr(), &with_sid("websocket"), &[]);
+    socket.text("2probe");
+    assert_eq!(socket.word(), "3probe");
+}
+
+/// One request of a page that polls.
+fn poll(server: &TestServer, method: &str, path: &str, body: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(server.addr()).unwrap();
+    stream
+        .set_read_timeout(Some(crate::support::PATIENCE))
+        .unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+        .split_once("\r\n\r\n")
+        .map_or("", |(_, body)| body)
+        .to_owned()
 }
