@@ -333,7 +333,7 @@ export type Reason =
 export const ended: Record<Reason, { title: string; body: string }> = {
   completed: {
     title: "You are done. Thank you!",
-    body: "You answered all the questions. Your answers are saved.",
+    body: "That was the last question. What you said is saved.",
   },
   candidate_ended: { title: "You ended the interview", body: "What you said is saved." },
   interviewer_ended: {
