@@ -225,6 +225,22 @@ describe("what happens in it", () => {
   });
 });
 
+describe("consent", () => {
+  it("is asked for in the state, and answered with its version", async () => {
+    const { session } = await joined();
+    const asked = { version: "2", text: "We record you.", purposes: ["recording"] };
+    server.last.say({ type: "consent:request", sessionId: "s1", ...asked });
+    expect(session.getSnapshot()).toMatchObject({ consent: asked });
+    void session.giveConsent();
+    expect(server.last.asked("consent:give")).toMatchObject([{ version: "2" }]);
+    server.event("consent:given", { userId: "ana", version: "2", at: 1 });
+    expect(session.getSnapshot()).toMatchObject({ consent: null });
+    void session.declineConsent();
+    expect(server.last.asked("consent:decline")).toHaveLength(1);
+    await settle();
+  });
+});
+
 describe("requests", () => {
   it("carry an id and get their own answer", async () => {
     server.answers = true;
