@@ -142,7 +142,7 @@ export const interview = [
     },
   },
   {
-    name: "a refused, a pulled and a silent microphone are told apart, and the interview goes on",
+    name: "a refused and a pulled microphone are told apart, and the interview goes on",
     async run({ server, context }) {
       const page = await open(context, candidate(server, "pulled"));
       await page.evaluate(() => {
@@ -197,6 +197,26 @@ export const interview = [
       const more = async () => (await page.locator("[data-said]").count()) > before;
       await until("it hears again", 60_000, more);
       assert.equal((await server.session("pulled")).status, "active");
+      noFaults(page);
+    },
+  },
+  {
+    name: "a microphone that hears nothing is told, in the check and in the interview",
+    sound: "silence",
+    async run({ server, context }) {
+      const page = await open(context, candidate(server, "silent"));
+      await page.getByRole("button", { name: "Next" }).click();
+      for (const box of await page.getByRole("checkbox").all()) await box.check();
+      await page.getByRole("button", { name: "I agree", exact: true }).click();
+      await page.getByRole("button", { name: "Turn on the microphone" }).click();
+      await page.getByText("Say a few words").waitFor();
+      await page.getByText("We cannot hear you yet").waitFor({ timeout: 20_000 });
+      await state(page, "check-silent");
+      await page.getByRole("button", { name: "Go to the interview" }).click();
+      await page.getByRole("button", { name: "Start the interview" }).click({ timeout: 20_000 });
+      await page.locator('[data-trouble="silent"]').waitFor({ timeout: 20_000 });
+      await state(page, "microphone-silent");
+      assert.equal((await server.session("silent")).status, "active");
       noFaults(page);
     },
   },
