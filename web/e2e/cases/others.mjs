@@ -153,11 +153,12 @@ export const others = [
         assert.equal(reply.type, "ok", JSON.stringify(reply));
         await page.getByText("sam").waitFor();
         const text = await heard;
-        await page.locator("[data-said]", { hasText: text }).waitFor();
+        await page.locator("[data-said]", { hasText: text }).first().waitFor();
+        await socket.timeout(5_000).emitWithAck("session:leave", { sessionId: "mixed" });
+        await page.getByText("Only you").waitFor({ timeout: 10_000 });
       } finally {
         socket.close();
       }
-      await page.getByText("Only you").waitFor({ timeout: 10_000 });
       noFaults(page);
     },
   },
