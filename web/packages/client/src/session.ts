@@ -402,10 +402,10 @@ export class InterviewSession {
         },
         { keep: false },
       );
-      this.#entering = false;
     } catch (cause) {
-      this.#entering = false;
       if (this.#wanted) this.#refused(cause as GreenroomError);
+    } finally {
+      this.#entering = false;
     }
   }
 
