@@ -118,8 +118,13 @@ export const others = [
       }
       const boss = await open(context, admin(server));
       await boss.getByText("ended by the candidate").first().waitFor();
+      await boss.getByRole("button", { name: "Story: past-u1" }).click();
+      const story = boss.getByRole("dialog", { name: "The story of past-u1" });
+      await story.getByText("Question asked").first().waitFor();
+      await state(boss, "admin-story");
+      await story.getByRole("button", { name: "Close" }).click();
       await boss.getByRole("link", { name: "How interviews end" }).click();
-      await boss.getByText("3 interviews ended.").first().waitFor();
+      await boss.locator("figcaption", { hasText: "3 interviews ended." }).waitFor();
       await state(boss, "admin-closures");
       await boss.getByRole("link", { name: "Plans" }).click();
       await boss.locator('[data-plan="practice"]').waitFor();
