@@ -542,9 +542,9 @@ export const report = {
   save: "Save as",
   formats: {
     json: "Data (JSON)",
-    markdown: "Text (Markdown)",
+    md: "Text (Markdown)",
     csv: "Table (CSV)",
-    webvtt: "Captions (WebVTT)",
+    vtt: "Captions (WebVTT)",
   },
   saved: (name: string) => `Saved as ${name}.`,
   saveFailed: "This could not be saved. Please try again.",
