@@ -95,6 +95,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+impl<T: DeserializeOwned> Body<T> {
+    /// What a body that was taken as bytes says.
+    ///
+    /// # Errors
+    /// `bad_json`, `too_deep`, `missing_field`, `invalid_field`.
+    pub fn read(bytes: &[u8]) -> Result<T, Problem> {
+        parse(bytes)
+    }
+}
+
+/// A part of the path as text.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync> FromRequestParts<S> for Path<String> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0))
+            .map_err(|_| Problem::not_found())
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();

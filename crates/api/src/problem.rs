@@ -4,6 +4,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::error::{ErrorCode, Refusal};
+use protocol::time::Wall;
 use serde_json::{Map, Value, json};
 
 /// A refusal on its way out. Body: `type`, `title`, `status`, `code`, `detail`, and whatever the
@@ -39,6 +40,31 @@ impl Problem {
     pub fn report_not_ready() -> Self {
         let detail = "There is no report yet. It is made when the interview ends.";
         Self::only_here(StatusCode::NOT_FOUND, "report_not_ready", detail)
+    }
+
+    /// The report was there and was deleted, at this time.
+    pub fn report_deleted(at: Wall) -> Self {
+        let detail = "The report was deleted.";
+        let mut gone = Self::only_here(StatusCode::GONE, "report_deleted", detail);
+        gone.more.insert("deletedAt".to_owned(), at.0.into());
+        gone
+    }
+
+    /// There is a plan with this id.
+    pub fn plan_exists() -> Self {
+        let detail = "There is a plan with this id. PUT replaces it.";
+        Self::only_here(StatusCode::CONFLICT, "plan_exists", detail)
+    }
+
+    /// A plan that cannot be used: how many mistakes, and where.
+    pub fn plan_invalid(many: usize, problems: Vec<Value>) -> Self {
+        let detail = match many {
+            1 => "There is a mistake in the plan.".to_owned(),
+            n => format!("There are {n} mistakes in the plan."),
+        };
+        let mut refused = Self::only_here(StatusCode::BAD_REQUEST, "plan_invalid", &detail);
+        refused.more.insert("problems".to_owned(), problems.into());
+        refused
     }
 
     /// Words that only HTTP needs; the realtime doors have no such case.
@@ -94,6 +120,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::BadTransition
         | ErrorCode::NoOpenQuestion
         | ErrorCode::NoExtension
+        | ErrorCode::ConsentRequired
         | ErrorCode::RoomFull => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

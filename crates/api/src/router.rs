@@ -8,8 +8,8 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
-use coach::plan::Bank;
+use axum::routing::{delete, get, post};
+use coach::plan::Shelf;
 use protocol::time::Wall;
 
 use crate::auth::Verifier;
@@ -17,7 +17,7 @@ use crate::cors::{self, Origins};
 use crate::extract::BODY_BYTES_MAX;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
-use crate::routes::{active, documents, operations, plans, reports, sessions};
+use crate::routes::{active, data, documents, operations, plans, reports, sessions};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -31,7 +31,7 @@ pub struct Api {
     /// Pages that may ask.
     pub origins: Origins,
     /// Plans by name.
-    pub plans: Arc<Bank>,
+    pub plans: Arc<Shelf>,
     /// The wall clock.
     pub clock: fn() -> Wall,
     /// Makes an id for a session nobody named; 22 characters or more of randomness.
@@ -57,13 +57,23 @@ pub fn build(api: Api) -> Router {
         )
         .route("/api/sessions/{id}", get(sessions::show))
         .route("/api/sessions/{id}/end", post(sessions::end))
-        .route("/api/sessions/{id}/report", get(reports::json))
+        .route(
+            "/api/sessions/{id}/report",
+            get(reports::get).post(reports::again),
+        )
+        .route("/api/sessions/{id}/data", delete(data::delete))
+        .route("/api/reports/open", get(reports::open))
         .route("/api/session/end-session", post(documents::end_session))
         .route(
             "/api/websocket/close-connection",
             post(documents::close_connection),
         )
-        .route("/api/plans", get(plans::list))
+        .route("/api/plans", get(plans::list).post(plans::create))
+        .route(
+            "/api/plans/{id}",
+            get(plans::show).put(plans::replace).delete(plans::remove),
+        )
+        .route("/api/questions", get(plans::questions))
         .route("/api/metrics", get(operations::metrics))
         .route("/reports/{id}", get(reports::page))
         // Before the layer: a preflight is an OPTIONS no route has.

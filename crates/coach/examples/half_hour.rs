@@ -77,10 +77,9 @@ fn interview(bank: &Bank) -> (ReportInput, Scoring) {
         questions.extend(plan.questions.clone());
     }
     let plan = Plan {
-        id: None,
         title: "Half an hour".to_owned(),
         questions: questions.clone(),
-        options: Default::default(),
+        ..Plan::default()
     };
     let mut scoring = bank.scoring(&plan);
     scoring.mode = Mode::Practice;

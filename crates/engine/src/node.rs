@@ -145,6 +145,7 @@ impl Node {
             Input::SessionLoaded { id, session, found } => self.loaded(&session, id, found),
             Input::Recover { loaded } => self.recover(*loaded),
             Input::Drain => self.draining = true,
+            Input::PlansChanged { plans } => self.plans = plans,
             Input::ConnectionClosed { conn, session } => {
                 if let Some(Slot {
                     what: What::Loading(loading),
@@ -191,6 +192,16 @@ impl Node {
             } => {
                 self.turn(&session, |session, ctx| {
                     session.report_made(ctx, id, report)
+                });
+            }
+            Input::Advised {
+                id,
+                session,
+                question,
+                suggestion,
+            } => {
+                self.turn(&session, |session, ctx| {
+                    session.advised(ctx, id, &question, suggestion);
                 });
             }
             Input::Contested { session, by, live } => {

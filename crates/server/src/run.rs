@@ -8,7 +8,6 @@ use api::auth::Verifier;
 use api::cors::{Origins, Verdict};
 use api::router::Api;
 use coach::plan::Bank;
-use engine::Plans;
 use engine::input::Identity;
 use protocol::limits::Limits;
 use speech::{SpeechConfig, moonshine_factory};
@@ -17,6 +16,7 @@ use crate::cli::serve::Start;
 use crate::config::Config;
 use crate::config::setting::{Auto, Speech, Takeover};
 use crate::core::clock::wall_now;
+use crate::driver::retention::Retention;
 use crate::driver::server::{Server, Settings, SpeechSetup};
 use crate::transport::handshake::Verified;
 
@@ -40,11 +40,7 @@ pub fn run(start: Start) -> anyhow::Result<()> {
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     let verifier = Arc::new(Verifier::new(config.auth_settings()));
     let origins = Origins::new(config.server.frontend_origins.0.iter().map(String::as_str));
-    let bank = Arc::new(bank(config)?);
-    let plans: Plans = bank
-        .list()
-        .filter_map(|entry| Some((entry.plan.id.clone()?, Arc::new(entry.plan.clone()))))
-        .collect();
+    let bank = bank(config)?;
 
     let leeway = i64::try_from(config.auth.leeway.0).unwrap_or(i64::MAX);
     let judge = Arc::clone(&verifier);
@@ -60,14 +56,13 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         Ok(Verified { who, until })
     };
     let doors = origins.clone();
-    let pages = Arc::clone(&bank);
     let router = move |parts: crate::driver::server::RouterParts| {
         api::router::build(Api {
             handle: parts.handle,
             records: parts.records,
             verifier,
             origins,
-            plans: pages,
+            plans: parts.plans,
             clock: wall_now,
             new_id,
         })
@@ -87,7 +82,12 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     settings.limits = limits(config);
     settings.sockets.sockets_max = config.limits.connections as usize + 500;
     settings.engine = rules(config);
-    settings.plans = Arc::new(plans);
+    settings.bank = bank;
+    settings.retention = Retention {
+        transcript_ms: config.retention.transcript.0,
+        report_ms: config.retention.report.0,
+        everything_ms: config.retention.everything.0,
+    };
     settings.speech = speech_setup(config)?;
     settings.drain_deadline = std::time::Duration::from_millis(config.server.drain.0);
     Ok(settings)

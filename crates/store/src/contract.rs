@@ -10,6 +10,7 @@ use protocol::record::{
 };
 use protocol::time::Wall;
 
+use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
@@ -42,7 +43,7 @@ impl Callbacks {
 }
 
 /// The records. All methods but [`Store::submit`] and [`Store::metrics`] block.
-pub trait Store: Send + Sync {
+pub trait Store: Desk + Send + Sync {
     /// Queues a save; never blocks. The answer comes through [`Callbacks::saved`], unless a later
     /// save of the same session takes its place before it is written: then only the later one is
     /// answered (rows are absolute images and its events are a superset).
@@ -124,7 +125,8 @@ pub trait Store: Send + Sync {
     /// Deletes every record of an ended session and leaves a tombstone (L13).
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError>;
 
-    /// Deletes one kind of record of at most `limit` sessions that ended before `before` (L13).
+    /// Deletes one kind of record of at most `limit` sessions that ended before `before` (L13), and
+    /// keeps when. Sessions without that kind are passed over.
     /// Which sessions were cleaned; empty when there is nothing left to do.
     fn purge(
         &self,

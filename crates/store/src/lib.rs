@@ -20,6 +20,8 @@ pub mod audio;
 #[cfg(feature = "disk")]
 mod contract;
 #[cfg(feature = "disk")]
+mod desk;
+#[cfg(feature = "disk")]
 pub mod error;
 mod judge;
 pub mod memory;
@@ -33,5 +35,7 @@ mod tests;
 
 #[cfg(feature = "disk")]
 pub use crate::contract::{Answers, Callbacks, Store};
+#[cfg(feature = "disk")]
+pub use crate::desk::Desk;
 #[cfg(feature = "disk")]
 pub use crate::error::StoreError;

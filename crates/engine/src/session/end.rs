@@ -295,6 +295,7 @@ impl Session {
                 });
             }
         }
+        self.consent_stored(ctx);
         let Some(end) = &self.end else { return };
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
@@ -514,9 +515,9 @@ impl Session {
     pub(crate) fn restore(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
         let row = loaded.row;
         let kept = snapshot::restore(&row.snapshot);
-        let (plan, invited, flow) = match kept {
-            Some(kept) => (kept.plan, kept.invited, kept.flow),
-            None => (None, Vec::new(), super::Flow::default()),
+        let (plan, invited, flow, consent) = match kept {
+            Some(kept) => (kept.plan, kept.invited, kept.flow, kept.consent),
+            None => (None, Vec::new(), super::Flow::default(), None),
         };
         let seed = Seed {
             id: row.session,
@@ -529,6 +530,7 @@ impl Session {
         };
         let mut session = Self::new(ctx, seed);
         session.status = row.status;
+        session.consent = consent;
         session.created_at = row.created_at;
         session.last_activity_at = row.last_activity_at;
         session.stored = true;
@@ -554,6 +556,7 @@ impl Session {
                 started_at,
                 flow,
                 flow_saving: 0,
+                advice: super::Advice::resumed(ctx.now.mono),
                 inactivity: Countdown::start(ctx.now.mono, ctx.config.inactivity_ms),
                 duration: Countdown::start(ctx.now.mono, left),
                 once: Vec::new(),

@@ -7,6 +7,7 @@ use protocol::value::{Invited, Plan};
 use serde::{Deserialize, Serialize};
 
 use super::Session;
+use super::consent::Given;
 use super::flow::{Closed, Flow, Open};
 use super::timer::Countdown;
 
@@ -35,6 +36,8 @@ struct SnapshotIn {
     v: u32,
     open: Option<OpenIn>,
     closed: Vec<Closed>,
+    #[serde(default)]
+    consent: Option<Given>,
     fixed: FixedIn,
 }
 
@@ -43,6 +46,7 @@ pub(crate) struct Restored {
     pub(crate) plan: Option<Box<Plan>>,
     pub(crate) invited: Vec<Invited>,
     pub(crate) flow: Flow,
+    pub(crate) consent: Option<Given>,
 }
 
 impl Session {
@@ -71,7 +75,11 @@ impl Session {
         let none = Vec::new();
         let closed = flow.map_or(&none, |flow| &flow.closed);
         let closed = serde_json::to_string(closed).unwrap_or_default();
-        format!("{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"fixed\":{fixed}}}").into()
+        let consent = serde_json::to_string(&self.consent).unwrap_or_default();
+        format!(
+            "{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"consent\":{consent},\"fixed\":{fixed}}}"
+        )
+        .into()
     }
 }
 
@@ -98,5 +106,6 @@ pub(crate) fn restore(text: &str) -> Option<Restored> {
         plan: read.fixed.plan,
         invited: read.fixed.invited,
         flow,
+        consent: read.consent,
     })
 }

@@ -102,6 +102,7 @@ slots! {
     Skip = "skip",
     Status = "status",
     State = "state",
+    Version = "version",
 }
 
 /// The fields found. After a [`Fault`]: those that came before it.

@@ -18,7 +18,7 @@ use store::audio::{AudioFile, scan};
 
 use super::arrivals::Arrivals;
 use super::ears::{Hearing, Live, recorded_format};
-use super::{Driver, jobs};
+use super::{Driver, jobs, retention};
 
 /// Added to the nice value of the thread that recognizes what lay in files.
 const NICE: i32 = 10;
@@ -293,6 +293,7 @@ pub(crate) fn reap(driver: &Driver) -> Result<(), StoreError> {
         });
     }
     adopt_all(driver)?;
+    retention::sweep(driver)?;
     let reaped = driver.store.reap_active(now, ROW_AGE_MS)?;
     if reaped > 0 {
         tracing::info!(rows = reaped, "active_rows_reaped");

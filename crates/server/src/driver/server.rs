@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use api::handle::{Handle, Records};
 use axum::Router;
+use coach::plan::{Bank, Shelf};
 use engine::gate::{Gate, GateLimits};
 use engine::{Config, Input, Node, Plans};
 use parking_lot::Mutex;
@@ -26,7 +27,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::ears::Hub;
-use super::{Driver, Parts, recovery};
+use super::retention::Retention;
+use super::{Driver, Parts, desk, recovery, reporting};
 use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
@@ -67,6 +69,8 @@ pub struct RouterParts {
     pub handle: Arc<dyn Handle>,
     /// Reads what is written down.
     pub records: Arc<dyn Records>,
+    /// Plans by name, as they are now.
+    pub plans: Arc<Shelf>,
 }
 
 /// Builds the HTTP side.
@@ -90,8 +94,13 @@ pub struct Settings {
     pub sockets: SocketOptions,
     /// Clocks and bounds of sessions.
     pub engine: Config,
-    /// Plans by id.
-    pub plans: Arc<Plans>,
+    /// Plans and questions, before those of the records are laid over them.
+    pub bank: Bank,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// How often the server looks for reports that are still to be made, and for what is past its
+    /// time.
+    pub look_every: (Duration, Duration),
     /// Judges tokens.
     pub verify: Arc<Verify>,
     /// Judges pages (D6).
@@ -134,7 +143,9 @@ impl Settings {
                 sockets_max: 20_000,
             },
             engine: Config::default(),
-            plans: Arc::default(),
+            bank: Bank::builtin(),
+            retention: Retention::default(),
+            look_every: (reporting::LOOK_EVERY, REAP_EVERY),
             verify,
             welcome: Arc::new(|_| true),
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
@@ -215,6 +226,7 @@ impl Server {
         let inboxes = Arc::new(Inboxes::new(listeners.len(), settings.shards));
         let hub = Hub::new(Arc::clone(&inboxes));
         let store = open_store(&settings.records, &boot, clock, &inboxes)?;
+        let shelf = Shelf::new(desk::open(settings.bank, &*store)?);
         let recorder = {
             let hub = Arc::clone(&hub);
             let config = store::audio::Config::new(&settings.data);
@@ -240,14 +252,18 @@ impl Server {
             hub,
             data: settings.data,
             work: work.handle().clone(),
+            plans: Arc::clone(&shelf),
+            retention: settings.retention,
         })?;
-        let nodes = nodes(settings.shards, settings.engine, settings.plans, &boot)?;
+        let plans = Arc::new(desk::for_engine(&shelf.bank()));
+        let nodes = nodes(settings.shards, settings.engine, plans, &boot)?;
         let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
         let router = (settings.router)(RouterParts {
             handle: Arc::clone(&driver) as _,
             records: Arc::clone(&driver) as _,
+            plans: shelf,
         });
         let doors = Arc::new(Doors {
             verify: settings.verify,
@@ -299,7 +315,7 @@ impl Server {
             running.threads.push(thread.start(listener)?);
         }
         recovery::recover_before_start(&running.driver, settings.recovery_wait);
-        running.start_reaper();
+        running.start_work(settings.look_every);
         go.send_replace(true);
         tracing::info!(%addr, %boot, "listening");
         Ok(running)
@@ -373,21 +389,39 @@ impl Running {
         Arc::clone(&self.driver) as _
     }
 
-    fn start_reaper(&self) {
+    /// What is done again and again: reports still to be made, and the reaper.
+    fn start_work(&self, (reports, reaper): (Duration, Duration)) {
+        self.again(reports, Duration::ZERO, |driver| {
+            reporting::make_due(driver).map(drop)
+        });
+        self.again(reaper, reaper, recovery::reap);
+    }
+
+    /// Does something where it may block, first after `first` and then every so often, until the
+    /// server stops.
+    fn again(
+        &self,
+        every: Duration,
+        first: Duration,
+        act: impl Fn(&Driver) -> Result<(), store::StoreError> + Send + Sync + 'static,
+    ) {
         let (driver, mut stop) = (Arc::clone(&self.driver), self.stop.subscribe());
         let Some(work) = &self.work else {
             return;
         };
+        let act = Arc::new(act);
         work.spawn(async move {
+            let mut pause = first;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(REAP_EVERY) => {}
+                    () = tokio::time::sleep(pause) => {}
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
-                let driver = Arc::clone(&driver);
-                let done = tokio::task::spawn_blocking(move || recovery::reap(&driver)).await;
+                pause = every;
+                let (driver, act) = (Arc::clone(&driver), Arc::clone(&act));
+                let done = tokio::task::spawn_blocking(move || act(&driver)).await;
                 if let Ok(Err(error)) = done {
-                    tracing::warn!(%error, "reaper_failed");
+                    tracing::warn!(%error, "recurring_work_failed");
                 }
             }
         });

@@ -83,7 +83,7 @@ impl TestServer {
                 records: parts.records,
                 verifier: of_router,
                 origins: api::cors::Origins::new(["http://localhost:3000"]),
-                plans: Arc::new(coach::plan::Bank::builtin()),
+                plans: parts.plans,
                 clock: now,
                 new_id: || "made-by-the-server-1234".to_owned(),
             })

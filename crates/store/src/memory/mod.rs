@@ -4,6 +4,9 @@
 //! Why it is exact: verdicts come from the same pure function, and the order in which a save can
 //! fail is the one of `sqlite/save.rs`. The contract suite runs both.
 
+#[cfg(feature = "disk")]
+mod asked;
+mod desk;
 mod questions;
 #[cfg(feature = "disk")]
 mod threaded;
@@ -62,7 +65,8 @@ pub struct Tables {
     /// None: the table was dropped.
     active: Option<BTreeMap<UserId, ActiveRow>>,
     leases: BTreeMap<BootId, Wall>,
-    tombstones: BTreeSet<SessionId>,
+    tombstones: BTreeMap<SessionId, Wall>,
+    desk: desk::Desk,
     /// Sessions ended from outside whose owner was not told yet.
     told: BTreeSet<SessionId>,
     starts: u64,
@@ -74,7 +78,8 @@ impl Default for Tables {
             sessions: BTreeMap::new(),
             active: Some(BTreeMap::new()),
             leases: BTreeMap::new(),
-            tombstones: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
+            desk: desk::Desk::default(),
             told: BTreeSet::new(),
             starts: 0,
         }
@@ -90,7 +95,8 @@ impl Tables {
     /// Carries out a save, all of it or nothing.
     pub fn apply(&mut self, save: &Save) -> Saved {
         let known = self.sessions.get(&save.session).map(Stored::known);
-        let forgotten = self.tombstones.contains(&save.session);
+        let forgotten = self.tombstones.contains_key(&save.session);
+        let before = known.as_ref().map(|known| known.status);
         match judge(save, known.as_ref(), forgotten) {
             Verdict::Refuse(saved, _) => return saved,
             Verdict::EndedElsewhere => return Saved::Temporary,
@@ -118,6 +124,7 @@ impl Tables {
             .or_insert_with(fresh)
             .write(save);
         self.change_active(save);
+        self.desk.saved(before, save);
         if save.row.status == Status::Ended {
             self.told.remove(&save.session);
         }
@@ -152,6 +159,9 @@ impl Tables {
         stored.row.status = Status::Ended;
         stored.row.reason = Some(EndReason::ClosedExternally);
         stored.row.ended_at = stored.row.ended_at.or(Some(now));
+        if stored.row.started_at.is_some() {
+            self.desk.ended_from_outside(session, now);
+        }
         true
     }
 
@@ -191,6 +201,7 @@ impl Tables {
             *lease = (*lease).min(now);
         }
         self.leases.insert(boot.clone(), until);
+        self.desk.registered();
         self.make_active_table();
     }
 

@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::rows::{
     ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
 };
-use crate::{Callbacks, Store, StoreError};
+use crate::{Callbacks, Desk as _, Store, StoreError};
 
 #[derive(Default)]
 struct Queue {
@@ -274,8 +274,8 @@ impl Store for Memory {
         Ok(gone)
     }
 
-    fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {
-        Ok(self.shared.tables.lock().forget(session))
+    fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {
+        self.forget_kind(session, Kind::Everything, now)
     }
 
     fn purge(
@@ -283,9 +283,9 @@ impl Store for Memory {
         kind: Kind,
         before: Wall,
         limit: u32,
-        _now: Wall,
+        now: Wall,
     ) -> Result<Vec<SessionId>, StoreError> {
-        Ok(self.shared.tables.lock().purge(kind, before, limit))
+        Ok(self.shared.tables.lock().purge(kind, before, limit, now))
     }
 
     fn metrics(&self) -> &Metrics {

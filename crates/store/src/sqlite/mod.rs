@@ -7,11 +7,12 @@
 
 mod admin;
 mod columns;
+mod desk;
 mod pool;
 mod queue;
 mod read;
 mod save;
-mod schema;
+pub(crate) mod schema;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -195,6 +196,14 @@ impl Sqlite {
             .unwrap();
     }
 
+    /// Asks a connection that can only read.
+    fn ask<T>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        self.pool.ask(read)
+    }
+
     /// Runs something on the write connection and waits for its answer.
     fn command<T: Send + 'static>(
         &self,
@@ -369,7 +378,7 @@ impl Store for Sqlite {
 
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {
         let session = session.clone();
-        self.command(move |connection| admin::forget(connection, &session, now))
+        self.command(move |connection| admin::forget(connection, &session, Kind::Everything, now))
     }
 
     fn purge(
