@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::{self, AuthError};
 use crate::identity::Identity;
-use crate::problem::Problem;
+use crate::problem::{Own, Problem};
 use crate::router::Api;
 
 /// Largest body of a request, bytes.
@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
-        identify(api, token).map(Self)
+        identify(api, token).await.map(Self)
     }
 }
 
@@ -48,13 +48,13 @@ impl FromRequestParts<Arc<Api>> for Reader {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
         let token = token.or_else(|| auth::query_token(parts.uri.query()));
-        identify(api, token).map(Self)
+        identify(api, token).await.map(Self)
     }
 }
 
-fn identify(api: &Api, token: Option<&str>) -> Result<Identity, Problem> {
+pub(crate) async fn identify(api: &Api, token: Option<&str>) -> Result<Identity, Problem> {
     let token = token.ok_or(AuthError::Required)?;
-    Ok(api.verifier.verify(token, api.now())?)
+    Ok(api.guard.judged(token, api.now()).await?)
 }
 
 /// A session's id out of the path. What is no id is an unknown session.
@@ -73,7 +73,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// A JSON body, whatever its `Content-Type`: the documents' own client sends none.
+/// A JSON body. The documents' own client sends no `Content-Type`, and a browser makes that
+/// `text/plain`; what says it is something else is not read.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -81,6 +82,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !may_be_json(request.headers()) {
+            return Err(Own::UnsupportedMediaType.into());
+        }
         let bytes =
             Bytes::from_request(request, state)
                 .await
@@ -99,8 +103,11 @@ impl<T: DeserializeOwned> Body<T> {
     /// What a body that was taken as bytes says.
     ///
     /// # Errors
-    /// `bad_json`, `too_deep`, `missing_field`, `invalid_field`.
-    pub fn read(bytes: &[u8]) -> Result<T, Problem> {
+    /// `unsupported_media_type`, `bad_json`, `too_deep`, `missing_field`, `invalid_field`.
+    pub fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+        if !may_be_json(headers) {
+            return Err(Own::UnsupportedMediaType.into());
+        }
         parse(bytes)
     }
 }
@@ -117,6 +124,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Path<String> {
         path.map(|path| Self(path.0))
             .map_err(|_| Problem::not_found())
     }
+}
+
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let kind = kind.to_str().unwrap_or("?").to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "" | "application/json" | "text/plain" | "text/json") || kind.ends_with("+json")
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

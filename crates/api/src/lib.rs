@@ -11,9 +11,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod access;
+pub mod app;
 pub mod auth;
 pub mod cors;
+pub mod describe;
 pub mod extract;
+pub mod guard;
 pub mod handle;
 pub mod identity;
 pub mod problem;

@@ -4,7 +4,6 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::time::Wall;
 use serde_json::{Map, Value, json};
 
 /// A refusal on its way out. Body: `type`, `title`, `status`, `code`, `detail`, and whatever the
@@ -23,59 +22,102 @@ pub struct Problem {
     pub more: Map<String, Value>,
 }
 
-impl Problem {
+/// Words that only HTTP needs; the realtime doors have no such case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
     /// No such page. A session that is unknown or not theirs has its own code.
-    pub fn not_found() -> Self {
-        let detail = "There is nothing at this address.";
-        Self::only_here(StatusCode::NOT_FOUND, "not_found", detail)
-    }
-
+    NotFound,
     /// The page is there, the method is not.
-    pub fn method_not_allowed() -> Self {
-        let detail = "This address does not understand that method.";
-        Self::only_here(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-    }
-
+    MethodNotAllowed,
     /// The session is there, its report is not yet.
-    pub fn report_not_ready() -> Self {
-        let detail = "There is no report yet. It is made when the interview ends.";
-        Self::only_here(StatusCode::NOT_FOUND, "report_not_ready", detail)
-    }
-
-    /// The report was there and was deleted, at this time.
-    pub fn report_deleted(at: Wall) -> Self {
-        let detail = "The report was deleted.";
-        let mut gone = Self::only_here(StatusCode::GONE, "report_deleted", detail);
-        gone.more.insert("deletedAt".to_owned(), at.0.into());
-        gone
-    }
-
+    ReportNotReady,
+    /// The report was there and was deleted.
+    ReportDeleted,
     /// There is a plan with this id.
-    pub fn plan_exists() -> Self {
-        let detail = "There is a plan with this id. PUT replaces it.";
-        Self::only_here(StatusCode::CONFLICT, "plan_exists", detail)
+    PlanExists,
+    /// The plan has mistakes; `problems` lists them.
+    PlanInvalid,
+    /// A body of a kind that is not JSON.
+    UnsupportedMediaType,
+}
+
+impl Own {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::ReportNotReady,
+        Self::ReportDeleted,
+        Self::PlanExists,
+        Self::PlanInvalid,
+        Self::UnsupportedMediaType,
+    ];
+
+    /// The stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::ReportNotReady => "report_not_ready",
+            Self::ReportDeleted => "report_deleted",
+            Self::PlanExists => "plan_exists",
+            Self::PlanInvalid => "plan_invalid",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+        }
     }
 
-    /// A plan that cannot be used: how many mistakes, and where.
-    pub fn plan_invalid(many: usize, problems: Vec<Value>) -> Self {
-        let detail = match many {
-            1 => "There is a mistake in the plan.".to_owned(),
-            n => format!("There are {n} mistakes in the plan."),
-        };
-        let mut refused = Self::only_here(StatusCode::BAD_REQUEST, "plan_invalid", &detail);
-        refused.more.insert("problems".to_owned(), problems.into());
-        refused
+    /// The status it comes with.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::ReportNotReady => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ReportDeleted => StatusCode::GONE,
+            Self::PlanExists => StatusCode::CONFLICT,
+            Self::PlanInvalid => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
     }
 
-    /// Words that only HTTP needs; the realtime doors have no such case.
-    fn only_here(status: StatusCode, code: &'static str, detail: &str) -> Self {
+    /// The sentence for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotFound => "There is nothing at this address.",
+            Self::MethodNotAllowed => "This address does not understand that method.",
+            Self::ReportNotReady => "There is no report yet. It is made when the interview ends.",
+            Self::ReportDeleted => "The report was deleted.",
+            Self::PlanExists => "There is a plan with this id. PUT replaces it.",
+            Self::PlanInvalid => "There are mistakes in the plan.",
+            Self::UnsupportedMediaType => "The body must be JSON.",
+        }
+    }
+}
+
+impl From<Own> for Problem {
+    fn from(own: Own) -> Self {
         Self {
-            status,
-            code,
-            detail: detail.to_owned(),
+            status: own.status(),
+            code: own.code(),
+            detail: own.text().to_owned(),
             retry_after_ms: None,
             more: Map::new(),
         }
+    }
+}
+
+impl Problem {
+    /// As [`Own::NotFound`].
+    pub fn not_found() -> Self {
+        Own::NotFound.into()
+    }
+
+    /// As [`Own::MethodNotAllowed`].
+    pub fn method_not_allowed() -> Self {
+        Own::MethodNotAllowed.into()
+    }
+
+    /// As [`Own::ReportNotReady`].
+    pub fn report_not_ready() -> Self {
+        Own::ReportNotReady.into()
     }
 }
 
@@ -109,10 +151,13 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::SessionRequired
         | ErrorCode::BadAudio
         | ErrorCode::UnsupportedSampleRate => StatusCode::BAD_REQUEST,
-        ErrorCode::AuthRequired | ErrorCode::TokenInvalid | ErrorCode::TokenExpired => {
-            StatusCode::UNAUTHORIZED
+        ErrorCode::AuthRequired
+        | ErrorCode::TokenInvalid
+        | ErrorCode::TokenExpired
+        | ErrorCode::TokenRevoked => StatusCode::UNAUTHORIZED,
+        ErrorCode::OriginNotAllowed | ErrorCode::NotAllowed | ErrorCode::TokenMismatch => {
+            StatusCode::FORBIDDEN
         }
-        ErrorCode::OriginNotAllowed | ErrorCode::NotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::SessionNotFound | ErrorCode::PlanNotFound => StatusCode::NOT_FOUND,
         ErrorCode::SessionEnded
         | ErrorCode::SessionActive

@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler as Answers;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodFilter, on};
 use coach::plan::Shelf;
 use protocol::time::Wall;
 
 use crate::auth::Verifier;
 use crate::cors::{self, Origins};
+use crate::describe::Route;
 use crate::extract::BODY_BYTES_MAX;
+use crate::guard::Guard;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
-use crate::routes::{active, data, documents, operations, plans, reports, sessions};
+use crate::routes::{active, contracts, data, documents, operations, plans, reports, sessions};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -26,8 +29,10 @@ pub struct Api {
     pub handle: Arc<dyn Handle>,
     /// What is written down.
     pub records: Arc<dyn Records>,
-    /// Judges tokens.
+    /// Makes tokens.
     pub verifier: Arc<Verifier>,
+    /// Judges them.
+    pub guard: Arc<Guard>,
     /// Pages that may ask.
     pub origins: Origins,
     /// Plans by name.
@@ -45,48 +50,84 @@ impl Api {
     }
 }
 
+/// Routes being put together, each with its description.
+#[derive(Default)]
+pub struct Site {
+    router: Router<Arc<Api>>,
+    routes: Vec<&'static Route>,
+}
+
+impl Site {
+    /// Adds a route. There is no other way to add one.
+    #[must_use]
+    pub fn serve<H, T>(mut self, route: &'static Route, handler: H) -> Self
+    where
+        H: Answers<T, Arc<Api>>,
+        T: 'static,
+    {
+        // Every method that is described anywhere is one axum knows.
+        let filter = MethodFilter::try_from(route.method.clone()).unwrap_or(MethodFilter::GET);
+        self.router = self.router.route(route.path, on(filter, handler));
+        self.routes.push(route);
+        self
+    }
+}
+
+/// Everything pages may ask.
+fn pages() -> Site {
+    Site::default()
+        .serve(&sessions::LIST, sessions::list)
+        .serve(&sessions::CREATE, sessions::create)
+        .serve(&active::SHOW, active::show)
+        .serve(&active::CLEAR, active::clear)
+        .serve(&sessions::SHOW, sessions::show)
+        .serve(&sessions::END, sessions::end)
+        .serve(&reports::JSON, reports::get)
+        .serve(&reports::AGAIN, reports::again)
+        .serve(&reports::OPEN, reports::open)
+        .serve(&data::DELETE, data::delete)
+        .serve(&documents::END_SESSION, documents::end_session)
+        .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
+        .serve(&plans::LIST, plans::list)
+        .serve(&plans::CREATE, plans::create)
+        .serve(&plans::SHOW, plans::show)
+        .serve(&plans::REPLACE, plans::replace)
+        .serve(&plans::REMOVE, plans::remove)
+        .serve(&plans::QUESTIONS, plans::questions)
+        .serve(&operations::METRICS_JSON, operations::metrics)
+        .serve(&contracts::OPENAPI, contracts::openapi)
+        .serve(&reports::PAGE, reports::page)
+}
+
+/// What only whoever runs the server asks.
+fn operations() -> Site {
+    Site::default()
+        .serve(&operations::HEALTHZ, operations::healthz)
+        .serve(&operations::READYZ, operations::readyz)
+        .serve(&operations::PROMETHEUS, operations::prometheus)
+}
+
+/// Every route with its description. The web app is not among them: its files are for browsers.
+pub fn routes() -> Vec<&'static Route> {
+    [pages().routes, operations().routes].concat()
+}
+
 /// The whole router, ready to be served. The listener adds [`crate::extract::Peer`] to requests.
 pub fn build(api: Api) -> Router {
     let origins = api.origins.clone();
     let api = Arc::new(api);
-    let pages = Router::new()
-        .route("/api/sessions", get(sessions::list).post(sessions::create))
-        .route(
-            "/api/sessions/active",
-            get(active::show).delete(active::clear),
-        )
-        .route("/api/sessions/{id}", get(sessions::show))
-        .route("/api/sessions/{id}/end", post(sessions::end))
-        .route(
-            "/api/sessions/{id}/report",
-            get(reports::get).post(reports::again),
-        )
-        .route("/api/sessions/{id}/data", delete(data::delete))
-        .route("/api/reports/open", get(reports::open))
-        .route("/api/session/end-session", post(documents::end_session))
-        .route(
-            "/api/websocket/close-connection",
-            post(documents::close_connection),
-        )
-        .route("/api/plans", get(plans::list).post(plans::create))
-        .route(
-            "/api/plans/{id}",
-            get(plans::show).put(plans::replace).delete(plans::remove),
-        )
-        .route("/api/questions", get(plans::questions))
-        .route("/api/metrics", get(operations::metrics))
-        .route("/reports/{id}", get(reports::page))
+    let pages = pages()
+        .router
         // Before the layer: a preflight is an OPTIONS no route has.
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(origins, cors::layer));
-    let operations = Router::new()
-        .route("/healthz", get(operations::healthz))
-        .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::prometheus))
+    let operations = operations()
+        .router
         .method_not_allowed_fallback(no_such_method);
     Router::new()
         .merge(pages)
         .merge(operations)
+        .merge(crate::app::routes().method_not_allowed_fallback(no_such_method))
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(around))

@@ -2,7 +2,7 @@
 //! doors' business; what they do is the engine's.
 
 use crate::id::{ConnectionId, Epoch, PlanId, QuestionId, ResumeKey, Seq, SessionId, StreamId};
-use crate::value::{Question, Status, Visibility};
+use crate::value::{Question, Status, Visibility, words};
 
 /// A request that goes through the engine. Audio does not: see [`AudioIn`].
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,13 @@ pub enum ClientMessage {
         question: Option<QuestionId>,
         /// Passed over, not answered.
         skip: bool,
+    },
+    /// `answer:text`: words typed instead of spoken.
+    AnswerText {
+        /// Which question; none: the open one.
+        question: Option<QuestionId>,
+        /// What was typed: 1 to `limits::ANSWER_CHARS_MAX` characters, not only white space.
+        text: Box<str>,
     },
     /// `end_interview`.
     End,
@@ -71,39 +78,17 @@ pub struct TranscribeRequest {
     pub sample_rate: u32,
 }
 
-/// Audio formats by name. Which of them are understood is the speech crate's business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AudioFormat {
-    /// Signed 16-bit little endian, mono.
-    Pcm16,
-    /// RIFF.
-    Wav,
-    /// Relayed only.
-    Webm,
-    /// Relayed only.
-    Ogg,
-}
-
-impl AudioFormat {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pcm16 => "pcm16",
-            Self::Wav => "wav",
-            Self::Webm => "webm",
-            Self::Ogg => "ogg",
-        }
-    }
-
-    /// The format of a word.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "pcm16" => Some(Self::Pcm16),
-            "wav" => Some(Self::Wav),
-            "webm" => Some(Self::Webm),
-            "ogg" => Some(Self::Ogg),
-            _ => None,
-        }
+words! {
+    /// Audio formats by name. Which of them are understood is the speech crate's business.
+    AudioFormat {
+        /// Signed 16-bit samples, little endian, mono.
+        Pcm16 = "pcm16",
+        /// A RIFF WAVE file in each chunk.
+        Wav = "wav",
+        /// Relayed as it is, not transcribed.
+        Webm = "webm",
+        /// Relayed as it is, not transcribed.
+        Ogg = "ogg",
     }
 }
 

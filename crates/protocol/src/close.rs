@@ -1,5 +1,7 @@
 //! The one table of close codes: number, word, whether the client should come back.
 
+use crate::value::words;
+
 /// Why the server closes a connection. The numbers are the plain door's close codes; Socket.IO
 /// clients get number and word in a `connection:closing` event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,18 +38,28 @@ pub enum CloseCode {
     ServerError,
 }
 
-/// What a client should do after a close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ComeBack {
-    /// Stay away.
-    No,
-    /// Connect again and resume.
-    Resume,
-    /// Connect again with a new token and resume.
-    WithNewToken,
-    /// Wait as long as it was told, then connect.
-    AfterDelay,
+words! {
+    /// What a client should do after a close.
+    ComeBack {
+        /// Stay away.
+        No = "no",
+        /// Connect again and resume.
+        Resume = "resume",
+        /// Connect again with a new token and resume.
+        WithNewToken = "with_new_token",
+        /// Wait as long as it was told, then connect and resume.
+        AfterDelay = "after_delay",
+    }
 }
+
+/// Codes a client sees though this server never sends them: number, what happened, what to do.
+/// 1005 stands for a close without a code.
+pub const SEEN: &[(u16, &str, ComeBack)] = &[
+    (1001, "The other side went away.", ComeBack::Resume),
+    (1005, "Closed without a code.", ComeBack::Resume),
+    (1006, "The connection was lost.", ComeBack::Resume),
+    (1012, "Something between restarts.", ComeBack::Resume),
+];
 
 impl CloseCode {
     /// Every code, in the order of the contract's table.
@@ -87,6 +99,27 @@ impl CloseCode {
     /// The code of a number, if the number is in the table.
     pub fn from_number(number: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|c| c.number() == number)
+    }
+
+    /// What it means, as a sentence.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::SessionOver => "The session is over; `session_ended` came first.",
+            Self::Unauthenticated => "Not authenticated; `connection:error` says why.",
+            Self::Forbidden => "Authenticated, but not allowed; also a wrong origin.",
+            Self::Replaced => "A newer connection of the same user took the seat.",
+            Self::TokenExpired => "The token expired while the connection was open.",
+            Self::Restart => "The server restarts; `server:draining` said when to come back.",
+            Self::SlowConsumer => "The client does not read fast enough.",
+            Self::HeartbeatMissed => "The client was silent too long.",
+            Self::Limited => "A limit was reached.",
+            Self::Protocol => "The client broke the WebSocket protocol.",
+            Self::Unsupported => "A kind of data this server does not take.",
+            Self::BadData => "Text that is not UTF-8.",
+            Self::Policy => "A rule of this server was broken.",
+            Self::TooBig => "A message larger than this server accepts.",
+            Self::ServerError => "A fault of the server.",
+        }
     }
 
     fn row(self) -> (u16, &'static str, ComeBack) {

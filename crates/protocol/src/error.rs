@@ -24,6 +24,10 @@ words! {
         TokenInvalid = "token_invalid",
         /// The token's time is over.
         TokenExpired = "token_expired",
+        /// The token was taken back.
+        TokenRevoked = "token_revoked",
+        /// A refresh with somebody else's token, or one with other rights.
+        TokenMismatch = "token_mismatch",
         /// The page's origin is not on the list.
         OriginNotAllowed = "origin_not_allowed",
         /// The role may not do this.
@@ -79,6 +83,22 @@ words! {
     }
 }
 
+words! {
+    /// What a client should do about an error.
+    Remedy {
+        /// The request itself is wrong: repeating it changes nothing, the client must send another.
+        Fix = "fix",
+        /// Get a new token and authenticate with it.
+        NewToken = "new_token",
+        /// The session is not where the client thinks it is: look again, then decide.
+        LookAgain = "look_again",
+        /// Send the same again, after `retryAfterMs` where it is given.
+        Retry = "retry",
+        /// Nothing a client can do: tell the user.
+        GiveUp = "give_up",
+    }
+}
+
 impl ErrorCode {
     /// The sentence that goes with the code where no better one is at hand.
     pub fn text(self) -> &'static str {
@@ -92,6 +112,10 @@ impl ErrorCode {
             Self::AuthRequired => "Please send a token first.",
             Self::TokenInvalid => "The token is not valid.",
             Self::TokenExpired => "The token has expired. Please get a new one.",
+            Self::TokenRevoked => "This token was taken back. Please get a new one.",
+            Self::TokenMismatch => {
+                "The new token does not fit this connection. Connect anew with it."
+            }
             Self::OriginNotAllowed => "Pages of this address may not connect here.",
             Self::NotAllowed => "Your role may not do this.",
             Self::SessionNotFound => "There is no such session, or you were not invited to it.",
@@ -127,16 +151,50 @@ impl ErrorCode {
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(self) -> bool {
-        matches!(
-            self,
+        self.remedy() == Remedy::Retry
+    }
+
+    /// What a client should do about it.
+    pub fn remedy(self) -> Remedy {
+        match self {
+            Self::BadJson
+            | Self::TooDeep
+            | Self::TooLarge
+            | Self::UnknownEvent
+            | Self::MissingField
+            | Self::InvalidField
+            | Self::SessionRequired
+            | Self::PlanNotFound
+            | Self::BadAudio
+            | Self::UnsupportedFormat
+            | Self::UnsupportedSampleRate => Remedy::Fix,
+            Self::AuthRequired
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenMismatch => Remedy::NewToken,
+            Self::SessionEnded
+            | Self::SessionActive
+            | Self::NotInSession
+            | Self::BadTransition
+            | Self::NoOpenQuestion
+            | Self::NoExtension
+            | Self::ConsentRequired => Remedy::LookAgain,
             Self::Limited
-                | Self::RateLimited
-                | Self::TakeoverStorm
-                | Self::Busy
-                | Self::StoreUnavailable
-                | Self::Draining
-                | Self::TimedOut
-        )
+            | Self::RateLimited
+            | Self::TakeoverStorm
+            | Self::Busy
+            | Self::StoreUnavailable
+            | Self::Draining
+            | Self::TimedOut => Remedy::Retry,
+            Self::OriginNotAllowed
+            | Self::NotAllowed
+            | Self::SessionNotFound
+            | Self::RoomFull
+            | Self::SpeechUnavailable
+            | Self::NotSupported
+            | Self::Internal => Remedy::GiveUp,
+        }
     }
 }
 

@@ -18,6 +18,7 @@
 pub mod audio;
 pub mod client;
 pub mod close;
+pub mod contract;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -25,6 +26,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod outbox;
+pub mod pass;
 pub mod plain;
 pub mod rate;
 pub mod record;

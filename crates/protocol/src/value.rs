@@ -6,18 +6,27 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PlanId, QuestionId, UserId};
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])+ $name:ident {
+        $($(#[doc = $vdoc:literal])+ $variant:ident = $text:literal,)+
+    }) => {
+        $(#[doc = $doc])+
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
         )]
         pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+
+            $($(#[doc = $vdoc])+ #[serde(rename = $text)] $variant,)+
         }
 
         impl $name {
             /// Every value, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Its words and what they mean, for the documents made from the contract.
+            pub const WORDS: $crate::contract::Words = $crate::contract::Words {
+                name: stringify!($name),
+                about: concat!($($doc),+),
+                words: &[$(($text, concat!($($vdoc),+)),)+],
+            };
 
             /// The word on the wire and in the database.
             pub fn as_str(self) -> &'static str {

@@ -424,6 +424,7 @@ fn room_of(message: &ServerMessage) -> Option<usize> {
         | ServerMessage::AudioAck { session, .. } => session,
         ServerMessage::ConnectionSuccess(_)
         | ServerMessage::ConnectionError(_)
+        | ServerMessage::TokenExpiring { .. }
         | ServerMessage::Draining { .. }
         | ServerMessage::Pong { .. } => return None,
     };

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use protocol::contract::shape::{always, maybe};
+use protocol::contract::{Field, Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::UserId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::within;
+use crate::describe::{Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route};
 use crate::extract::{Caller, Query};
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -33,6 +37,99 @@ fn whose(who: &Identity, query: Whose) -> Result<UserId, Problem> {
         .into()),
     }
 }
+
+const WHOSE: &[Field] = &[maybe(
+    "user",
+    Shape::Id,
+    "Somebody else's; only an admin may ask for that.",
+)];
+
+static OPEN: Object = Object {
+    name: "ActiveSession",
+    about: "What the recovery card shows.",
+    fields: &[
+        common::SESSION,
+        always("status", common::STATUS, "`active` or `completing`."),
+        always("createdAt", Shape::Time, "When its interview began."),
+        always(
+            "title",
+            Shape::Or(&Shape::Text(0)),
+            "For people; null: only the row is left.",
+        ),
+        always(
+            "startedAt",
+            Shape::Or(&Shape::Time),
+            "When it became active.",
+        ),
+        always(
+            "lastActivityAt",
+            Shape::Or(&Shape::Time),
+            "When something last happened in it.",
+        ),
+        always(
+            "deadlineAt",
+            Shape::Or(&Shape::Time),
+            "When it ends by itself.",
+        ),
+    ],
+};
+
+static ACTIVE: Object = Object {
+    name: "ActiveAnswer",
+    about: "Whether an interview of the user's is still open.",
+    fields: &[always(
+        "active",
+        Shape::Or(&Shape::Of(&OPEN)),
+        "Null: none is.",
+    )],
+};
+
+static CLEARED: Object = Object {
+    name: "ClearedAnswer",
+    about: "Nothing of the user's is open any more.",
+    fields: &[always(
+        "cleared",
+        Shape::Or(&Shape::Id),
+        "The session that was ended; null: there was none.",
+    )],
+};
+
+/// `GET /api/sessions/active`
+pub static SHOW: Route = Route {
+    path: "/api/sessions/active",
+    name: "getActiveSession",
+    group: "recovery",
+    about: "Is an interview of mine still open? Works from the row alone, so also after a crash.",
+    query: WHOSE,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "What is open, or null.",
+        content: Content::Json(Shape::Of(&ACTIVE)),
+    }],
+    refusals: &[NOT_ALLOWED, RECORDS],
+    ..ROUTE
+};
+
+/// `DELETE /api/sessions/active`
+pub static CLEAR: Route = Route {
+    method: Method::DELETE,
+    name: "clearActiveSession",
+    about: "End what is still open, with reason `cleared_by_user`. Nothing open is no error.",
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "Nothing is open any more.",
+        content: Content::Json(Shape::Of(&CLEARED)),
+    }],
+    refusals: &[
+        NOT_ALLOWED,
+        RECORDS,
+        &[crate::describe::Why::Code(ErrorCode::Busy)],
+    ],
+    path: "/api/sessions/active",
+    group: "recovery",
+    query: WHOSE,
+    ..ROUTE
+};
 
 /// `GET /api/sessions/active` → `{active: null}` or what the card shows.
 pub async fn show(

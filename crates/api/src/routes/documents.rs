@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use protocol::contract::shape::always;
+use protocol::contract::{Object, Shape, common};
+use protocol::error::ErrorCode;
 use protocol::id::SessionId;
 use protocol::value::EndReason;
 use serde::Deserialize;
@@ -12,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{sessions, within};
 use crate::access::{Access, access};
+use crate::describe::{self, Answer, Content, RECORDS, ROUTE, Route, Why};
 use crate::extract::{Body, Caller};
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -23,6 +28,78 @@ use crate::router::Api;
 pub struct Named {
     session_id: SessionId,
 }
+
+static NAMED: Object = Object {
+    name: "NamedSession",
+    about: "A session by its id; further fields are passed over.",
+    fields: &[common::SESSION],
+};
+
+const BODY: describe::Body = describe::Body {
+    shape: Shape::Of(&NAMED),
+    example: r#"{"sessionId":"s1"}"#,
+    optional: false,
+};
+
+static ENDED: Object = Object {
+    name: "EndSessionAnswer",
+    about: "The documents' own answer.",
+    fields: &[
+        always(
+            "message",
+            Shape::Just("Session ended successfully"),
+            "For people.",
+        ),
+        common::SESSION,
+        always("status", Shape::Just("ended"), "Where it is now."),
+    ],
+};
+
+static CLOSED: Object = Object {
+    name: "CloseConnectionAnswer",
+    about: "The documents' own answer.",
+    fields: &[always(
+        "message",
+        Shape::Just("WebSocket connection closed successfully"),
+        "For people.",
+    )],
+};
+
+const BUSY: &[Why] = &[Why::Code(ErrorCode::Busy)];
+
+/// `POST /api/session/end-session`
+pub static END_SESSION: Route = Route {
+    method: Method::POST,
+    path: "/api/session/end-session",
+    name: "endSession",
+    group: "documents",
+    about: "Ends a session. Ending one that is over, unknown or somebody else's gets the same answer, and nothing is done.",
+    body: Some(BODY),
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "It is over.",
+        content: Content::Json(Shape::Of(&ENDED)),
+    }],
+    refusals: &[RECORDS, BUSY],
+    ..ROUTE
+};
+
+/// `POST /api/websocket/close-connection`
+pub static CLOSE_CONNECTION: Route = Route {
+    method: Method::POST,
+    path: "/api/websocket/close-connection",
+    name: "closeConnection",
+    group: "documents",
+    about: "Closes the connections of a session, ending it with reason `closed_by_api` if it is not over yet.",
+    body: Some(BODY),
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "They are closed.",
+        content: Content::Json(Shape::Of(&CLOSED)),
+    }],
+    refusals: &[RECORDS, BUSY],
+    ..ROUTE
+};
 
 /// `POST /api/session/end-session`
 pub async fn end_session(

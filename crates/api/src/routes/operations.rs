@@ -7,14 +7,160 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use protocol::contract::shape::always;
+use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
 use serde_json::{Value, json};
 
 use super::within;
-use crate::auth::{self, AuthError};
-use crate::extract::is_local;
+use crate::auth;
+use crate::describe::{Answer, Content, ROUTE, Route, Who};
+use crate::extract::{identify, is_local};
 use crate::problem::Problem;
 use crate::router::Api;
+
+static CHECK: Object = Object {
+    name: "ReadinessCheck",
+    about: "One part of the server.",
+    fields: &[
+        always("name", Shape::Text(0), "`store`, `sessions`, `drain`."),
+        always("ok", Shape::Flag, "Whether it is fine."),
+        always("detail", Shape::Text(0), "In words."),
+    ],
+};
+
+static READINESS: Object = Object {
+    name: "Readiness",
+    about: "Whether new sessions can be taken, part by part.",
+    fields: &[
+        always("status", Shape::Text(0), "`ready` or `not_ready`."),
+        always(
+            "checks",
+            Shape::List(&Shape::Of(&CHECK), 0),
+            "Ready when all are fine.",
+        ),
+    ],
+};
+
+static MEMORY: Object = Object {
+    name: "Memory",
+    about: "Memory of the process, bytes.",
+    fields: &[
+        always("rss", common::SEQ, "Resident."),
+        always("heapTotal", common::SEQ, "Held by the allocator."),
+        always("heapUsed", common::SEQ, "In use."),
+        always(
+            "external",
+            common::SEQ,
+            "Mapped from files: programs and models.",
+        ),
+    ],
+};
+
+static TABLE: Object = Object {
+    name: "ActiveTable",
+    about: "How full the table `active_interview_sessions` is.",
+    fields: &[
+        always("rows", common::SEQ, "Rows."),
+        always(
+            "oldestAgeMs",
+            Shape::Or(&Shape::Millis),
+            "Age of the oldest, milliseconds.",
+        ),
+    ],
+};
+
+static METRICS: Object = Object {
+    name: "Metrics",
+    about: "The documents' figures, counted now.",
+    fields: &[
+        always("activeSessions", common::SEQ, "Sessions in memory."),
+        always(
+            "questionTimers",
+            common::SEQ,
+            "Questions with a running clock.",
+        ),
+        always("socketMappings", common::SEQ, "Seats held by connections."),
+        always("memory", Shape::Of(&MEMORY), "Memory of the process."),
+        always(
+            "cleanedUpTotal",
+            common::SEQ,
+            "Sessions cleaned up since the start.",
+        ),
+        always(
+            "activeInterviewSessions",
+            Shape::Or(&Shape::Of(&TABLE)),
+            "Null while the records cannot be read.",
+        ),
+    ],
+};
+
+/// `GET /healthz`
+pub static HEALTHZ: Route = Route {
+    path: "/healthz",
+    name: "healthz",
+    group: "operations",
+    about: "The process answers. Asks nobody.",
+    who: Who::Anybody,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "`ok`",
+        content: Content::Text("text/plain"),
+    }],
+    ..ROUTE
+};
+
+/// `GET /readyz`
+pub static READYZ: Route = Route {
+    path: "/readyz",
+    name: "readyz",
+    group: "operations",
+    about: "Whether new sessions can be taken.",
+    who: Who::Anybody,
+    answers: &[
+        Answer {
+            status: StatusCode::OK,
+            about: "They can.",
+            content: Content::Json(Shape::Of(&READINESS)),
+        },
+        Answer {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            about: "They cannot, and why.",
+            content: Content::Json(Shape::Of(&READINESS)),
+        },
+    ],
+    ..ROUTE
+};
+
+/// `GET /metrics`
+pub static PROMETHEUS: Route = Route {
+    path: "/metrics",
+    name: "prometheus",
+    group: "operations",
+    about: "Every figure in Prometheus' text format.",
+    who: Who::LocalOrAdmin,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "The figures.",
+        content: Content::Text("text/plain"),
+    }],
+    ..ROUTE
+};
+
+/// `GET /api/metrics`
+pub static METRICS_JSON: Route = Route {
+    path: "/api/metrics",
+    name: "metrics",
+    group: "operations",
+    about: "The documents' figures as JSON.",
+    who: Who::LocalOrAdmin,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "The figures.",
+        content: Content::Json(Shape::Of(&METRICS)),
+    }],
+    ..ROUTE
+};
 
 /// `GET /healthz`: the process answers. Asks nobody.
 pub async fn healthz() -> &'static str {
@@ -41,12 +187,11 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
 }
 
 /// From this machine, or with an admin's token.
-fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
+async fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
     if is_local(parts) {
         return Ok(());
     }
-    let token = auth::bearer(&parts.headers).ok_or(AuthError::Required)?;
-    let who = api.verifier.verify(token, api.now())?;
+    let who = identify(api, auth::bearer(&parts.headers)).await?;
     if who.admin {
         Ok(())
     } else {
@@ -56,7 +201,7 @@ fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
 
 /// `GET /metrics`: Prometheus' text format.
 pub async fn prometheus(State(api): State<Arc<Api>>, parts: Parts) -> Result<Response, Problem> {
-    allowed(&api, &parts)?;
+    allowed(&api, &parts).await?;
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -67,7 +212,7 @@ pub async fn prometheus(State(api): State<Arc<Api>>, parts: Parts) -> Result<Res
 /// `GET /api/metrics`: the documents' figures. Those of the table are null while the records
 /// cannot be read: the rest is worth most just then.
 pub async fn metrics(State(api): State<Arc<Api>>, parts: Parts) -> Result<Json<Value>, Problem> {
-    allowed(&api, &parts)?;
+    allowed(&api, &parts).await?;
     let mut body = serde_json::to_value(api.handle.metrics()).unwrap_or_default();
     body["activeInterviewSessions"] = match within(api.records.active_stats()).await {
         Ok(stats) => json!({ "rows": stats.rows, "oldestAgeMs": stats.oldest_age_ms }),

@@ -1,6 +1,8 @@
 //! Plans and the question bank: which there are, for everybody; what is in them, for those who run
 //! interviews; changes, for administrators.
 
+mod describe;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,11 +19,12 @@ use protocol::value::Role;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+pub use self::describe::{CREATE, LIST, QUESTIONS, REMOVE, REPLACE, SHOW};
 use super::within;
 use crate::extract::{Body, Caller, Path, Query};
 use crate::handle::PlanPut;
 use crate::identity::Identity;
-use crate::problem::Problem;
+use crate::problem::{Own, Problem};
 use crate::router::Api;
 
 /// Problems of one plan that are told at once.
@@ -106,7 +109,7 @@ pub async fn create(
     let (entry, text) = read(&api.plans.bank(), &headers, &body, None)?;
     let id = entry.id.clone();
     match within(api.handle.put_plan(entry, text, false)).await? {
-        PlanPut::Exists => Err(Problem::plan_exists()),
+        PlanPut::Exists => Err(Own::PlanExists.into()),
         PlanPut::Created | PlanPut::Replaced => Ok(stored(&id, StatusCode::CREATED)),
     }
 }
@@ -180,7 +183,7 @@ fn read(
         })?;
         (entry, text.to_owned())
     } else {
-        let mut document: Value = Body::read(body)?;
+        let mut document: Value = Body::read(headers, body)?;
         if let (Value::Object(fields), Some(id)) = (&mut document, id) {
             fields.entry("id").or_insert_with(|| json!(id));
         }
@@ -202,9 +205,15 @@ fn read(
 }
 
 fn invalid(mut problems: Vec<Value>) -> Problem {
-    let many = problems.len();
+    let mut refused = Problem::from(Own::PlanInvalid);
+    if problems.len() == 1 {
+        refused.detail = "There is a mistake in the plan.".to_owned();
+    } else {
+        refused.detail = format!("There are {} mistakes in the plan.", problems.len());
+    }
     problems.truncate(PROBLEMS_MAX);
-    Problem::plan_invalid(many, problems)
+    refused.more.insert("problems".to_owned(), problems.into());
+    refused
 }
 
 /// Query of `GET /api/questions`.

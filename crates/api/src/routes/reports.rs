@@ -1,6 +1,8 @@
 //! The report of a session, as stored, for whoever may be in it: as JSON, as a page for people, and
 //! in the forms other programs read. What a report says and how it looks is the coach's.
 
+mod describe;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,13 +14,15 @@ use coach::{export, page};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::SessionId;
 use protocol::record::{DataKind, ReportJob};
+use protocol::time::Wall;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use self::describe::{AGAIN, JOB, JSON, OPEN, PAGE};
 use super::{find, within};
 use crate::extract::{Caller, PathId, Query, Reader};
 use crate::identity::Identity;
-use crate::problem::Problem;
+use crate::problem::{Own, Problem};
 use crate::router::Api;
 
 /// Reports shown in the list of those that are not made.
@@ -56,13 +60,19 @@ async fn stored(api: &Api, who: &Identity, id: SessionId) -> Result<Arc<str>, Pr
         .iter()
         .find(|(kind, _)| *kind == DataKind::Report);
     if let Some((_, at)) = deleted {
-        return Err(Problem::report_deleted(*at));
+        return Err(deleted_at(*at));
     }
     let mut problem = Problem::report_not_ready();
     if let Some(job) = &state.job {
         problem.more.insert("report".to_owned(), job_view(job));
     }
     Err(problem)
+}
+
+fn deleted_at(at: Wall) -> Problem {
+    let mut problem = Problem::from(Own::ReportDeleted);
+    problem.more.insert("deletedAt".to_owned(), at.0.into());
+    problem
 }
 
 /// How far a report is, for programs.

@@ -14,7 +14,9 @@ use protocol::value::{EndReason, Invited, Plan, Question, Role, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::describe::{CREATE, END, LIST, SHOW};
 use super::{find, within};
+
 use crate::access::Access;
 use crate::auth::Claims;
 use crate::extract::{Body, Caller, PathId, Query};
@@ -22,6 +24,8 @@ use crate::handle::{CreateSession, EndOrder, Ended, ListQuery, SessionRecord};
 use crate::identity::{Identity, TokenRole};
 use crate::problem::Problem;
 use crate::router::Api;
+
+mod describe;
 
 /// Most people named for one session, the candidate included.
 const PEOPLE_MAX: usize = 32;

@@ -119,7 +119,7 @@ impl Session {
         seats.any(|seat| seat.participant == participant && seat.role == Role::Candidate)
     }
 
-    fn transcript_audience(&self) -> Audience {
+    pub(super) fn transcript_audience(&self) -> Audience {
         let shown = self
             .plan
             .as_ref()

@@ -14,16 +14,16 @@ use crate::client::{
 use crate::error::{ErrorCode, Refusal};
 use crate::id::{Epoch, IdError, PlanId, QuestionId, ResumeKey, Seq, SessionId, StreamId};
 use crate::limits::{
-    CONSENT_VERSION_CHARS_MAX, QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX, QUESTION_LIMIT_MS_MIN,
-    QUESTIONS_MAX, REF_CHARS_MAX, REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX,
-    SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
+    ANSWER_CHARS_MAX, CONSENT_VERSION_CHARS_MAX, QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX,
+    QUESTION_LIMIT_MS_MIN, QUESTIONS_MAX, REF_CHARS_MAX, REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX,
+    SAMPLE_RATE_MAX, SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
 };
 use crate::value::{Question, Status, Visibility};
 
 /// The error event of an event's domain.
 pub(super) fn domain(event: &str) -> ErrorEvent {
     match event {
-        "interview:start" | "answer:done" | "end_interview" | "user:visibility" => {
+        "interview:start" | "answer:done" | "answer:text" | "end_interview" | "user:visibility" => {
             ErrorEvent::Session
         }
         _ if event.starts_with("consent:") => ErrorEvent::Session,
@@ -133,6 +133,10 @@ impl<'b> Message<'b> {
                 question: self.id_of(Slot::QuestionId, QuestionId::parse)?,
                 skip: self.flag(Slot::Skip)?,
             },
+            "answer:text" => ClientMessage::AnswerText {
+                question: self.id_of(Slot::QuestionId, QuestionId::parse)?,
+                text: self.typed()?,
+            },
             "end_interview" => ClientMessage::End,
             "session:status" => {
                 let word = self.required_text(Slot::Status)?;
@@ -191,6 +195,17 @@ impl<'b> Message<'b> {
             return Err(large("version", &most));
         }
         Ok(Some(version.into()))
+    }
+
+    fn typed(&self) -> Result<Box<str>, Refusal> {
+        let text = self.required_text(Slot::Text)?;
+        if text.trim().is_empty() {
+            return Err(wrong("text", "a string that is not empty"));
+        }
+        if text.chars().nth(ANSWER_CHARS_MAX).is_some() {
+            return Err(large("text", "4000 characters"));
+        }
+        Ok(text.trim().into())
     }
 
     fn flag(&self, slot: Slot) -> Result<bool, Refusal> {

@@ -66,7 +66,10 @@ macro_rules! slots {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Slot { $($slot,)+ }
 
-        const SLOTS: usize = [$($name,)+].len();
+        /// Their names, in order.
+        pub(super) const NAMES: &[&str] = &[$($name,)+];
+
+        const SLOTS: usize = NAMES.len();
 
         impl Slot {
             fn of(name: &str) -> Option<Self> {
@@ -100,6 +103,7 @@ slots! {
     Questions = "questions",
     QuestionId = "questionId",
     Skip = "skip",
+    Text = "text",
     Status = "status",
     State = "state",
     Version = "version",

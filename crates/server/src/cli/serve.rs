@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use api::auth::{Claims, Verifier};
 use api::identity::TokenRole;
 use clap::Args;
-use protocol::id::UserId;
+use protocol::id::{SessionId, UserId};
 use protocol::time::Wall;
 use protocol::value::Role;
 
@@ -126,18 +126,40 @@ impl Start {
 
     fn links(&self, text: &mut String, base: &str, socket: &str, now: Wall) -> anyhow::Result<()> {
         let verifier = Verifier::new(self.config.auth_settings());
-        let token = |name: &str, role: TokenRole| -> anyhow::Result<String> {
+        let token = |name: &str, role, session| -> anyhow::Result<String> {
             let claims = Claims {
                 role: Some(role),
+                session,
                 ..Claims::of(UserId::parse(name)?)
             };
             Ok(verifier.issue(&claims, now)?)
         };
-        let candidate = token("ana", TokenRole::Session(Role::Candidate))?;
-        let admin = token("admin", TokenRole::Admin)?;
+        let candidate = token("ana", TokenRole::Session(Role::Candidate), None)?;
+        let admin = token("admin", TokenRole::Admin, None)?;
+        // One interview for all of the links, a new one at every start.
+        let session = SessionId::parse(&format!("practice-{:x}", now.0 / 1000))?;
+        let invited =
+            |name: &str, role: Role| token(name, TokenRole::Session(role), Some(session.clone()));
+        let interviewer = invited("ivo", Role::Interviewer)?;
+        let observer = invited("olga", Role::Observer)?;
         text.push_str(
-            "\nDEVELOPMENT: reachable from this machine only. Whoever has these links is let in.\n",
+            "\nDEVELOPMENT: reachable from this machine only. Whoever has these links is let in.\n\
+             The same interview for three people, and the page of those who run it:\n",
         );
+        let _ = writeln!(
+            text,
+            "  candidate   {base}/interview/{session}#token={candidate}"
+        );
+        let _ = writeln!(
+            text,
+            "  interviewer {base}/watch/{session}#token={interviewer}"
+        );
+        let _ = writeln!(
+            text,
+            "  observer    {base}/watch/{session}#token={observer}"
+        );
+        let _ = writeln!(text, "  admin       {base}/admin#token={admin}");
+        let _ = writeln!(text, "\nFor programs:");
         let _ = writeln!(text, "  metrics     {base}/api/metrics");
         let _ = writeln!(text, "  candidate   {socket}/ws?token={candidate}");
         let _ = writeln!(text, "  admin       {socket}/ws?token={admin}");

@@ -141,6 +141,15 @@ fn only_dev_on_loopback_prints_tokens() {
         banner.contains("ws://127.0.0.1:8080/ws?token=eyJ"),
         "{banner}"
     );
+    // Behind the `#`, where no browser sends it and no log sees it.
+    for page in ["interview/practice-", "watch/practice-", "admin"] {
+        let links = banner.lines().filter(|line| line.contains(page));
+        let mut links = links.filter(|line| line.contains("http://127.0.0.1:8080/"));
+        assert!(
+            links.all(|line| line.contains("#token=eyJ")) && banner.contains(page),
+            "{banner}"
+        );
+    }
     let open = start.banner("10.0.0.1:8080".parse().unwrap(), NOW).unwrap();
     assert!(!open.contains("eyJ"), "{open}");
     let mut config = start.config;

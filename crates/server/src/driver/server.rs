@@ -33,7 +33,8 @@ use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::transport::beat::{beat, see_to_inbox};
-use crate::transport::handshake::{Doors, Verify, Welcome};
+use crate::transport::guest::Guard;
+use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
 use crate::transport::listener::{SocketOptions, accept_loop, bind};
 
@@ -102,7 +103,7 @@ pub struct Settings {
     /// time.
     pub look_every: (Duration, Duration),
     /// Judges tokens.
-    pub verify: Arc<Verify>,
+    pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
     /// Where sessions are recorded.
@@ -126,7 +127,7 @@ impl Settings {
     pub fn new(
         addr: SocketAddr,
         data: impl Into<PathBuf>,
-        verify: Arc<Verify>,
+        guard: Arc<dyn Guard>,
         router: MakeRouter,
     ) -> Self {
         let data = data.into();
@@ -146,7 +147,7 @@ impl Settings {
             bank: Bank::builtin(),
             retention: Retention::default(),
             look_every: (reporting::LOOK_EVERY, REAP_EVERY),
-            verify,
+            guard,
             welcome: Arc::new(|_| true),
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
             data,
@@ -266,7 +267,7 @@ impl Server {
             plans: shelf,
         });
         let doors = Arc::new(Doors {
-            verify: settings.verify,
+            guard: settings.guard,
             welcome: settings.welcome,
             gate: Mutex::new(Gate::new(GateLimits {
                 connections: settings.limits.connections as usize,

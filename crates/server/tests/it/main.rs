@@ -7,8 +7,10 @@
     clippy::panic
 )]
 
+mod coaching;
 mod door;
 mod life;
 mod limits;
 mod support;
+mod tokens;
 mod wire;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Method, Request, Response};
 use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
@@ -16,13 +16,15 @@ use tower::ServiceExt as _;
 
 use crate::auth::{AuthSettings, Claims, Verifier};
 use crate::cors::Origins;
+use crate::describe::check_answer;
 use crate::extract::Peer;
+use crate::guard::Guard;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
     LiveMember, MetricsSnapshot, PlanPut, Readiness, Records, ReportState, SessionRecord,
 };
 use crate::identity::TokenRole;
-use crate::router::{Api, build};
+use crate::router::{Api, build, routes};
 
 pub(super) const NOW: Wall = Wall(1_790_000_000_000);
 pub(super) const FRONT: &str = "http://localhost:3000";
@@ -360,6 +362,7 @@ pub(super) fn bench() -> Bench {
         handle: Arc::new(fake.clone()),
         records: Arc::new(fake.clone()),
         verifier: Arc::clone(&verifier),
+        guard: Arc::new(Guard::new(Arc::clone(&verifier))),
         origins: Origins::new([FRONT]),
         plans: shelf,
         clock: || NOW,
@@ -417,8 +420,30 @@ impl Bench {
             }
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
-        self.router.clone().oneshot(request).await.unwrap()
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        as_described(&method, &path, response).await
     }
+}
+
+/// Every answer any test gets is compared with what its route is described to answer.
+async fn as_described(method: &Method, path: &str, response: Response<Body>) -> Response<Body> {
+    // Preflights are the layer's business; see `cors`.
+    let by_layer = method == Method::OPTIONS;
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 22).await.unwrap();
+    let media = parts
+        .headers
+        .get("content-type")
+        .map(|kind| kind.to_str().unwrap());
+    let checked = check_answer(&routes(), method, path, parts.status, media, &bytes);
+    if let Err(mismatch) = checked
+        && !by_layer
+        && !(method == Method::HEAD && bytes.is_empty())
+    {
+        panic!("{mismatch}: {}", String::from_utf8_lossy(&bytes));
+    }
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 pub(super) async fn text(response: Response<Body>) -> String {

@@ -33,6 +33,24 @@ fn chunk(payload: AudioPayload<'_>) -> AudioIn<'_> {
     }
 }
 
+/// `audio:received` as text, with and without its optional fields.
+pub(crate) fn samples() -> Vec<String> {
+    let mut short = chunk(AudioPayload::Base64("AQIDBA"));
+    short.sample_rate = 0;
+    short.format = AudioFormat::Webm;
+    let mut full = chunk(AudioPayload::Raw(&[1, 2, 3, 4]));
+    full.at_ms = Some(900);
+    full.is_last = true;
+    let mut texts = Vec::new();
+    for audio in [short, full] {
+        check(&audio, |received| {
+            let framed = received.text_frame();
+            texts.push(String::from_utf8(opened(&framed).1.to_vec()).unwrap());
+        });
+    }
+    texts
+}
+
 /// Takes a server's frame apart: opcode byte, message.
 fn opened(framed: &Framed) -> (u8, &[u8]) {
     let frame = &framed.frame[..];

@@ -6,8 +6,8 @@
 //! `UPDATE_VECTORS=1 cargo test -p protocol vectors` writes meanings and outputs anew; the change
 //! is to be read like code.
 
-mod audio;
+pub(crate) mod audio;
 mod properties;
-mod samples;
+pub(crate) mod samples;
 mod syntax;
-mod vectors;
+pub(crate) mod vectors;

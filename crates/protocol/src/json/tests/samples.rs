@@ -101,7 +101,7 @@ fn error(event: ErrorEvent, session: Option<SessionId>) -> ServerMessage {
 
 fn refusal() -> Refusal {
     let mut refusal = Refusal::because(ErrorCode::SessionActive, "Still \"open\".");
-    refusal.detail = Some("\"active\":{\"sessionId\":\"s0\"}".into());
+    refusal.detail = Some("\"activeSessionId\":\"s0\"".into());
     refusal.retry_after(1_500)
 }
 
@@ -272,11 +272,15 @@ fn success() -> ServerMessage {
 }
 
 /// Pushes of every variant.
-pub(super) fn pushes() -> Vec<ServerMessage> {
+pub(crate) fn pushes() -> Vec<ServerMessage> {
     let mut all = vec![
         success(),
         ServerMessage::ConnectionError(ErrorCode::TokenExpired.into()),
         ServerMessage::ConnectionReplaced { session: session() },
+        ServerMessage::TokenExpiring {
+            expires_at: Wall(1_790_000_060_000),
+            server_now: Wall(1_790_000_000_000),
+        },
         joined(true),
         joined(false),
         ServerMessage::Left { session: session() },
@@ -348,7 +352,23 @@ pub(super) fn pushes() -> Vec<ServerMessage> {
     ] {
         all.push(error(event, None));
         all.push(error(event, Some(session())));
+        all.push(ServerMessage::Error {
+            event,
+            session: None,
+            refusal: Refusal::from(ErrorCode::Busy).retry_after(2_000),
+        });
     }
+    all.push(ServerMessage::ConnectionError(
+        Refusal::from(ErrorCode::Limited).retry_after(5_000),
+    ));
+    all.push(ServerMessage::Error {
+        event: ErrorEvent::Transcription,
+        session: Some(session()),
+        refusal: Refusal {
+            detail: Some("\"requestId\":4".into()),
+            ..ErrorCode::TimedOut.into()
+        },
+    });
     all.extend(logged());
     all.iter().for_each(is_listed);
     all
@@ -360,6 +380,7 @@ fn is_listed(message: &ServerMessage) {
         ServerMessage::ConnectionSuccess(_)
         | ServerMessage::ConnectionError(_)
         | ServerMessage::ConnectionReplaced { .. }
+        | ServerMessage::TokenExpiring { .. }
         | ServerMessage::Joined(_)
         | ServerMessage::Left { .. }
         | ServerMessage::Presence { .. }
@@ -381,7 +402,7 @@ fn is_listed(message: &ServerMessage) {
 }
 
 /// Replies of every kind.
-pub(super) fn replies() -> Vec<(ReplyKey, Reply)> {
+pub(crate) fn replies() -> Vec<(ReplyKey, Reply)> {
     let text = || ReplyKey::Ref("\"r\\u0041\"".into());
     let number = || ReplyKey::Ref("-7".into());
     let session = || ReplyKey::Event(ErrorEvent::Session);

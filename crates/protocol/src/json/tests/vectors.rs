@@ -55,6 +55,29 @@ fn files(prefix: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The canonical forms of an event's accepted messages.
+pub(crate) fn accepted(event: &str) -> Vec<String> {
+    let all = inward().into_iter().filter(|file| file.event == event);
+    let all = all.flat_map(|file| file.accepted);
+    all.map(|accepted| accepted.canonical).collect()
+}
+
+/// Every event there are vectors for.
+pub(crate) fn events() -> Vec<String> {
+    let all = inward().into_iter().map(|file| file.event);
+    all.filter(|event| !event.is_empty()).collect()
+}
+
+/// Every field the scanner looks for.
+pub(crate) fn slots() -> &'static [&'static str] {
+    crate::json::scan::NAMES
+}
+
+fn inward() -> Vec<Inward> {
+    let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    files("in-").iter().map(read).collect()
+}
+
 fn is_update() -> bool {
     std::env::var_os("UPDATE_VECTORS").is_some()
 }

@@ -14,9 +14,9 @@ use protocol::record::{
 };
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, Outcome, Word};
+use store::Callbacks;
 use store::memory::{Memory, Tables};
 use store::sqlite::{Config, Sqlite};
-use store::{Callbacks, Desk as _};
 
 use super::*;
 

@@ -1,0 +1,36 @@
+//! The documents that describe this server to programs.
+
+use std::sync::LazyLock;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use protocol::contract::Shape;
+
+use crate::describe::{self, Answer, Content, ROUTE, Route, Who};
+use crate::router;
+
+/// `GET /api/openapi.json`
+pub static OPENAPI: Route = Route {
+    path: "/api/openapi.json",
+    name: "openapi",
+    group: "contracts",
+    about: "This document.",
+    who: Who::Anybody,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "OpenAPI 3.1.",
+        content: Content::Json(Shape::Open),
+    }],
+    ..ROUTE
+};
+
+/// `GET /api/openapi.json`: made once, from the descriptions of all routes.
+pub async fn openapi() -> Response {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| describe::openapi::document(&router::routes()).to_string());
+    document(&TEXT)
+}
+
+fn document(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

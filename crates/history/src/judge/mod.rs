@@ -1,0 +1,286 @@
+//! The judge: one pass over a history, then a look at the records it ends with. What each promise
+//! means exactly is written at the place that checks it: `order` for what is seen while it happens,
+//! `records` for what only the end can show.
+
+mod order;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::entry::{Entry, Makes};
+
+/// The promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// What was acknowledged is in the record, exactly once.
+    P1,
+    /// Nothing of a session reaches who is not in it.
+    P2,
+    /// Places in the log grow without a silent gap.
+    P3,
+    /// All members see one order.
+    P4,
+    /// One live connection a user a session; the newest wins.
+    P5,
+    /// One terminal state and reason; status only moves forward.
+    P6,
+    /// No orphan: with nobody connected, a session is over in time.
+    P7,
+    /// One effect and one answer for one request, one delivery a connection.
+    P8,
+    /// When the faults are over all members hold the same.
+    P9,
+    /// Nothing is invented.
+    P10,
+}
+
+impl Promise {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::P1,
+        Self::P2,
+        Self::P3,
+        Self::P4,
+        Self::P5,
+        Self::P6,
+        Self::P7,
+        Self::P8,
+        Self::P9,
+        Self::P10,
+    ];
+}
+
+/// Times a run allows, milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// From a newer connection's join until the older one hears nothing any more; includes what the
+    /// network may hold back.
+    pub switch_ms: u64,
+    /// From the last connection's end until the session must be over: grace, and what noticing may
+    /// take. Time without a server is added.
+    pub orphan_ms: u64,
+    /// From peace until everybody must be settled.
+    pub settle_ms: u64,
+    /// Violations after which the judge stops.
+    pub most: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            switch_ms: 1_000,
+            orphan_ms: 61_000,
+            settle_ms: 5_000,
+            most: 20,
+        }
+    }
+}
+
+/// A promise that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// When it was seen, milliseconds since the run began.
+    pub at: u64,
+    /// In words, with session and connection.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {} ms: {}", self.promise, self.at, self.what)
+    }
+}
+
+/// What the judge says.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What does not hold.
+    pub violations: Vec<Violation>,
+    /// How often each promise was put to the test; one that never was, is not shown.
+    pub tested: BTreeMap<Promise, u64>,
+    /// Durable events received.
+    pub received: u64,
+    /// Durable requests answered with `ok`.
+    pub acknowledged: u64,
+}
+
+impl Verdict {
+    /// Whether every promise holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Promises that this history says nothing about.
+    #[must_use]
+    pub fn untested(&self) -> Vec<Promise> {
+        let seen = |promise: &Promise| self.tested.get(promise).is_some_and(|n| *n > 0);
+        Promise::ALL
+            .into_iter()
+            .filter(|promise| !seen(promise))
+            .collect()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} durable events received, {} requests acknowledged; tested",
+            self.received, self.acknowledged
+        )?;
+        for (promise, times) in &self.tested {
+            write!(f, " {promise:?}×{times}")?;
+        }
+        for violation in &self.violations {
+            write!(f, "\n  {violation}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges a history.
+#[must_use]
+pub fn judge(entries: &[Entry], limits: Limits) -> Verdict {
+    let mut case = Case::new(limits);
+    for entry in entries {
+        if case.verdict.violations.len() >= limits.most {
+            return case.verdict;
+        }
+        case.see(entry);
+    }
+    case.close();
+    case.verdict
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+struct Asked {
+    session: Arc<str>,
+    id: Option<Arc<str>>,
+    makes: Option<Makes>,
+    at: u64,
+    answered: bool,
+}
+
+/// A session on a connection.
+#[derive(Debug, Default)]
+struct Link {
+    joined_at: u64,
+    role: u8,
+    epoch: u64,
+    /// Everything up to here is had.
+    pos: u64,
+    /// Places delivered for good.
+    had: Vec<u64>,
+    /// Provisional ones beyond `pos`.
+    early: Vec<u64>,
+    degraded: bool,
+    /// `session_ended`, `connection:replaced` or `session:left`.
+    last_word: Option<&'static str>,
+}
+
+#[derive(Debug, Default)]
+struct Conn {
+    user: Arc<str>,
+    closed_at: Option<u64>,
+    asked: BTreeMap<u64, Asked>,
+    /// Joins not yet answered: session, reference, place shown, when.
+    joins: Vec<(Arc<str>, u64, Option<u64>, u64)>,
+    links: BTreeMap<Arc<str>, Link>,
+}
+
+/// A session, as everybody together has seen it.
+#[derive(Debug, Default)]
+struct Session {
+    /// By incarnation and place: what was told there for good, and to whom first.
+    told: BTreeMap<(u64, u64), (Arc<str>, u64)>,
+    /// Per user: the newest connection in the seat, and since when.
+    seats: BTreeMap<Arc<str>, (u64, u64)>,
+    /// The end as told with `recorded`, and when.
+    ended: Option<(Arc<str>, u64)>,
+    /// First answers of requests with an id, per user.
+    answers: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// What `ok`s promised, by user and id or connection and reference.
+    promised: BTreeMap<Makes, u64>,
+    /// Asked for and not acknowledged: may be there once.
+    hoped: BTreeSet<Makes>,
+    /// Marks that were put in.
+    canaries: BTreeSet<Arc<str>>,
+    /// Everything up to here was called stored.
+    called_stored: u64,
+    row: Option<Row>,
+    stored: BTreeMap<u64, (u8, Arc<str>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    status: Arc<str>,
+    reason: Option<Arc<str>>,
+    epoch: u64,
+    seq: u64,
+    ended_at: Option<u64>,
+    active: bool,
+}
+
+/// Everything the judge keeps while reading.
+#[derive(Debug)]
+struct Case {
+    limits: Limits,
+    conns: BTreeMap<u64, Conn>,
+    sessions: BTreeMap<Arc<str>, Session>,
+    peace_at: Option<u64>,
+    over_at: Option<u64>,
+    last_at: u64,
+    down_since: Option<u64>,
+    /// Stretches without a server.
+    downs: Vec<(u64, u64)>,
+    verdict: Verdict,
+}
+
+impl Case {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            conns: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            peace_at: None,
+            over_at: None,
+            last_at: 0,
+            down_since: None,
+            downs: Vec::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
+    fn tested(&mut self, promise: Promise) {
+        *self.verdict.tested.entry(promise).or_default() += 1;
+    }
+
+    fn violate(&mut self, promise: Promise, at: u64, what: impl FnOnce() -> String) {
+        if self.verdict.violations.len() < self.limits.most {
+            let what = what();
+            self.verdict
+                .violations
+                .push(Violation { promise, at, what });
+        }
+    }
+
+    fn session(&mut self, name: &Arc<str>) -> &mut Session {
+        if !self.sessions.contains_key(name) {
+            self.sessions.insert(Arc::clone(name), Session::default());
+        }
+        // Just put there.
+        self.sessions.entry(Arc::clone(name)).or_default()
+    }
+
+    fn link(&mut self, conn: u64, session: &Arc<str>) -> Option<&mut Link> {
+        self.conns.get_mut(&conn)?.links.get_mut(session)
+    }
+}

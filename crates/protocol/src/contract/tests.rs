@@ -1,0 +1,5 @@
+//! The contract against the hand-written encoder and decoder, and the files made from it.
+
+mod files;
+mod inward;
+mod outward;

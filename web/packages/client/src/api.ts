@@ -1,0 +1,165 @@
+/** The server's HTTP side, with the client's token. */
+import { GreenroomError } from "./errors.ts";
+import type { EndReason, Question, Role, Status, Wall } from "./protocol.ts";
+import type { Tokens } from "./tokens.ts";
+
+/** What is known of a session that is still open: for "You have an unfinished interview". */
+export interface ActiveSession {
+  sessionId: string;
+  status: Status;
+  createdAt: Wall;
+  title: string | null;
+  startedAt: Wall | null;
+  lastActivityAt: Wall | null;
+  deadlineAt: Wall | null;
+}
+
+export interface SessionRecord {
+  id: string;
+  title: string;
+  status: Status;
+  reason?: EndReason;
+  candidate?: string;
+  createdAt: Wall;
+  startedAt?: Wall;
+  endedAt?: Wall;
+  durationMs?: number;
+  lastActivityAt: Wall;
+  planId?: string;
+  participants?: { userId: string; role: Role; joinedAt: Wall | null }[];
+  reportUrl?: string;
+  [more: string]: unknown;
+}
+
+export interface CreateSession {
+  id?: string;
+  title?: string;
+  candidate?: string;
+  participants?: { userId: string; role: Role }[];
+  planId?: string;
+  questions?: Omit<Question, "limitSeconds">[];
+}
+
+export interface PlanSummary {
+  id: string;
+  title: string;
+  description: string;
+  language: string;
+  questionCount: number;
+  totalLimitMs: number;
+  [more: string]: unknown;
+}
+
+export interface ApiOptions {
+  method?: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  query?: Record<string, string | number | undefined>;
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+export class Api {
+  readonly #baseUrl: string;
+  readonly #tokens: Tokens;
+  readonly #timeoutMs: number;
+
+  constructor(baseUrl: string, tokens: Tokens, timeoutMs: number) {
+    this.#baseUrl = baseUrl;
+    this.#tokens = tokens;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** One call, `path` from the server's root. Rejects with the problem's code. */
+  async request<T = unknown>(path: string, options: ApiOptions = {}): Promise<T> {
+    const response = await this.fetch(path, options);
+    if (response.status === 204) return undefined as T;
+    const body = await response.json().catch((cause) => {
+      throw new GreenroomError("bad_answer", "The answer is not JSON.", { cause });
+    });
+    return body as T;
+  }
+
+  /** The same, for answers that are not JSON. */
+  async fetch(path: string, options: ApiOptions = {}): Promise<Response> {
+    const first = await this.#once(path, options);
+    if (first.ok) return first;
+    const error = await problem(first);
+    const stale = error.code === "token_expired" || error.code === "token_invalid";
+    if (!stale || !this.#tokens.refuse()) throw error;
+    const second = await this.#once(path, options);
+    if (!second.ok) throw await problem(second);
+    return second;
+  }
+
+  async #once(path: string, options: ApiOptions): Promise<Response> {
+    const url = new URL(this.#baseUrl + path);
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${await this.#tokens.get()}`,
+      accept: "application/json",
+    };
+    const init: RequestInit = { method: options.method ?? "GET", headers };
+    if (options.body !== undefined) {
+      headers["content-type"] = "application/json";
+      init.body = JSON.stringify(options.body);
+    }
+    const limit = AbortSignal.timeout(options.timeoutMs ?? this.#timeoutMs);
+    init.signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+    try {
+      return await fetch(url, init);
+    } catch (cause) {
+      if (options.signal?.aborted) throw new GreenroomError("canceled", "Given up.", { cause });
+      const code = limit.aborted ? "request_timeout" : "connection_lost";
+      throw new GreenroomError(code, "The server cannot be reached.", { cause });
+    }
+  }
+
+  /** The caller's session that is still open, if any. */
+  async activeSession(options?: ApiOptions): Promise<ActiveSession | null> {
+    type Answer = { active: ActiveSession | null };
+    return (await this.request<Answer>("/api/sessions/active", options)).active;
+  }
+
+  /** Ends it, whichever it is. Resolves with its id. */
+  async clearActiveSession(options?: ApiOptions): Promise<string | null> {
+    type Answer = { cleared: string | null };
+    const call = { ...options, method: "DELETE" };
+    return (await this.request<Answer>("/api/sessions/active", call)).cleared;
+  }
+
+  /** Ends a session. One that is over already is no error. */
+  endSession(sessionId: string, options?: ApiOptions) {
+    type Answer = { message: string; sessionId: string; status: "ended" };
+    const call = { ...options, method: "POST", body: { sessionId } };
+    return this.request<Answer>("/api/session/end-session", call);
+  }
+
+  session(sessionId: string, options?: ApiOptions): Promise<SessionRecord> {
+    return this.request(`/api/sessions/${encodeURIComponent(sessionId)}`, options);
+  }
+
+  createSession(body: CreateSession, options?: ApiOptions): Promise<SessionRecord> {
+    return this.request("/api/sessions", { ...options, method: "POST", body });
+  }
+
+  async plans(options?: ApiOptions): Promise<PlanSummary[]> {
+    return (await this.request<{ plans: PlanSummary[] }>("/api/plans", options)).plans;
+  }
+
+  report<T = Record<string, unknown>>(sessionId: string, options?: ApiOptions): Promise<T> {
+    return this.request(`/api/sessions/${encodeURIComponent(sessionId)}/report`, options);
+  }
+}
+
+async function problem(response: Response): Promise<GreenroomError> {
+  const body = await response.json().catch(() => ({}));
+  const { code, detail, retryAfterMs, type: _, title, status: __, ...more } = body;
+  return new GreenroomError(code ?? "bad_answer", detail ?? title ?? response.statusText, {
+    httpStatus: response.status,
+    retryAfterMs,
+    detail: more,
+  });
+}
