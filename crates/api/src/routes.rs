@@ -5,6 +5,7 @@ pub mod active;
 pub mod contracts;
 pub mod data;
 pub mod documents;
+pub mod life;
 pub mod operations;
 pub mod plans;
 pub mod reports;

@@ -13,10 +13,13 @@ pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod recovery;
+pub(crate) mod rehear;
 pub(crate) mod report;
 pub(crate) mod reporting;
 pub mod retention;
 pub mod server;
+pub(crate) mod story;
+pub(crate) mod taps;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -36,7 +39,8 @@ use store::Store;
 use store::audio::Recorder;
 use tokio::sync::oneshot;
 
-use self::ears::{Hub, SessionTap};
+use self::ears::Hub;
+use self::taps::{Means, SessionTap};
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::core::route::Tap;
@@ -67,6 +71,7 @@ pub(crate) struct Driver {
     pub(crate) changing: Mutex<()>,
     /// How long what is kept for how long.
     pub(crate) retention: retention::Retention,
+    pub(crate) rehearing: rehear::Rehearing,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
     pub(crate) draining: AtomicBool,
@@ -93,6 +98,7 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Arc<Self>> {
         let recovery = recovery::Transcriber::start()?;
+        let rehearing = rehear::Rehearing::start()?;
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
@@ -100,6 +106,7 @@ impl Driver {
             keys: coaching::Keys::default(),
             changing: Mutex::default(),
             retention: parts.retention,
+            rehearing,
             boot: parts.boot,
             clock: parts.clock,
             inboxes: parts.inboxes,
@@ -137,6 +144,15 @@ impl Driver {
         Some((id, answer))
     }
 
+    fn means(&self, since: Mono) -> Means {
+        Means {
+            hub: Arc::clone(&self.hub),
+            speech: self.speech.clone(),
+            recorder: Arc::clone(&self.recorder),
+            since,
+        }
+    }
+
     fn forget_ask(&self, id: AskId) {
         self.asks.lock().remove(&id);
     }
@@ -163,13 +179,14 @@ impl Outside for Driver {
     }
 
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
-        Box::new(SessionTap::new(
-            Arc::clone(&self.hub),
-            self.speech.clone(),
-            Arc::clone(&self.recorder),
-            session.clone(),
-            since,
-        ))
+        Box::new(SessionTap::new(self.means(since), session.clone(), None))
+    }
+
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
+        let me = self.me.upgrade();
+        let rehear = me.map(|me| self.rehearing.look(&me, session.clone(), since));
+        let means = self.means(since);
+        Box::new(SessionTap::new(means, session.clone(), rehear))
     }
 
     fn answered(&self, ask: AskId, answer: Answer) {

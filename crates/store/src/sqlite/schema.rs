@@ -20,12 +20,18 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
     (
         2,
+        "life",
+        include_str!("../../migrations/sqlite/0002_life.sql"),
+    ),
+    (
+        3,
         "desk",
-        include_str!("../../migrations/sqlite/0002_desk.sql"),
+        include_str!("../../migrations/sqlite/0003_desk.sql"),
     ),
 ];
 
-const ACTIVE_TABLE: &str = include_str!("../../migrations/sqlite/active_interview_sessions.sql");
+pub(crate) const ACTIVE_TABLE: &str =
+    include_str!("../../migrations/sqlite/active_interview_sessions.sql");
 
 /// The schema this program writes.
 pub(crate) fn newest() -> i64 {

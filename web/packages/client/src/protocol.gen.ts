@@ -74,8 +74,6 @@ export type ErrorCode =
   | 'plan_not_found'
   /** The plan grants no more time. */
   | 'no_extension'
-  /** The candidate has not agreed yet to what the plan asks for. */
-  | 'consent_required'
   /** The room is full. */
   | 'room_full'
   /** Too many connections or handshakes. */
@@ -84,6 +82,8 @@ export type ErrorCode =
   | 'rate_limited'
   /** The seat changes hands too fast. */
   | 'takeover_storm'
+  /** Another page of the same user has the seat, and it may not be taken over here. */
+  | 'seat_taken'
   /** Too much is waiting to be stored. */
   | 'busy'
   /** The records cannot be reached. */
@@ -104,7 +104,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'consent_required', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -156,11 +156,11 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   no_open_question: { message: 'That question is not open.', remedy: 'look_again' },
   plan_not_found: { message: 'There is no plan of that name.', remedy: 'fix' },
   no_extension: { message: 'No more time can be added.', remedy: 'look_again' },
-  consent_required: { message: 'The candidate has to agree first: nothing is heard or recorded before that.', remedy: 'look_again' },
   room_full: { message: 'The room is full.', remedy: 'give_up' },
   limited: { message: 'Too many connections. Please try again later.', remedy: 'retry' },
   rate_limited: { message: 'Too much at once. Please slow down.', remedy: 'retry' },
   takeover_storm: { message: 'This seat is changing hands too fast. Close the other tabs.', remedy: 'retry' },
+  seat_taken: { message: 'You are in this session with another page. Close that one first.', remedy: 'give_up' },
   busy: { message: 'Too much is waiting. Please try again in a moment.', remedy: 'retry' },
   store_unavailable: { message: 'The records cannot be reached. Please try again in a moment.', remedy: 'retry' },
   draining: { message: 'This server is about to restart. Please try again in a moment.', remedy: 'retry' },
@@ -439,32 +439,6 @@ export interface SessionClearReply {
   cleared: string | null
 }
 
-/** The candidate agrees to the wording of `consent:request`. Sound is taken from `consent:given` on. */
-export interface ConsentGive {
-  type: 'consent:give'
-  /** Which session; may be left out by a connection that is in one only. */
-  sessionId?: string | undefined
-  /** Which wording. (Text, at most 64 characters.) */
-  version: string
-  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
-  ref?: string | number | undefined
-  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
-  id?: string | undefined
-}
-
-/** The candidate does not agree, or does so no longer: the session ends `declined`. */
-export interface ConsentDecline {
-  type: 'consent:decline'
-  /** Which session; may be left out by a connection that is in one only. */
-  sessionId?: string | undefined
-  /** Which wording; left out: the one that is asked for. (Text, at most 64 characters.) */
-  version?: string | undefined
-  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
-  ref?: string | number | undefined
-  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
-  id?: string | undefined
-}
-
 /** Whether a member's page is in front. */
 export type Visibility =
   /** In front. */
@@ -632,6 +606,30 @@ export interface Ok {
   [field: string]: unknown
 }
 
+/** The candidate's interview that is open: when it began, how far it is, where it is open. */
+export interface ActiveCard {
+  /** Which session. */
+  sessionId: string
+  /** For people. */
+  title?: string
+  /** Where it is in its life. */
+  status?: Status
+  /** When it became active. (Time, ms since 1970.) */
+  startedAt?: number
+  /** When somebody last did something, as far as it is stored. (Time, ms since 1970.) */
+  lastActivityAt?: number
+  /** When it ends at the latest. (Time, ms since 1970.) */
+  deadlineAt?: number
+  /** Questions that were put. */
+  questionsAsked: number
+  /** Questions it has; 0: a plain room. */
+  questionsTotal: number
+  /** A page of the candidate is connected to it now. */
+  connected: boolean
+  /** When the candidate was last connected. (Time, ms since 1970.) */
+  lastSeenAt?: number
+}
+
 /** A request was refused. With `ref`: the reply to that request; without: about a message that had none. */
 export interface ErrorMessage {
   type: 'error'
@@ -647,6 +645,8 @@ export interface ErrorMessage {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Something about a session was refused or went wrong, and no `ref` asked for it. */
@@ -662,6 +662,8 @@ export interface SessionError {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Audio could not be taken; the session goes on. At most one a second for limits. */
@@ -979,90 +981,6 @@ export interface UserVisibility {
   state: Visibility
 }
 
-/** The plan asks the candidate to agree before anything they say is taken; `consent:give` and `consent:decline` answer. Until then audio gets `consent_required`. */
-export interface ConsentRequest {
-  type: 'consent:request'
-  /** Which session. */
-  sessionId: string
-  /** Name of this wording. (Text, at most 64 characters.) */
-  version: string
-  /** What to show. */
-  text: string
-  /** What for. At most 8. */
-  purposes: string[]
-}
-
-/** The candidate agreed. */
-export interface ConsentGiven {
-  type: 'consent:given'
-  /** Which session. */
-  sessionId: string
-  /** Who. */
-  userId: string
-  /** To which wording. (Text, at most 64 characters.) */
-  version: string
-  /** What for. At most 8. */
-  purposes: string[]
-  /** When. (Time, ms since 1970.) */
-  at: number
-  /** Its place in the session's log: 1, 2, 3 … */
-  seq: number
-  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
-  prev: number
-  /** Sent before it was stored, while the records are away: does not move your resume position. */
-  provisional?: true
-}
-
-/** The candidate did not agree, or does so no longer; the session ends. */
-export interface ConsentDeclined {
-  type: 'consent:declined'
-  /** Which session. */
-  sessionId: string
-  /** Who. */
-  userId: string
-  /** Which wording. (Text, at most 64 characters.) */
-  version: string
-  /** When. (Time, ms since 1970.) */
-  at: number
-  /** Its place in the session's log: 1, 2, 3 … */
-  seq: number
-  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
-  prev: number
-  /** Sent before it was stored, while the records are away: does not move your resume position. */
-  provisional?: true
-}
-
-/** Something to ask next. */
-export interface Suggestion {
-  /** What is missing, as in the report: `point:…` or `structure:…`. */
-  criterion: string
-  /** What it is about, in a few words. */
-  label: string
-  /** The question to ask. */
-  text: string
-  /** Why, in a plain sentence. */
-  reason: string
-}
-
-/** What could be asked next about the answer so far; after a pause of the candidate, at most once in 15 s. */
-export interface ResponseSuggestions {
-  type: 'responses:suggestions'
-  /** Which session. */
-  sessionId: string
-  /** Which question. */
-  questionId: string
-  /** The best first. */
-  suggestions: Suggestion[]
-  /** When. (Time, ms since 1970.) */
-  at: number
-  /** Its place in the session's log: 1, 2, 3 … */
-  seq: number
-  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
-  prev: number
-  /** Sent before it was stored, while the records are away: does not move your resume position. */
-  provisional?: true
-}
-
 /** A question was put; its clock runs. */
 export interface QuestionAsked {
   type: 'question:asked'
@@ -1169,7 +1087,7 @@ export interface AudioReceived {
   audioData: string
 }
 
-/** The candidate's audio lies on disk up to this chunk. */
+/** The candidate's audio lies on disk up to this chunk. Told again for each stream when a page comes back: what is behind it is to be sent again. */
 export interface AudioAck {
   type: 'audio:ack'
   /** Which session. */
@@ -1361,8 +1279,6 @@ export interface ClientMessages {
   'session:status': SessionStatus
   'session:extend': SessionExtend
   'session:clear': SessionClear
-  'consent:give': ConsentGive
-  'consent:decline': ConsentDecline
   'user:visibility': UserVisibilityRequest
   'transcription:request': TranscriptionRequest
   'audio:stream': AudioStream
@@ -1393,10 +1309,6 @@ export interface ServerMessages {
   'user:left': UserLeft
   'user:disconnected': UserDisconnected
   'user:visibility': UserVisibility
-  'consent:request': ConsentRequest
-  'consent:given': ConsentGiven
-  'consent:declined': ConsentDeclined
-  'responses:suggestions': ResponseSuggestions
   'question:asked': QuestionAsked
   'question:extended': QuestionExtended
   'question:closed': QuestionClosed
@@ -1425,19 +1337,17 @@ export interface Replies {
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
   'session:clear': SessionClearReply
-  'consent:give': SessionReply
-  'consent:decline': SessionReply
   'user:visibility': SessionReply
   'transcription:request': TranscriptionRequestReply
   'audio:stream': AudioStreamReply
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'consent:give', 'consent:decline', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
-export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'consent:request', 'consent:given', 'consent:declined', 'responses:suggestions', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
+export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
-export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'consent:given', 'consent:declined', 'responses:suggestions', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
+export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
 
 /** Why any request may be refused. */
 export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'rate_limited', 'busy', 'store_unavailable', 'internal']
@@ -1445,7 +1355,7 @@ export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
   auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
   'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
-  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
+  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'seat_taken', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
@@ -1454,8 +1364,6 @@ export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: rea
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },
   'session:clear': { errors: [], errorsTo: 'session:error', repeatable: true },
-  'consent:give': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
-  'consent:decline': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'user:visibility': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'transcription:request': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'transcription:error', repeatable: true },
   'audio:stream': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'audio:error', repeatable: false },

@@ -4,6 +4,7 @@ mod access;
 mod coaching;
 mod described;
 mod fake;
+mod life;
 mod operations;
 mod pages;
 mod requests;

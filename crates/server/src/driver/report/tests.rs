@@ -128,9 +128,13 @@ fn interview() -> Save {
             role: Role::Candidate,
             generation: Generation(1),
             joined_at: Some(NOW),
+            key: None,
+            away_since: None,
+            seated: true,
         }],
         answers: answers.collect(),
         segments,
+        happenings: Vec::new(),
         requests: Vec::new(),
         report: None,
     }
@@ -173,7 +177,11 @@ fn both_twins_of_the_records_give_the_same_report_every_time() {
     let folder = tempfile::tempdir().unwrap();
     let (sqlite, in_sqlite) = reported(|callbacks| {
         let config = Config::new(folder.path().join("records.db"));
-        Arc::new(Sqlite::open(&config, boot(), || NOW, callbacks).unwrap())
+        let now = || protocol::time::Now {
+            mono: protocol::time::Mono(0),
+            wall: NOW,
+        };
+        Arc::new(Sqlite::open(&config, boot(), now, callbacks).unwrap())
     });
     assert_eq!(memory, sqlite);
     assert_eq!(memory, made(&*in_memory));
