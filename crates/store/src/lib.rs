@@ -18,9 +18,11 @@
 #[cfg(feature = "disk")]
 pub mod audio;
 #[cfg(feature = "disk")]
+mod coaching;
+#[cfg(feature = "disk")]
 mod contract;
 #[cfg(feature = "disk")]
-mod desk;
+pub mod desk;
 #[cfg(feature = "disk")]
 pub mod error;
 mod judge;
@@ -33,6 +35,8 @@ pub mod sqlite;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "disk")]
+pub use crate::coaching::Coaching;
 #[cfg(feature = "disk")]
 pub use crate::contract::{Answers, Callbacks, Store};
 #[cfg(feature = "disk")]

@@ -9,8 +9,11 @@
 
 mod coaching;
 mod door;
+mod hooks;
+mod jwks;
 mod life;
 mod limits;
+mod secrets;
 mod support;
 mod tokens;
 mod wire;

@@ -7,9 +7,9 @@ use protocol::time::Wall;
 
 use super::threaded::Memory;
 use crate::rows::{Forgotten, Kind, PlanRow, ReportJob};
-use crate::{Desk, StoreError};
+use crate::{Coaching, StoreError};
 
-impl Desk for Memory {
+impl Coaching for Memory {
     fn plans(&self) -> Result<Vec<PlanRow>, StoreError> {
         Ok(self.with_tables(|tables| tables.plans()))
     }
@@ -69,7 +69,11 @@ impl Desk for Memory {
         kind: Kind,
         now: Wall,
     ) -> Result<Forgotten, StoreError> {
-        Ok(self.with_tables(|tables| tables.forget_kind(session, kind, now)))
+        let done = self.with_tables(|tables| tables.forget_kind(session, kind, now));
+        if done == Forgotten::Done && kind == Kind::Everything {
+            self.forget_desk(session);
+        }
+        Ok(done)
     }
 
     fn deletions(&self, session: &SessionId) -> Result<Vec<(Kind, Wall)>, StoreError> {

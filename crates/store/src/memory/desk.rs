@@ -1,283 +1,178 @@
-//! Plans, scoring keys, report jobs and deletions of the tables in memory; the same words as in
-//! `crate::Desk`.
+//! The operator's tables in memory: the same answers as SQLite's, gone with the process.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 
-use protocol::id::{PlanId, SessionId};
+use protocol::id::SessionId;
 use protocol::record::Save;
 use protocol::time::Wall;
 use protocol::value::Status;
 
-use super::{Stored, Tables};
-use crate::rows::{Forgotten, JobState, Kind, PlanRow, ReportJob};
+use crate::desk::{
+    ApiKeyRow, DeliveryFilter, DeliveryRow, HookEventRow, HookState, RevocationRow, Revokes,
+    worth_telling,
+};
+use crate::rows::PAGE_ROWS_MAX;
 
-/// How long the owner of a session ended from outside has for its report, milliseconds.
-const FOREIGN_MS: u64 = 60_000;
+/// Events that may wait; nobody reads them where webhooks are off.
+const EVENTS_MAX: usize = 10_000;
 
-/// What lies beside the sessions.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Desk {
-    plans: BTreeMap<PlanId, PlanRow>,
-    scorings: BTreeMap<String, Arc<str>>,
-    /// With the end of the lease of one that runs.
-    jobs: BTreeMap<SessionId, (ReportJob, Option<Wall>)>,
-    deletions: BTreeMap<(SessionId, Kind), Wall>,
+/// The tables.
+#[derive(Debug, Default)]
+pub(crate) struct DeskTables {
+    keys: Vec<ApiKeyRow>,
+    revocations: BTreeMap<(Revokes, String), RevocationRow>,
+    events: VecDeque<HookEventRow>,
+    last_place: u64,
+    deliveries: BTreeMap<(String, String), DeliveryRow>,
 }
 
-impl Desk {
-    /// A save was written over what was there: an end makes the report due, a report is one.
-    pub(super) fn saved(&mut self, before: Option<Status>, save: &Save) {
-        let row = &save.row;
-        let ended = row.status == Status::Ended && before != Some(Status::Ended);
-        if let Some(at) = row.ended_at.filter(|_| ended && row.started_at.is_some()) {
-            self.due(&save.session, at, at);
-        }
-        if save.report.is_some() {
-            let at = row.ended_at.unwrap_or(row.last_activity_at);
-            self.done(&save.session, at);
-        }
+impl DeskTables {
+    pub(crate) fn api_keys(&self) -> Vec<ApiKeyRow> {
+        let mut keys = self.keys.clone();
+        keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        keys
     }
 
-    /// Another program ended a session that was active.
-    pub(super) fn ended_from_outside(&mut self, session: &SessionId, at: Wall) {
-        self.due(session, at.after(FOREIGN_MS), at);
-    }
-
-    /// The boots before this one are gone: what they were making is to be made.
-    pub(super) fn registered(&mut self) {
-        for (job, lease) in self.jobs.values_mut() {
-            if job.state == JobState::Running {
-                job.state = JobState::Queued;
-                *lease = None;
-            }
-        }
-    }
-
-    /// A session is forgotten as a whole.
-    pub(super) fn forget(&mut self, session: &SessionId) {
-        self.jobs.remove(session);
-        self.deletions.retain(|(of, _), _| of != session);
-    }
-
-    fn due(&mut self, session: &SessionId, due_at: Wall, changed_at: Wall) {
-        self.jobs.entry(session.clone()).or_insert_with(|| {
-            let job = ReportJob {
-                session: session.clone(),
-                state: JobState::Queued,
-                attempts: 0,
-                error: None,
-                due_at,
-                changed_at,
-            };
-            (job, None)
-        });
-    }
-
-    fn done(&mut self, session: &SessionId, at: Wall) {
-        self.due(session, at, at);
-        if let Some((job, lease)) = self.jobs.get_mut(session) {
-            job.state = JobState::Done;
-            job.error = None;
-            job.changed_at = at;
-            *lease = None;
-        }
-    }
-
-    /// A report is deleted: one that is still to be made is not made.
-    fn report_deleted(&mut self, session: &SessionId, now: Wall) {
-        if let Some((job, lease)) = self.jobs.get_mut(session)
-            && job.state != JobState::Done
-        {
-            job.state = JobState::Done;
-            job.changed_at = now;
-            *lease = None;
-        }
-    }
-}
-
-impl Tables {
-    /// Plans made through the API.
-    pub fn plans(&self) -> Vec<PlanRow> {
-        self.desk.plans.values().cloned().collect()
-    }
-
-    /// Puts a plan's text, or takes the plan out.
-    pub fn put_plan(&mut self, plan: &PlanId, body: Option<&str>, now: Wall) {
-        let row = PlanRow {
-            plan: plan.clone(),
-            body: body.map(Arc::from),
-            changed_at: now,
-        };
-        self.desk.plans.insert(plan.clone(), row);
-    }
-
-    /// A scoring key by its name.
-    pub fn scoring(&self, name: &str) -> Option<Arc<str>> {
-        self.desk.scorings.get(name).cloned()
-    }
-
-    /// Keeps scoring keys.
-    pub fn put_scorings(&mut self, keys: &[(String, String)]) {
-        for (name, body) in keys {
-            let kept = self.desk.scorings.entry(name.clone());
-            kept.or_insert_with(|| Arc::from(body.as_str()));
-        }
-    }
-
-    /// Takes the report that has been due longest.
-    pub fn take_report_job(&mut self, now: Wall, lease_until: Wall) -> Option<ReportJob> {
-        let free = |(job, lease): &&mut (ReportJob, Option<Wall>)| match job.state {
-            JobState::Queued => job.due_at <= now,
-            JobState::Running => lease.is_none_or(|until| until <= now),
-            JobState::Done | JobState::Failed => false,
-        };
-        let found = { self.desk.jobs.values_mut() }
-            .filter(free)
-            .min_by_key(|(job, _)| (job.due_at, job.session.clone()))?;
-        let (job, lease) = found;
-        job.state = JobState::Running;
-        job.attempts += 1;
-        job.changed_at = now;
-        *lease = Some(lease_until);
-        Some(job.clone())
-    }
-
-    /// A report is made.
-    pub fn report_made(&mut self, session: &SessionId, body: &str, now: Wall) -> bool {
-        let deleted = (session.clone(), Kind::Report);
-        let wanted = !self.desk.deletions.contains_key(&deleted);
-        let stored = self.sessions.get_mut(session);
-        let ended = |stored: &&mut Stored| stored.row.status == Status::Ended && wanted;
-        let kept = match stored.filter(ended) {
-            Some(stored) => {
-                stored.report.get_or_insert_with(|| Arc::from(body));
-                true
-            }
-            None => false,
-        };
-        if self.desk.jobs.contains_key(session) {
-            self.desk.done(session, now);
-        }
-        kept
-    }
-
-    /// A report could not be made.
-    pub fn report_failed(
-        &mut self,
-        session: &SessionId,
-        error: &str,
-        retry_at: Option<Wall>,
-        now: Wall,
-    ) {
-        let found = self.desk.jobs.get_mut(session);
-        let Some((job, lease)) = found.filter(|(job, _)| job.state != JobState::Done) else {
-            return;
-        };
-        job.state = match retry_at {
-            Some(_) => JobState::Queued,
-            None => JobState::Failed,
-        };
-        job.error = Some(Arc::from(error));
-        job.due_at = retry_at.unwrap_or(job.due_at);
-        job.changed_at = now;
-        *lease = None;
-    }
-
-    /// Puts a failed report into the queue again.
-    pub fn requeue_report(&mut self, session: &SessionId, now: Wall) -> bool {
-        let found = self.desk.jobs.get_mut(session);
-        let Some((job, _)) = found.filter(|(job, _)| job.state == JobState::Failed) else {
+    pub(crate) fn add_api_key(&mut self, key: ApiKeyRow) -> bool {
+        let known = |k: &ApiKeyRow| k.id == key.id || k.hash == key.hash;
+        if self.keys.iter().any(known) {
             return false;
-        };
-        job.state = JobState::Queued;
-        job.attempts = 0;
-        job.due_at = now;
-        job.changed_at = now;
+        }
+        self.keys.push(key);
         true
     }
 
-    /// How far the report of a session is.
-    pub fn report_job(&self, session: &SessionId) -> Option<ReportJob> {
-        self.desk.jobs.get(session).map(|(job, _)| job.clone())
-    }
-
-    /// Reports that are not done.
-    pub fn open_report_jobs(&self, limit: u32) -> Vec<ReportJob> {
-        let all = self.desk.jobs.values().map(|(job, _)| job);
-        let mut open: Vec<ReportJob> = all
-            .filter(|job| job.state != JobState::Done)
-            .cloned()
-            .collect();
-        open.sort_by_key(|job| {
-            let given_up = job.state == JobState::Failed;
-            (!given_up, job.due_at, job.session.clone())
-        });
-        open.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        open
-    }
-
-    /// Deletes one kind of record of an ended session.
-    pub fn forget_kind(&mut self, session: &SessionId, kind: Kind, now: Wall) -> Forgotten {
-        match self.sessions.get(session).map(|stored| stored.row.status) {
-            None => Forgotten::Unknown,
-            Some(Status::Ended) => {
-                self.delete(session, kind, now);
-                Forgotten::Done
+    pub(crate) fn revoke_api_key(&mut self, id: &str, now: Wall) -> bool {
+        let mut found = self.keys.iter_mut();
+        match found.find(|key| key.id == id && key.revoked_at.is_none()) {
+            Some(key) => {
+                key.revoked_at = Some(now);
+                true
             }
-            Some(_) => Forgotten::NotEnded,
+            None => false,
         }
     }
 
-    /// What of a session was deleted when.
-    pub fn deletions(&self, session: &SessionId) -> Vec<(Kind, Wall)> {
-        let parts = self.desk.deletions.iter();
-        let mut found: Vec<(Kind, Wall)> = parts
-            .filter(|((of, _), _)| of == session)
-            .map(|((_, kind), at)| (*kind, *at))
-            .collect();
-        let whole = self.tombstones.get(session);
-        found.extend(whole.map(|at| (Kind::Everything, *at)));
-        found.sort_unstable();
+    pub(crate) fn revocations(&self) -> Vec<RevocationRow> {
+        let mut rows: Vec<_> = self.revocations.values().cloned().collect();
+        rows.sort_by(|a, b| (a.kind.as_str(), &a.subject).cmp(&(b.kind.as_str(), &b.subject)));
+        rows
+    }
+
+    pub(crate) fn revoke(&mut self, row: RevocationRow, most: u32) -> bool {
+        let key = (row.kind, row.subject.clone());
+        let known = self.revocations.get(&key).map(|row| row.before);
+        if known.is_none() && self.revocations.len() >= most as usize {
+            return false;
+        }
+        let before = known.map_or(row.before, |known| known.max(row.before));
+        self.revocations
+            .insert(key, RevocationRow { before, ..row });
+        true
+    }
+
+    pub(crate) fn unrevoke(&mut self, kind: Revokes, subject: &str) -> bool {
+        let key = (kind, subject.to_owned());
+        self.revocations.remove(&key).is_some()
+    }
+
+    pub(crate) fn note(&mut self, save: &Save, before: Option<(Status, bool)>) {
+        for kind in worth_telling(save, before) {
+            self.last_place += 1;
+            self.events.push_back(HookEventRow {
+                place: self.last_place,
+                session: save.session.clone(),
+                kind,
+                at: save.row.last_activity_at,
+            });
+        }
+        while self.events.len() > EVENTS_MAX {
+            self.events.pop_front();
+        }
+    }
+
+    pub(crate) fn hook_events(&self, limit: u32) -> Vec<HookEventRow> {
+        self.events.iter().take(limit as usize).cloned().collect()
+    }
+
+    pub(crate) fn queue_deliveries(&mut self, upto: u64, rows: Vec<DeliveryRow>, most: u32) -> u64 {
+        for row in rows {
+            let key = (row.id.clone(), row.endpoint.clone());
+            self.deliveries.entry(key).or_insert(row);
+        }
+        self.events.retain(|event| event.place > upto);
+        let mut waiting: Vec<_> = self.deliveries.values_mut().collect();
+        waiting.retain(|row| row.state == HookState::Waiting);
+        waiting.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        let beyond = waiting.into_iter().skip(most as usize);
+        let mut given_up = 0;
+        for row in beyond {
+            row.state = HookState::Failed;
+            row.error = Some("too many were waiting".to_owned());
+            given_up += 1;
+        }
+        given_up
+    }
+
+    pub(crate) fn due_deliveries(&self, endpoint: &str, now: Wall, limit: u32) -> Vec<DeliveryRow> {
+        let due = |row: &&DeliveryRow| {
+            row.state == HookState::Waiting && row.endpoint == endpoint && row.next_at <= now
+        };
+        let mut found: Vec<_> = self.deliveries.values().filter(due).cloned().collect();
+        found.sort_by(|a, b| {
+            (a.next_at, a.created_at, &a.id).cmp(&(b.next_at, b.created_at, &b.id))
+        });
+        found.truncate(limit as usize);
         found
     }
 
-    /// Whether a session has something of this kind to delete.
-    pub(super) fn has(&self, stored: &Stored, kind: Kind) -> bool {
-        let session = &stored.row.session;
-        match kind {
-            Kind::Audio => !{ &self.desk.deletions }.contains_key(&(session.clone(), kind)),
-            Kind::Transcript => !stored.segments.is_empty(),
-            Kind::Report => stored.report.is_some(),
-            Kind::Everything => true,
+    pub(crate) fn delivery_done(&mut self, row: DeliveryRow) {
+        let key = (row.id.clone(), row.endpoint.clone());
+        if let Some(known) = self.deliveries.get_mut(&key) {
+            known.state = row.state;
+            known.attempts = row.attempts;
+            known.next_at = row.next_at;
+            known.status = row.status;
+            known.error = row.error;
         }
     }
 
-    /// Deletes one kind of record and keeps when.
-    pub(super) fn delete(&mut self, session: &SessionId, kind: Kind, now: Wall) {
-        let mut gone = vec![kind];
-        match kind {
-            Kind::Everything => return self.delete_all(session, now),
-            Kind::Audio => {}
-            Kind::Transcript => {
-                if let Some(stored) = self.sessions.get_mut(session) {
-                    for seq in std::mem::take(&mut stored.segments).into_keys() {
-                        stored.events.remove(&seq);
-                    }
-                }
-                gone.push(Kind::Report);
-            }
-            Kind::Report => {}
+    pub(crate) fn deliveries(&self, filter: &DeliveryFilter) -> Vec<DeliveryRow> {
+        let place = |row: &DeliveryRow| (row.created_at, row.id.clone(), row.endpoint.clone());
+        let fits = |row: &&DeliveryRow| {
+            filter.session.as_ref().is_none_or(|id| row.session == *id)
+                && filter.state.is_none_or(|state| row.state == state)
+                && filter
+                    .after
+                    .as_ref()
+                    .is_none_or(|after| place(row) < *after)
+        };
+        let mut found: Vec<_> = self.deliveries.values().filter(fits).cloned().collect();
+        found.sort_by_key(|row| std::cmp::Reverse(place(row)));
+        found.truncate(filter.limit.min(PAGE_ROWS_MAX) as usize);
+        found
+    }
+
+    /// Nothing of this session is kept.
+    pub(crate) fn forget(&mut self, session: &SessionId) {
+        self.events.retain(|event| event.session != *session);
+        self.deliveries.retain(|_, row| row.session != *session);
+    }
+
+    pub(crate) fn trim_deliveries(&mut self, before: Wall, most: u32) -> u64 {
+        let had = self.deliveries.len();
+        let over = |row: &DeliveryRow| row.state != HookState::Waiting;
+        self.deliveries
+            .retain(|_, row| !over(row) || row.created_at >= before);
+        let mut rows: Vec<_> = self.deliveries.values().filter(|row| over(row)).collect();
+        rows.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        let beyond = rows.into_iter().skip(most as usize);
+        let beyond: Vec<_> = beyond
+            .map(|row| (row.id.clone(), row.endpoint.clone()))
+            .collect();
+        for key in beyond {
+            self.deliveries.remove(&key);
         }
-        if gone.contains(&Kind::Report) {
-            if let Some(stored) = self.sessions.get_mut(session) {
-                stored.report = None;
-            }
-            self.desk.report_deleted(session, now);
-        }
-        for kind in gone {
-            let when = self.desk.deletions.entry((session.clone(), kind));
-            when.or_insert(now);
-        }
+        (had - self.deliveries.len()) as u64
     }
 }

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "disk")]
 mod asked;
+mod coaching;
+#[cfg(feature = "disk")]
 mod desk;
 mod questions;
 #[cfg(feature = "disk")]
@@ -67,7 +69,7 @@ pub struct Tables {
     active: Option<BTreeMap<UserId, ActiveRow>>,
     leases: BTreeMap<BootId, Wall>,
     tombstones: BTreeMap<SessionId, Wall>,
-    desk: desk::Desk,
+    coaching: coaching::Coaching,
     /// When a boot was last known to live.
     seen: BTreeMap<BootId, Now>,
     /// Sessions ended from outside whose owner was not told yet.
@@ -82,7 +84,7 @@ impl Default for Tables {
             active: Some(BTreeMap::new()),
             leases: BTreeMap::new(),
             tombstones: BTreeMap::new(),
-            desk: desk::Desk::default(),
+            coaching: coaching::Coaching::default(),
             seen: BTreeMap::new(),
             told: BTreeSet::new(),
             starts: 0,
@@ -129,7 +131,7 @@ impl Tables {
             .or_insert_with(fresh)
             .write(save);
         self.change_active(save);
-        self.desk.saved(before, save);
+        self.coaching.saved(before, save);
         if save.row.status == Status::Ended {
             self.told.remove(&save.session);
         }
@@ -193,7 +195,7 @@ impl Tables {
         stored.row.reason = Some(EndReason::ClosedExternally);
         stored.row.ended_at = stored.row.ended_at.or(Some(now));
         if stored.row.started_at.is_some() {
-            self.desk.ended_from_outside(session, now);
+            self.coaching.ended_from_outside(session, now);
         }
         true
     }
@@ -234,7 +236,7 @@ impl Tables {
             *lease = (*lease).min(now);
         }
         self.leases.insert(boot.clone(), until);
-        self.desk.registered();
+        self.coaching.registered();
         self.make_active_table();
     }
 
@@ -243,6 +245,13 @@ impl Tables {
         if let Some(lease) = self.leases.get_mut(boot) {
             *lease = until;
         }
+    }
+
+    /// Status of a session's row, and whether its owner wrote the end.
+    #[cfg(feature = "disk")]
+    pub(crate) fn standing(&self, session: &SessionId) -> Option<(Status, bool)> {
+        let stored = self.sessions.get(session)?;
+        Some((stored.row.status, stored.sealed))
     }
 
     /// A boot lived until `now` and no longer.

@@ -338,7 +338,7 @@ impl Tables {
         if let Some(active) = self.active.as_mut() {
             active.retain(|_, row| row.session != *session);
         }
-        self.desk.forget(session);
+        self.coaching.forget(session);
         self.tombstones.entry(session.clone()).or_insert(now);
     }
 

@@ -401,6 +401,8 @@ fn delete_all(connection: &Connection, session: &SessionId, now: Wall) -> Result
         "reports",
         "report_jobs",
         "deletions",
+        "hook_events",
+        "hook_deliveries",
         "happenings",
     ] {
         connection.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [id])?;

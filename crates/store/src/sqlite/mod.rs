@@ -6,6 +6,7 @@
 //! means on disk.
 
 mod admin;
+mod coaching;
 mod columns;
 mod desk;
 mod pool;
@@ -15,6 +16,8 @@ mod reader;
 mod save;
 pub(crate) mod schema;
 mod writer;
+
+pub use desk::DeskFile;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -60,6 +63,8 @@ pub struct Config {
     pub lease: Duration,
     /// How often it gives one.
     pub lease_every: Duration,
+    /// Starts, ends and reports are noted for webhooks.
+    pub hooks: bool,
     /// Names the monotonic clock leases are written with: times of another process on a clock of
     /// the same name can be compared. Empty: none can.
     pub clock: String,
@@ -76,6 +81,7 @@ impl Config {
             wait: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             lease_every: Duration::from_secs(5),
+            hooks: false,
             clock: String::new(),
         }
     }
@@ -165,6 +171,7 @@ impl Sqlite {
             boot,
             lease: config.lease,
             lease_every: config.lease_every,
+            hooks: config.hooks,
             now: Box::new(now),
             clock: config.clock.clone(),
             #[cfg(test)]

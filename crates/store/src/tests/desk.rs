@@ -1,213 +1,235 @@
-//! The desk: plans, scoring keys, report jobs and deletion by id, on both implementations.
+//! The operator's tables, on memory and SQLite alike.
 
-use protocol::id::PlanId;
-use protocol::record::{JobState, Save, Saved};
+use protocol::record::Saved;
+use protocol::time::Wall;
 use protocol::value::{EndReason, Status};
 
-use super::conformance::full;
-use super::{NOW, Rig, end, sid, start};
-use crate::rows::{Forgotten, Kind};
+use super::{NOW, Rig, end, save, sid, start};
+use crate::desk::{
+    ApiKeyRow, DeliveryFilter, DeliveryRow, HookKind, HookState, RevocationRow, Revokes,
+};
+use crate::rows::Forgotten;
+use crate::sqlite::DeskFile;
 
-fn both(check: impl Fn(&Rig)) {
-    check(&Rig::memory());
-    check(&Rig::sqlite());
+fn rigs() -> [Rig; 2] {
+    [
+        Rig::memory(),
+        Rig::sqlite_with(|config| config.hooks = true),
+    ]
 }
 
-fn committed(rig: &Rig, save: &Save) {
-    assert!(matches!(rig.save(save), Saved::Committed(_)));
-}
-
-/// A session that was active and has ended, without a report.
-fn ended(rig: &Rig, session: &str, user: &str) {
-    committed(rig, &start(session, user));
-    let mut last = end(session, user, 2, EndReason::Completed);
-    last.report = None;
-    last.row.started_at = Some(NOW);
-    committed(rig, &last);
-}
-
-fn state(rig: &Rig, session: &str) -> Option<JobState> {
-    rig.store()
-        .report_job(&sid(session))
-        .unwrap()
-        .map(|job| job.state)
+fn key(id: &str, at: i64) -> ApiKeyRow {
+    ApiKeyRow {
+        id: id.to_owned(),
+        name: format!("the key {id}"),
+        hash: format!("hash-of-{id}"),
+        created_at: NOW.after(at.unsigned_abs()),
+        revoked_at: None,
+    }
 }
 
 #[test]
-fn plans_are_put_replaced_and_taken_out() {
-    both(|rig| {
+fn api_keys_are_kept_listed_and_revoked_once() {
+    for rig in rigs() {
         let store = rig.store();
-        let id = PlanId::parse("mine").unwrap();
-        store.put_plan(&id, Some("one"), NOW).unwrap();
-        store.put_plan(&id, Some("two"), NOW.after(1)).unwrap();
-        let row = store.plans().unwrap().remove(0);
+        assert!(store.add_api_key(key("b", 2)).unwrap());
+        assert!(store.add_api_key(key("a", 1)).unwrap());
+        assert!(!store.add_api_key(key("a", 3)).unwrap());
+        assert_eq!(store.api_keys().unwrap(), [key("a", 1), key("b", 2)]);
+        assert!(store.revoke_api_key("a", NOW).unwrap());
+        assert!(!store.revoke_api_key("a", NOW).unwrap());
+        assert!(!store.revoke_api_key("x", NOW).unwrap());
+        assert_eq!(store.api_keys().unwrap()[0].revoked_at, Some(NOW));
+    }
+}
+
+#[test]
+fn of_two_revocations_of_one_subject_the_later_moment_counts_and_there_is_a_bound() {
+    let row = |kind, subject: &str, before| RevocationRow {
+        kind,
+        subject: subject.to_owned(),
+        before: Wall(before),
+        by: "root".to_owned(),
+    };
+    for rig in rigs() {
+        let store = rig.store();
+        assert!(store.revoke(row(Revokes::User, "ana", 20), 2).unwrap());
+        assert!(store.revoke(row(Revokes::User, "ana", 10), 2).unwrap());
+        assert!(store.revoke(row(Revokes::Session, "ana", 5), 2).unwrap());
+        assert!(!store.revoke(row(Revokes::User, "ivo", 5), 2).unwrap());
+        let all = [
+            row(Revokes::Session, "ana", 5),
+            row(Revokes::User, "ana", 20),
+        ];
+        assert_eq!(store.revocations().unwrap(), all);
+        assert!(store.unrevoke(Revokes::User, "ana").unwrap());
+        assert!(!store.unrevoke(Revokes::User, "ana").unwrap());
+        assert_eq!(store.revocations().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn start_end_and_report_of_a_session_are_noted_once_with_the_commit_that_holds_them() {
+    for rig in rigs() {
+        let store = rig.store();
+        let mut scheduled = save("s1", "ana", 0);
+        scheduled.row.status = Status::Scheduled;
+        scheduled.row.started_at = None;
+        assert!(matches!(rig.save(&scheduled), Saved::Committed(_)));
+        assert!(store.hook_events(10).unwrap().is_empty(), "it is scheduled");
+        let start = start("s1", "ana");
+        let end = end("s1", "ana", 2, EndReason::Completed);
+        for step in [&start, &start, &end, &end] {
+            assert!(matches!(rig.save(step), Saved::Committed(_)));
+        }
+        let events = store.hook_events(10).unwrap();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
         assert_eq!(
-            (row.plan, row.body.as_deref(), row.changed_at),
-            (id.clone(), Some("two"), NOW.after(1))
+            kinds,
+            [HookKind::Started, HookKind::Ended, HookKind::Report]
         );
-        store.put_plan(&id, None, NOW.after(2)).unwrap();
-        assert_eq!(store.plans().unwrap()[0].body, None);
-    });
+        assert!(events.windows(2).all(|two| two[0].place < two[1].place));
+        assert_eq!(store.hook_events(2).unwrap(), events[..2]);
+    }
 }
 
 #[test]
-fn a_scoring_key_keeps_the_text_it_came_with() {
-    both(|rig| {
+fn with_the_records_of_a_session_go_what_was_told_of_it_and_what_was_not_yet() {
+    for rig in rigs() {
         let store = rig.store();
-        let key = |body: &str| [("k1".to_owned(), body.to_owned())];
-        store.put_scorings(&key("{}")).unwrap();
-        store.put_scorings(&key("[]")).unwrap();
-        assert_eq!(store.scoring("k1").unwrap().as_deref(), Some("{}"));
-        assert_eq!(store.scoring("k2").unwrap(), None);
-    });
+        rig.save(&start("s1", "ana"));
+        rig.save(&end("s1", "ana", 2, EndReason::Completed));
+        let rows = vec![delivery("m1", "a", 1)];
+        store.queue_deliveries(0, rows, 100).unwrap();
+        assert_eq!(store.hook_events(10).unwrap().len(), 3);
+        assert_eq!(store.forget(&sid("s1"), NOW).unwrap(), Forgotten::Done);
+        assert!(store.hook_events(10).unwrap().is_empty());
+        let all = DeliveryFilter {
+            limit: 10,
+            ..DeliveryFilter::default()
+        };
+        assert!(store.deliveries(&all).unwrap().is_empty());
+    }
 }
 
 #[test]
-fn an_end_with_its_report_leaves_nothing_to_do_and_one_without_is_due() {
-    both(|rig| {
-        let store = rig.store();
-        committed(rig, &start("s1", "ana"));
-        let mut last = end("s1", "ana", 2, EndReason::Completed);
-        last.row.started_at = Some(NOW);
-        last.report = Some("{}".into());
-        committed(rig, &last);
-        assert_eq!(state(rig, "s1"), Some(JobState::Done));
-        ended(rig, "s2", "bob");
-        assert_eq!(state(rig, "s2"), Some(JobState::Queued));
-        let later = NOW.after(1_000_000);
-        let job = store
-            .take_report_job(later, later.after(1))
-            .unwrap()
-            .unwrap();
-        assert_eq!((job.session, job.attempts), (sid("s2"), 1));
-        assert_eq!(store.take_report_job(later, later).unwrap(), None, "taken");
-    });
-}
-
-#[test]
-fn a_session_that_was_never_active_has_no_report_to_come() {
-    both(|rig| {
-        let mut last = end("s1", "ana", 2, EndReason::Expired);
-        last.report = None;
-        last.row.started_at = None;
-        let mut made = start("s1", "ana");
-        made.row.status = Status::Scheduled;
-        made.row.started_at = None;
-        made.active = protocol::record::ActiveChange::Keep;
-        committed(rig, &made);
-        committed(rig, &last);
-        assert_eq!(state(rig, "s1"), None);
-    });
-}
-
-#[test]
-fn a_job_goes_from_hand_to_hand_only_when_its_lease_is_over() {
-    both(|rig| {
-        let store = rig.store();
-        ended(rig, "s1", "ana");
-        let now = NOW.after(1_000_000);
-        let until = now.after(100);
-        assert!(store.take_report_job(now, until).unwrap().is_some());
-        assert_eq!(store.take_report_job(now.after(99), until).unwrap(), None);
-        let again = store.take_report_job(until, until.after(100)).unwrap();
-        assert_eq!(again.unwrap().attempts, 2);
-    });
-}
-
-#[test]
-fn a_report_is_made_once_and_a_second_one_changes_nothing() {
-    both(|rig| {
-        let store = rig.store();
-        ended(rig, "s1", "ana");
-        assert!(store.report_made(&sid("s1"), "{\"n\":1}", NOW).unwrap());
-        assert!(store.report_made(&sid("s1"), "{\"n\":2}", NOW).unwrap());
-        assert_eq!(
-            store.report(&sid("s1")).unwrap().as_deref(),
-            Some("{\"n\":1}")
-        );
-        assert_eq!(state(rig, "s1"), Some(JobState::Done));
-        assert!(store.open_report_jobs(9).unwrap().is_empty());
-    });
-}
-
-#[test]
-fn what_failed_waits_for_its_time_and_what_was_given_up_for_an_order() {
-    both(|rig| {
-        let store = rig.store();
-        ended(rig, "s1", "ana");
-        let now = NOW.after(1_000_000);
-        let job = store.take_report_job(now, now.after(50)).unwrap().unwrap();
-        let retry = now.after(500);
-        store
-            .report_failed(&job.session, "store", Some(retry), now)
-            .unwrap();
-        assert_eq!(
-            store
-                .take_report_job(retry.after(0), retry)
-                .unwrap()
-                .unwrap()
-                .attempts,
-            2
-        );
-        store
-            .report_failed(&job.session, "missing", None, retry)
-            .unwrap();
-        let open = store.open_report_jobs(9).unwrap();
-        assert_eq!(
-            (open[0].state, open[0].error.as_deref()),
-            (JobState::Failed, Some("missing"))
-        );
-        assert_eq!(
-            store.take_report_job(retry.after(1 << 40), retry).unwrap(),
-            None
-        );
-        assert!(store.requeue_report(&sid("s1"), retry).unwrap());
-        assert!(!store.requeue_report(&sid("s1"), retry).unwrap());
-        assert_eq!(state(rig, "s1"), Some(JobState::Queued));
-    });
-}
-
-#[test]
-fn one_kind_is_deleted_by_id_and_says_when() {
-    both(|rig| {
-        let store = rig.store();
-        committed(rig, &full("s1"));
-        let none = store.forget_kind(&sid("s0"), Kind::Report, NOW).unwrap();
-        assert_eq!(none, Forgotten::Unknown);
-        let early = store.forget_kind(&sid("s1"), Kind::Report, NOW).unwrap();
-        assert_eq!(early, Forgotten::NotEnded);
-        committed(rig, &end("s1", "ana", 5, EndReason::Completed));
-        let done = store.forget_kind(&sid("s1"), Kind::Report, NOW).unwrap();
-        assert_eq!(done, Forgotten::Done);
-        assert_eq!(store.report(&sid("s1")).unwrap(), None);
-        assert!(!store.segments(&sid("s1")).unwrap().is_empty());
-        assert!(
-            !store.report_made(&sid("s1"), "{}", NOW).unwrap(),
-            "a deleted report is not made again"
-        );
-        let at = NOW.after(7);
-        store.forget_kind(&sid("s1"), Kind::Audio, at).unwrap();
-        let gone = store.deletions(&sid("s1")).unwrap();
-        assert_eq!(gone, [(Kind::Audio, at), (Kind::Report, NOW)]);
-        store.forget_kind(&sid("s1"), Kind::Everything, at).unwrap();
-        let gone = store.deletions(&sid("s1")).unwrap();
-        assert_eq!(gone, [(Kind::Everything, at)]);
-        assert_eq!(store.report_job(&sid("s1")).unwrap(), None);
-    });
-}
-
-#[test]
-fn reports_a_dead_process_was_making_are_to_be_made_at_the_next_start() {
+fn without_webhooks_nothing_is_noted() {
     let rig = Rig::sqlite();
-    ended(&rig, "s1", "ana");
-    let now = NOW.after(1_000_000);
-    assert!(
-        rig.store()
-            .take_report_job(now, now.after(1 << 40))
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(state(&rig, "s1"), Some(JobState::Running));
-    let again = Rig::sqlite_in(rig.into_folder(), "b2", |_| {});
-    assert_eq!(state(&again, "s1"), Some(JobState::Queued));
+    assert!(matches!(rig.save(&start("s1", "ana")), Saved::Committed(_)));
+    assert!(rig.store().hook_events(10).unwrap().is_empty());
+}
+
+fn delivery(id: &str, endpoint: &str, at: u64) -> DeliveryRow {
+    DeliveryRow {
+        id: id.to_owned(),
+        endpoint: endpoint.to_owned(),
+        kind: HookKind::Ended,
+        session: sid("s1"),
+        body: "{}".into(),
+        created_at: NOW.after(at),
+        state: HookState::Waiting,
+        attempts: 0,
+        next_at: NOW.after(at),
+        status: None,
+        error: None,
+    }
+}
+
+#[test]
+fn deliveries_wait_their_time_and_keep_how_they_stand() {
+    for rig in rigs() {
+        let store = rig.store();
+        let rows = vec![
+            delivery("m1", "a", 1),
+            delivery("m1", "b", 1),
+            delivery("m2", "a", 5),
+        ];
+        assert_eq!(store.queue_deliveries(0, rows.clone(), 100).unwrap(), 0);
+        assert_eq!(store.queue_deliveries(0, rows.clone(), 100).unwrap(), 0);
+        let due = |at| store.due_deliveries("a", NOW.after(at), 10).unwrap();
+        assert!(due(0).is_empty());
+        assert_eq!(due(1), [rows[0].clone()]);
+        assert_eq!(due(9), [rows[0].clone(), rows[2].clone()]);
+        let tried = DeliveryRow {
+            attempts: 1,
+            next_at: NOW.after(100),
+            status: Some(503),
+            error: Some("503".to_owned()),
+            ..rows[0].clone()
+        };
+        store.delivery_done(tried.clone()).unwrap();
+        assert_eq!(due(9), [rows[2].clone()]);
+        assert_eq!(due(100), [rows[2].clone(), tried.clone()]);
+        let done = DeliveryRow {
+            state: HookState::Delivered,
+            ..tried
+        };
+        store.delivery_done(done.clone()).unwrap();
+        assert_eq!(due(100), [rows[2].clone()]);
+
+        let all = |filter| store.deliveries(&filter).unwrap();
+        let page = |after, limit| DeliveryFilter {
+            after,
+            limit,
+            ..DeliveryFilter::default()
+        };
+        assert_eq!(
+            all(page(None, 10)),
+            [rows[2].clone(), rows[1].clone(), done.clone()]
+        );
+        let after = Some((rows[2].created_at, "m2".to_owned(), "a".to_owned()));
+        assert_eq!(all(page(after, 1)), [rows[1].clone()]);
+        let delivered = DeliveryFilter {
+            state: Some(HookState::Delivered),
+            session: Some(sid("s1")),
+            limit: 10,
+            after: None,
+        };
+        assert_eq!(all(delivered), [done]);
+        let other = DeliveryFilter {
+            session: Some(sid("s2")),
+            limit: 10,
+            ..DeliveryFilter::default()
+        };
+        assert!(all(other).is_empty());
+    }
+}
+
+#[test]
+fn too_many_waiting_deliveries_give_up_the_oldest_and_old_ones_are_trimmed() {
+    for rig in rigs() {
+        let store = rig.store();
+        let rows = (0..5).map(|n| delivery(&format!("m{n}"), "a", n)).collect();
+        assert_eq!(store.queue_deliveries(0, rows, 3).unwrap(), 2);
+        let failed = DeliveryFilter {
+            state: Some(HookState::Failed),
+            limit: 10,
+            ..DeliveryFilter::default()
+        };
+        let given_up = store.deliveries(&failed).unwrap();
+        let ids: Vec<_> = given_up.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["m1", "m0"]);
+        assert_eq!(store.trim_deliveries(NOW.after(1), 10).unwrap(), 1);
+        assert_eq!(store.trim_deliveries(NOW, 0).unwrap(), 1);
+        assert_eq!(
+            store.due_deliveries("a", NOW.after(9), 10).unwrap().len(),
+            3
+        );
+    }
+}
+
+#[test]
+fn a_command_beside_a_running_server_writes_keys_the_server_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.db");
+    let first = DeskFile::open(&path).unwrap();
+    assert!(first.add_api_key(&key("early", 1)).unwrap());
+    drop(first);
+    let rig = Rig::sqlite_in(folder, "b1", |_| {});
+    let beside = DeskFile::open(&path).unwrap();
+    assert!(beside.add_api_key(&key("late", 2)).unwrap());
+    let ids: Vec<_> = rig.store().api_keys().unwrap();
+    assert_eq!(ids, [key("early", 1), key("late", 2)]);
+    assert!(beside.revoke_api_key("early", NOW).unwrap());
+    assert_eq!(rig.store().api_keys().unwrap()[0].revoked_at, Some(NOW));
 }

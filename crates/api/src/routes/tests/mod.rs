@@ -3,6 +3,7 @@
 mod access;
 mod coaching;
 mod described;
+mod desk;
 mod fake;
 mod life;
 mod operations;
