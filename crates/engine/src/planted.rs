@@ -40,6 +40,10 @@ pub enum Bug {
     NoStormDamping,
     /// A promise about a row is given before the save that holds it is done.
     PromiseBeforeRow,
+    /// An interview begins before the candidate has agreed.
+    StartWithoutConsent,
+    /// Something is suggested while the candidate still speaks.
+    TalkInto,
 }
 
 impl Bug {
@@ -63,6 +67,8 @@ impl Bug {
         Self::SnapshotAhead,
         Self::NoStormDamping,
         Self::PromiseBeforeRow,
+        Self::StartWithoutConsent,
+        Self::TalkInto,
     ];
 }
 

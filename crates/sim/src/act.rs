@@ -182,6 +182,8 @@ impl World {
             (Role::Interviewer, 0..=19) => self.a_start(),
             (Role::Interviewer, 20..=22) => ClientMessage::SetStatus(self.rng.pick(Status::ALL)),
             (Role::Candidate, 65..=66) | (Role::Interviewer, 26..=28) => ClientMessage::End,
+            (Role::Candidate, 94..=97) => self.a_consent(),
+            (Role::Interviewer, 29) => self.a_consent(),
             (Role::Candidate, 67..=69) => ClientMessage::AnswerText {
                 question: self.rng.chance(10).then(|| question("q9", 1).id),
                 text: "typed".into(),
@@ -471,5 +473,6 @@ fn promise(message: &ClientMessage) -> (&'static str, Option<Status>) {
         ClientMessage::Clear => ("clear", None),
         ClientMessage::Visibility(_) => ("visibility", None),
         ClientMessage::Transcribe(_) => ("transcribe", None),
+        ClientMessage::Consent { .. } => ("consent", None),
     }
 }

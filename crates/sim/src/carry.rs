@@ -47,6 +47,9 @@ impl World {
         let before = self.nodes[shard].look(&id);
         let causes = self.causes(&input, before);
         self.count_input(&input, room, before);
+        if let Input::Speech { report, .. } = &input {
+            self.note_voice(room, report);
+        }
         let now = self.clock();
         self.nodes[shard].handle_input(now, input);
         let after = self.nodes[shard].look(&id);
@@ -108,6 +111,7 @@ impl World {
                 }
                 ClientMessage::AnswerDone { .. } => vec![EndReason::Completed],
                 ClientMessage::Leave => vec![EndReason::Abandoned],
+                ClientMessage::Consent { given: false, .. } => vec![EndReason::Declined],
                 _ => Vec::new(),
             },
             Input::ConnectionClosed { .. } | Input::LogLoaded { .. } => vec![EndReason::Abandoned],
@@ -236,6 +240,13 @@ impl World {
             }
             Effect::LoadLog { id, session, range } => self.read_log(id, session, range),
             Effect::MakeReport { id, session, .. } => self.make_report(id, session),
+            Effect::Advise { id, session, asked } => self.advise(id, session, &asked),
+            Effect::Voice {
+                session,
+                conn,
+                generation,
+                voice,
+            } => self.voice(&session, conn.0, generation, voice),
             Effect::ForgetAudio { session } => {
                 let room = &self.rooms[session_number(&session)];
                 if room.mirror.status() != Some(Status::Ended) {
@@ -299,9 +310,7 @@ impl World {
         };
         self.rooms[room].holders.insert(Arc::clone(&user), holder);
         self.rooms[room].route_open = true;
-        if seat.may_speak != matches!(role, Role::Candidate | Role::Interviewer) {
-            self.violate(|| format!("a {role} may speak in s{room}: {}", seat.may_speak));
-        }
+        self.judge_voice(room, seat.participant, role, seat.voice);
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -652,6 +661,8 @@ fn kind(input: &Input) -> u64 {
         Input::Contested { .. } => 11,
         Input::ContestAnswered { .. } => 12,
         Input::Drain => 13,
+        Input::Advised { .. } => 14,
+        Input::PlansChanged { .. } => 15,
     }
 }
 

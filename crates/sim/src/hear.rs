@@ -415,6 +415,7 @@ fn room_of(message: &ServerMessage) -> Option<usize> {
         | ServerMessage::Left { session }
         | ServerMessage::Presence { session, .. }
         | ServerMessage::Visibility { session, .. }
+        | ServerMessage::ConsentRequest { session, .. }
         | ServerMessage::Expiring { session, .. }
         | ServerMessage::Degraded { session, .. }
         | ServerMessage::SessionEnded { session, .. }

@@ -9,6 +9,7 @@
 mod act;
 pub mod bench;
 mod carry;
+mod coach;
 mod hear;
 mod judge;
 pub mod many;

@@ -136,6 +136,12 @@ paths! {
     WallJump = "wall clock jumped",
     /// A connection was replaced in one session and lives on in another.
     ReplacedInOne = "replaced in one of several rooms",
+    /// Something was suggested.
+    Suggested = "suggestion",
+    /// An interview ran with its candidate's consent.
+    Consented = "interview with consent",
+    /// The candidate did not agree.
+    Declined = "end: declined",
     /// A captions-hidden plan was run with the candidate in the room.
     Hidden = "events hidden from the candidate",
 }

@@ -3,14 +3,14 @@
 //! what connections are told in `hear`, what must hold in `judge`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use engine::input::AskId;
 use engine::planted::Bug;
 use engine::{Input, Node};
 use protocol::client::{ClientMessage, Resume};
-use protocol::id::{BootId, EffectId, Epoch, ResumeKey, SessionId};
+use protocol::id::{BootId, EffectId, Epoch, Participant, ResumeKey, SessionId};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Status};
 
@@ -202,6 +202,11 @@ pub(crate) struct Room {
     /// Audio flows since.
     pub(crate) listening: Option<u64>,
     pub(crate) route_open: bool,
+    /// Numbers of candidates, and when one of them was last heard.
+    pub(crate) candidates: BTreeSet<Participant>,
+    pub(crate) voiced_at: Option<u64>,
+    /// When the last suggestion was recorded.
+    pub(crate) suggested_at: Option<u64>,
     pub(crate) utterance: u32,
     /// Provisional words: to whom (roles as bits), and what.
     pub(crate) early: BTreeMap<u64, (u8, Arc<str>)>,
@@ -507,6 +512,9 @@ impl Room {
             rejected: false,
             listening: None,
             route_open: false,
+            candidates: BTreeSet::new(),
+            voiced_at: None,
+            suggested_at: None,
             utterance: 0,
             early: BTreeMap::new(),
             seen: 0,

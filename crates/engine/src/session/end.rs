@@ -312,6 +312,7 @@ impl Session {
                 });
             }
         }
+        self.consent_stored(ctx);
         let Some(end) = &self.end else { return };
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
