@@ -4,8 +4,8 @@
 #
 #   scripts/setup.sh
 #
-# Ends 0 when everything is there; 3 when all but the speech model or the recordings is there
-# (everything but speech works then); 1 otherwise. Says what to do in both cases.
+# Ends 0 when everything is there; 3 when all but the speech model, the recordings or the official
+# clients is there (everything but speech works then, and tests say what they lack); 1 otherwise. Says what to do in both cases.
 set -eu
 cd "$(dirname -- "$0")/.."
 
@@ -20,6 +20,9 @@ RECORDINGS=pocketsphinx-testdata
 wanted=
 has cc || wanted="$wanted build-essential"
 { has python3 && python3 -m pip --version >/dev/null 2>&1; } || wanted="$wanted python3 python3-pip"
+# The official clients, which the tests let loose on the server.
+{ has node && has npm; } || wanted="$wanted nodejs npm"
+{ has python3 && python3 -c 'import ensurepip' 2>/dev/null; } || wanted="$wanted python3-venv"
 recordings=no
 has dpkg-query && dpkg-query -W -f='${Status}' "$RECORDINGS" 2>/dev/null | grep -q ' installed' &&
     recordings=yes
@@ -66,6 +69,12 @@ fi
 if ! cargo fetch --locked --quiet --offline 2>/dev/null; then
     say "fetching crates"
     cargo fetch --locked >&2 || { say "the crates could not be fetched; check the network"; exit 1; }
+fi
+
+# --- The official clients --------------------------------------------------------------------
+if ! sh scripts/clients.sh; then
+    say "without the official clients their tests fail; run make setup again to get them"
+    lacks=3
 fi
 
 # --- The speech model ------------------------------------------------------------------------

@@ -27,9 +27,9 @@ use tokio::sync::watch;
 
 use super::ears::Hub;
 use super::{Driver, Parts, recovery};
-use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
+use crate::core::{Core, Watch};
 use crate::transport::beat::{beat, see_to_inbox};
 use crate::transport::guest::Guard;
 use crate::transport::handshake::{Doors, Welcome};
@@ -102,6 +102,8 @@ pub struct Settings {
     /// Serve the suites of the protocols in the place of the product.
     #[cfg(feature = "conformance")]
     pub conformance: bool,
+    /// Is shown every input of the engine; for tests.
+    pub watch: Option<Arc<Watch>>,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -144,6 +146,7 @@ impl Settings {
             guard,
             welcome: Arc::new(|_| true),
             root_is_alias: true,
+            watch: None,
             #[cfg(feature = "conformance")]
             conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
@@ -251,7 +254,13 @@ impl Server {
             work: work.handle().clone(),
         })?;
         let nodes = nodes(settings.shards, settings.engine, settings.plans, &boot)?;
-        let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
+        let core = Core::new(
+            clock,
+            nodes.into_iter(),
+            inboxes,
+            Arc::clone(&driver) as _,
+            settings.watch,
+        );
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
         let router = (settings.router)(RouterParts {

@@ -10,6 +10,7 @@
 mod door;
 mod life;
 mod limits;
+mod socketio;
 mod support;
 mod tokens;
 mod wire;

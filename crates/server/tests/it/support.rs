@@ -146,6 +146,8 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
     Json(Value),
+    /// Text that is no message of the plain door.
+    Text(String),
     Binary(Vec<u8>),
     Ping,
     Pong,
@@ -243,9 +245,10 @@ impl Client {
         self.ws
             .receive(0, bytes, &mut |event| {
                 got.push_back(match event {
-                    WsIn::Packet(Packet::Text(text)) => {
-                        Got::Json(serde_json::from_str(text).unwrap())
-                    }
+                    WsIn::Packet(Packet::Text(text)) => match serde_json::from_str(text) {
+                        Ok(message @ Value::Object(_)) => Got::Json(message),
+                        _ => Got::Text(text.to_owned()),
+                    },
                     WsIn::Packet(Packet::Binary(bytes)) => Got::Binary(bytes.to_vec()),
                     WsIn::Ping(_) => {
                         pings += 1;
