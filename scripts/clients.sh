@@ -6,7 +6,7 @@ cd "$(dirname -- "$0")/../tests/clients"
 
 stamp=node_modules/.greenroom-lock
 if ! { [ -f "$stamp" ] && cmp -s package-lock.json "$stamp"; }; then
-    command -v npm >/dev/null 2>&1 || { echo "clients: npm is needed (Node 18 or later)" >&2; exit 1; }
+    command -v npm >/dev/null 2>&1 || { echo "clients: npm is needed (Node 20 or later)" >&2; exit 1; }
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     cp package-lock.json "$stamp"
 fi

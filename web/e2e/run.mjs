@@ -25,8 +25,8 @@ function figure(name, value, limit, unit) {
   if (!known || value > known.value) figures.set(name, { value, limit, unit });
 }
 
-async function run({ run: body, sound = "speech", env }) {
-  const server = await Server.start(env);
+async function run({ run: body, sound = "speech", env, plans }) {
+  const server = await Server.start({ env, plans });
   const proxy = await Line.start(server);
   const context = await launch(sounds[sound]);
   let timer;
@@ -48,9 +48,14 @@ async function run({ run: body, sound = "speech", env }) {
     }
     for (const page of context.pages()) {
       const text = await page.evaluate(() => document.body.textContent).catch(() => "");
-      error.more = (error.more ?? "") + `\n--- page ${page.url().split("#")[0]}\n${text.slice(0, 1500)}\n--- its errors: ${JSON.stringify(page.faults ?? [])}`;
+      error.more = [
+        error.more ?? "",
+        `--- page ${page.url().split("#")[0]}`,
+        text.slice(0, 1500),
+        `--- its errors: ${JSON.stringify(page.faults ?? [])}`,
+      ].join("\n");
     }
-    error.more = (error.more ?? "") + `\n--- server\n${server.log.slice(-1500)}`;
+    error.more = `${error.more ?? ""}\n--- server\n${server.log.slice(-1500)}`;
     throw error;
   } finally {
     clearTimeout(timer);

@@ -126,6 +126,13 @@ export const consent = {
   voice: "I agree that my voice is heard and turned into text, and that the text is kept.",
   ai: "I agree that a computer looks for parts of a good answer in what I say.",
   people: "I know that the people who invited me can read it.",
+  purposes: {
+    recording: "I agree that my voice is heard and kept until it is turned into text.",
+    transcription: "I agree that my voice is turned into text, and that the text is kept.",
+    scoring: "I agree that a computer looks for parts of a good answer in what I say.",
+    suggestions: "I agree that a computer gives ideas for what to ask or say next.",
+  } as Record<string, string>,
+  purpose: (what: string) => `I agree to this: ${what}.`,
   must: "Please tick each box to go on, or say that you do not agree.",
   yes: "I agree",
   no: "I do not agree",
@@ -227,7 +234,7 @@ export const live = {
   stay: "I am still here",
   done: "I'm done with this answer",
   doneBusy: "One moment…",
-  pass: "Skip this question",
+  pass: "Skip this one",
   end: "End the interview",
   endTitle: "End the interview now?",
   endBody:
@@ -276,6 +283,7 @@ export const live = {
 };
 
 export const connection = {
+  about: "Connection",
   lost: "The connection is shaky. Your answer is being kept on this device. Keep speaking.",
   lostQuiet: "The connection is shaky. What you said so far is safe.",
   longer: (s: number) => `Still trying. Next try in ${many(s, "second", "seconds")}.`,
@@ -325,7 +333,7 @@ export type Reason =
 export const ended: Record<Reason, { title: string; body: string }> = {
   completed: {
     title: "You are done. Thank you!",
-    body: "You answered all the questions. Your answers are saved.",
+    body: "That was the last question. What you said is saved.",
   },
   candidate_ended: { title: "You ended the interview", body: "What you said is saved." },
   interviewer_ended: {
@@ -450,7 +458,7 @@ export const watch = {
   addLabel: "Link or name of the interview",
   addButton: "Open",
   remove: "Close this one",
-  removeNamed: (title: string) => `Close ${title}`,
+  removeNamed: (title: string) => `Close this one: ${title}`,
   joining: "Opening…",
   scheduled: "Not started yet",
   active: "Running",
@@ -476,6 +484,7 @@ export const watch = {
     admin: "Admin",
   } as Record<string, string>,
   transcript: "What is said",
+  transcriptOf: (title: string) => `What is said in ${title}`,
   transcriptNone: "Nothing was said yet.",
   tips: "Questions you could ask",
   tipsNone: "Ideas for follow-up questions appear when the candidate pauses.",
@@ -647,6 +656,19 @@ export const admin = {
     who: "Who",
     why: "Why",
     when: "When",
+    closes: {
+      session_over: "The interview was over",
+      not_authenticated: "The link was not valid",
+      not_allowed: "Not allowed",
+      replaced: "Opened in another window",
+      token_expired: "The link was too old",
+      server_restart: "The server was restarted",
+      slow_consumer: "Too slow to keep up",
+      heartbeat_missed: "Gave no sign any more",
+      limited: "Too much at once",
+      closed_by_client: "Left",
+      lost: "The line broke",
+    } as Record<string, string>,
   },
   plans: {
     title: "Plans",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addressFor } from "../src/address.ts";
-import { buckets, kindOf, step } from "../src/admin/buckets.ts";
+import { filled, kindOf, step } from "../src/admin/buckets.ts";
 import { healthOf, type LiveSession } from "../src/admin/health.ts";
 import { read } from "../src/link.ts";
 import { parse } from "../src/route.ts";
@@ -75,18 +75,11 @@ describe("the time that is left", () => {
 describe("how interviews end", () => {
   it("is sorted into stretches of time, the empty ones, too", () => {
     const hour = 3_600_000;
-    const now = 100 * hour + 5;
-    const all = buckets(
-      [
-        { at: now, reason: "completed" },
-        { at: now - hour, reason: "abandoned" },
-        { at: now - hour, reason: "abandoned" },
-        { at: now - 50 * hour, reason: "completed" },
-      ],
-      now,
-      3,
-      hour,
-    );
+    const found = [
+      { from: 99 * hour, reasons: { abandoned: 2 } },
+      { from: 100 * hour, reasons: { completed: 1 } },
+    ];
+    const all = filled(found, 98 * hour, 3, hour);
     expect(all.map(({ from, counts }) => [from / hour, counts])).toEqual([
       [98, {}],
       [99, { abandoned: 2 }],

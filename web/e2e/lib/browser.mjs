@@ -51,12 +51,15 @@ export async function launch(sound) {
 /** While the app is being worked on: its files from its build folder, not out of the program. */
 async function fromFolder(context, folder) {
   const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
-  await context.route(/\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/, (route) => {
-    const path = new URL(route.request().url()).pathname;
-    const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
-    const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
-    return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
-  });
+  await context.route(
+    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/,
+    (route) => {
+      const path = new URL(route.request().url()).pathname;
+      const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
+      const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
+      return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
+    },
+  );
 }
 
 /** Runs in every page, before the page's own script. */
@@ -125,9 +128,13 @@ export async function open(context, address, { errors = [] } = {}) {
   return page;
 }
 
+/** When a page was judged: it had no time for anything else then. */
+export const busy = [];
+
 /** Judges what is shown by axe, light and dark, and photographs it where that is asked for. */
 export async function state(page, name) {
   const found = [];
+  const from = Date.now();
   const size = page.viewportSize();
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
@@ -156,6 +163,7 @@ export async function state(page, name) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 0) found.push(`320 px: ${wide} px too wide`);
   await page.setViewportSize(size);
+  busy.push([from, Date.now()]);
   judged.set(name, [...(judged.get(name) ?? []), ...found]);
   assert.deepEqual(found, [], `axe on “${name}”`);
 }

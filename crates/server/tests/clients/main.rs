@@ -92,7 +92,7 @@ fn run(program: &str, needs: &str, script: &[&str]) {
     let folder = folder();
     assert!(
         folder.join(needs).exists(),
-        "{} is missing: run `make setup` (it needs Node 18 or later with npm, and python3 with venv)",
+        "{} is missing: run `make setup` (it needs Node 20 or later with npm, and python3 with venv)",
         folder.join(needs).display()
     );
     let data = tempfile::tempdir().unwrap();

@@ -19,8 +19,8 @@ const ORIGIN: &str = "http://localhost:3000";
 fn packet(client: &mut Client) -> String {
     loop {
         match client.next() {
-            Got::Text(text) if text == "2" => client.text("3"),
-            Got::Text(text) => return text,
+            Got::Word(text) if text == "2" => client.text("3"),
+            Got::Word(text) => return text,
             other => panic!("a packet was expected, not {other:?}"),
         }
     }

@@ -3,8 +3,8 @@ import type { GreenroomClient } from "@greenroom/client";
 import { useId, useState } from "react";
 import { admin, app, type Reason, reasons } from "../texts.ts";
 import { Waiting } from "../ui/parts.tsx";
-import { type Bucket, buckets, type Kind, kindOf, step } from "./buckets.ts";
-import { endedSince, useLoaded } from "./data.ts";
+import { type Bucket, filled, type Kind, kindOf, step } from "./buckets.ts";
+import { closedConnections, closures, useLoaded } from "./data.ts";
 import { When } from "./Live.tsx";
 
 const texts = admin.closures;
@@ -32,6 +32,7 @@ export function Closures({ client }: { client: GreenroomClient }) {
         </select>
       </label>
       <Shown key={range} client={client} range={range} />
+      <Connections client={client} />
     </>
   );
 }
@@ -39,12 +40,9 @@ export function Closures({ client }: { client: GreenroomClient }) {
 function Shown({ client, range }: { client: GreenroomClient; range: Range }) {
   const [count, width] = RANGES[range];
   const loaded = useLoaded(async () => {
-    const now = Date.now();
-    const rows = await endedSince(client, now - count * width);
-    const ends = rows.flatMap((row) =>
-      row.reason && row.endedAt ? [{ at: row.endedAt, reason: row.reason }] : [],
-    );
-    return buckets(ends, now, count, width);
+    const first = Math.floor(Date.now() / width) * width - (count - 1) * width;
+    const { buckets } = await closures(client, first, first + count * width, width);
+    return filled(buckets, first, count, width);
   }, 30_000);
   if (loaded.value === null) {
     return loaded.failed ? (
@@ -121,6 +119,44 @@ function Shown({ client, range }: { client: GreenroomClient; range: Range }) {
           </tbody>
         </table>
       </details>
+    </>
+  );
+}
+
+/** The latest connections that are over: where to look when somebody says they were thrown out. */
+function Connections({ client }: { client: GreenroomClient }) {
+  const loaded = useLoaded(() => closedConnections(client), 15_000);
+  const rows = (loaded.value ?? []).slice(0, 50);
+  return (
+    <>
+      <h2>{texts.connections}</h2>
+      {rows.length === 0 ? (
+        <p className="panel">{loaded.failed ? admin.failed : texts.connectionsNone}</p>
+      ) : (
+        <table className="list stack">
+          <thead>
+            <tr>
+              <th scope="col">{texts.who}</th>
+              <th scope="col">{texts.why}</th>
+              <th scope="col">{texts.when}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.connectionId}>
+                <th scope="row">
+                  <bdi>{row.userId}</bdi>
+                  {row.sessionId ? <small>{row.sessionId}</small> : null}
+                </th>
+                <td data-label={texts.why}>{texts.closes[row.reason] ?? row.reason}</td>
+                <td data-label={texts.when}>
+                  <When at={row.closedAt} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
     </>
   );
 }

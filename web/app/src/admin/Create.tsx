@@ -14,10 +14,9 @@ interface Invitation {
   token: string;
 }
 
-type Made = SessionRecord & { join?: Invitation[] | { tokens: Invitation[] } };
+type Made = SessionRecord & { join?: { people: Invitation[] } };
 
-const invitations = (made: Made): Invitation[] =>
-  Array.isArray(made.join) ? made.join : (made.join?.tokens ?? []);
+const invitations = (made: Made): Invitation[] => made.join?.people ?? [];
 
 /** The address that lets this person in; the key stands behind the `#`. */
 export function linkOf(invitation: Invitation): string {

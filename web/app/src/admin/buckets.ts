@@ -26,23 +26,18 @@ export interface Bucket {
   counts: Partial<Record<Reason, number>>;
 }
 
-/** Ends sorted into stretches of time; empty stretches are there, too. */
-export function buckets(
-  ends: readonly { at: number; reason: Reason }[],
-  now: number,
+/** The stretches from `first` on, the empty ones, too, that the server leaves out. */
+export function filled(
+  found: readonly { from: number; reasons: Bucket["counts"] }[],
+  first: number,
   count: number,
   width: number,
 ): Bucket[] {
-  const first = Math.floor(now / width) * width - (count - 1) * width;
-  const all: Bucket[] = Array.from({ length: count }, (_, n) => ({
-    from: first + n * width,
-    counts: {},
-  }));
-  for (const { at, reason } of ends) {
-    const bucket = all[Math.floor((at - first) / width)];
-    if (bucket) bucket.counts[reason] = (bucket.counts[reason] ?? 0) + 1;
-  }
-  return all;
+  const known = new Map(found.map(({ from, reasons }) => [from, reasons]));
+  return Array.from({ length: count }, (_, n) => {
+    const from = first + n * width;
+    return { from, counts: known.get(from) ?? {} };
+  });
 }
 
 /** A step of 1, 2 or 5 times a power of ten, so that at most five lines are drawn. */

@@ -1,5 +1,5 @@
 // What the admin page asks the server for, and how it asks again. Only the public API.
-import type { GreenroomClient, SessionRecord } from "@greenroom/client";
+import type { EndReason, GreenroomClient, SessionRecord } from "@greenroom/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { LiveSession } from "./health.ts";
 
@@ -73,17 +73,22 @@ export async function liveSessions(client: GreenroomClient): Promise<LiveSession
 export const recentlyEnded = async (client: GreenroomClient) =>
   (await list(client, { status: "ended", limit: 20 })).sessions;
 
-const PAGES_MAX = 10;
-
-/** Every interview that ended since then; as far back as ten pages of the list go. */
-export async function endedSince(client: GreenroomClient, since: number): Promise<SessionRecord[]> {
-  const found: SessionRecord[] = [];
-  let after: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const { sessions, next } = await list(client, { status: "ended", limit: 200, after });
-    found.push(...sessions.filter((row) => (row.endedAt ?? 0) >= since));
-    if (!next) break;
-    after = next;
-  }
-  return found;
+export interface Closed {
+  buckets: { from: number; reasons: Partial<Record<EndReason, number>> }[];
 }
+
+/** Ends by reason in stretches of so many milliseconds. */
+export const closures = (client: GreenroomClient, from: number, to: number, bucket: number) =>
+  client.api.request<Closed>("/api/analytics/closures", { query: { from, to, bucket } });
+
+export interface ClosedConnection {
+  connectionId: string;
+  userId: string;
+  sessionId?: string;
+  closedAt: number;
+  reason: string;
+}
+
+export const closedConnections = async (client: GreenroomClient) =>
+  (await client.api.request<{ connections: ClosedConnection[] }>("/api/connections/closed"))
+    .connections;

@@ -34,7 +34,7 @@ export function ConnectionBanner({ state, speaking, dropped, restarting, onTry }
       : 0;
     const long = now - since >= LONG_MS;
     return (
-      <div className="banner notice" data-banner="lost">
+      <aside className="banner notice" data-banner="lost" aria-label={texts.about}>
         <p>
           <strong>{long ? texts.longTitle : sentence}</strong>
           {now - since < LONGER_MS
@@ -52,14 +52,14 @@ export function ConnectionBanner({ state, speaking, dropped, restarting, onTry }
             {texts.tryNow}
           </Button>
         ) : null}
-      </div>
+      </aside>
     );
   }
   if (back) {
     return (
-      <div className="banner notice good" data-banner="back">
+      <aside className="banner notice good" data-banner="back" aria-label={texts.about}>
         <p>{back}</p>
-      </div>
+      </aside>
     );
   }
   return null;

@@ -4,17 +4,19 @@ import { consent } from "../texts.ts";
 import { Button, Heading } from "../ui/parts.tsx";
 
 interface ConsentProps {
-  /** The text of the people who invite, where they wrote one. */
-  text: string | null;
+  /** What the people who invite want to know, where they wrote it themselves. */
+  asked: { text: string; purposes: readonly string[] } | null;
   onYes: () => void;
   onNo: () => void;
 }
 
-export function Consent({ text, onYes, onNo }: ConsentProps) {
-  const [ticked, setTicked] = useState([false, false, false]);
+export function Consent({ asked, onYes, onNo }: ConsentProps) {
   const [missing, setMissing] = useState(false);
   const [leaving, setLeaving] = useState(false);
-  const boxes = [consent.voice, consent.ai, consent.people];
+  const boxes = asked
+    ? asked.purposes.map((purpose) => consent.purposes[purpose] ?? consent.purpose(purpose))
+    : [consent.voice, consent.ai, consent.people];
+  const [ticked, setTicked] = useState<readonly boolean[]>(() => boxes.map(() => false));
   const all = ticked.every(Boolean);
   if (leaving) {
     return (
@@ -34,9 +36,9 @@ export function Consent({ text, onYes, onNo }: ConsentProps) {
     <>
       <Heading>{consent.title}</Heading>
       <p className="lead">{consent.lead}</p>
-      {text ? (
-        <p className="panel" dir="auto">
-          {text}
+      {asked ? (
+        <p className="panel wording" dir="auto">
+          {asked.text}
         </p>
       ) : null}
       <fieldset className="plain-set">

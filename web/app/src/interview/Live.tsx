@@ -35,6 +35,11 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
   const lines = useLines(session, nameOf, true);
   const growing = useGrowing(session, nameOf);
   useQuestionSpoken(question, aloud);
+  useEffect(() => {
+    return session.on("question:closed", ({ outcome, replayed }) => {
+      if (outcome === "timed_out" && !replayed) say(live.timeUp);
+    });
+  }, [session]);
 
   const answer = async (skip: boolean) => {
     setBusy(true);
@@ -358,7 +363,7 @@ function Tips({ session }: { session: InterviewSession }) {
       <h2>{live.tips}</h2>
       <ul className="tip-list">
         {tips.slice(-3).map((tip) => (
-          <li key={tip.id} dir="auto">
+          <li key={tip.text} dir="auto">
             {tip.text}
           </li>
         ))}

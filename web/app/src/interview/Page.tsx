@@ -1,6 +1,6 @@
 // The candidate's way: is something unfinished, what will happen, agree, check the microphone, in.
 // Which step comes next is all that is decided here.
-import type { ActiveSession, GreenroomClient } from "@greenroom/client";
+import type { ActiveSession, GreenroomClient, PlanSummary } from "@greenroom/client";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Link } from "../link.ts";
 import { go } from "../route.ts";
@@ -29,6 +29,7 @@ interface About {
   title: string | null;
   plan: PlanInfo | null;
   choices: PlanInfo[];
+  over: boolean;
 }
 
 const RETRY_S = 10;
@@ -39,7 +40,7 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
   const client = clientFor(link);
   const [id, setId] = useState(() => named ?? link.only ?? fresh());
   const [step, setStep] = useState<Step>({ at: "checking" });
-  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [] });
+  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [], over: false });
   const [plan, setPlan] = useState<string | null>(null);
   const mic = useMicrophone();
   const session = useMemo(() => client.session(id), [client, id]);
@@ -58,9 +59,11 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
         void backOn(mic.turnOn);
         return;
       }
-      if (active) return setStep({ at: "recovery", found: await unfinished(client, active) });
-      setAbout(await describe(client, id));
-      setStep({ at: "start" });
+      if (active) return setStep({ at: "recovery", found: unfinished(active) });
+      const found = await describe(client, id);
+      setAbout(found);
+      // What is over tells by itself how it ended.
+      setStep({ at: found.over ? "room" : "start" });
     } catch (error) {
       if (isPassing(error)) setStep({ at: "unreachable" });
       else setStep({ at: "refused", code: codeOf(error) });
@@ -137,14 +140,16 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
             choices={about.choices}
             onNext={(chosen) => {
               setPlan(chosen);
-              setStep({ at: "consent" });
+              const used = about.plan ?? about.choices.find((p) => p.id === chosen);
+              // Where the people who invite have their own wording, the server asks with that.
+              setStep({ at: used?.asksConsent ? "check" : "consent" });
             }}
           />
         );
       case "consent":
         return (
           <Consent
-            text={null}
+            asked={null}
             onYes={() => setStep({ at: "check" })}
             onNo={() => setStep({ at: "declined" })}
           />
@@ -204,41 +209,30 @@ async function backOn(turnOn: () => Promise<void>) {
   }
 }
 
-async function unfinished(client: GreenroomClient, active: ActiveSession): Promise<Unfinished> {
+/** What the card shows, out of what the server tells. */
+function unfinished(active: ActiveSession): Unfinished {
   const more = active as ActiveSession & {
-    question?: { index: number; total: number } | null;
-    members?: { state: string; role: string }[];
-    open?: boolean;
+    questionsAsked?: number;
+    questionsTotal?: number;
+    connected?: boolean;
+    lastSeenAt?: number | null;
   };
-  const record = await client.api.session(active.sessionId).catch(() => null);
-  const members = (more.members ?? record?.members) as
-    | { state: string; role: string }[]
-    | undefined;
-  const here = members?.some((m) => m.role === "candidate" && m.state === "connected");
+  const { questionsAsked = 0, questionsTotal = 0 } = more;
   return {
     id: active.sessionId,
     title: active.title || null,
     finishing: active.status === "completing",
     began: active.startedAt ?? active.createdAt,
-    lastSeen: active.lastActivityAt,
+    lastSeen: more.lastSeenAt ?? active.lastActivityAt,
     endsAt: active.deadlineAt,
-    question: more.question ? { number: more.question.index + 1, of: more.question.total } : null,
-    elsewhere: more.open ?? here ?? null,
+    question: questionsAsked > 0 ? { number: questionsAsked, of: questionsTotal } : null,
+    elsewhere: more.connected ?? null,
   };
 }
 
 async function describe(client: GreenroomClient, id: string): Promise<About> {
   const plans = await client.api.plans();
-  const infos = plans.map(
-    (p): PlanInfo => ({
-      id: p.id,
-      title: p.title,
-      description: p.description,
-      questions: p.questionCount,
-      totalMs: p.totalLimitMs,
-      extra: null,
-    }),
-  );
+  const infos = plans.map(planInfo);
   try {
     const record = await client.api.session(id);
     const own = infos.find((p) => p.id === record.planId) ?? null;
@@ -246,10 +240,30 @@ async function describe(client: GreenroomClient, id: string): Promise<About> {
       title: record.title || own?.title || null,
       plan: own,
       choices: record.planId ? [] : infos,
+      over: record.status === "ended",
     };
   } catch (error) {
     // Nobody made it yet; where that is allowed, coming in makes it.
-    if (codeOf(error) === "session_not_found") return { title: null, plan: null, choices: infos };
+    if (codeOf(error) === "session_not_found")
+      return { title: null, plan: null, choices: infos, over: false };
     throw error;
   }
+}
+
+function planInfo(plan: PlanSummary): PlanInfo {
+  const more = plan as PlanSummary & {
+    asksConsent?: boolean;
+    extensions?: number;
+    extensionMs?: number;
+  };
+  const { extensions = 0, extensionMs = 0 } = more;
+  return {
+    id: plan.id,
+    title: plan.title,
+    description: plan.description,
+    questions: plan.questionCount,
+    totalMs: plan.totalLimitMs,
+    extra: extensions > 0 && extensionMs > 0 ? { ms: extensionMs, times: extensions } : null,
+    asksConsent: more.asksConsent === true,
+  };
 }

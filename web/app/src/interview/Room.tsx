@@ -6,8 +6,10 @@ import { useEffect, useRef, useState } from "react";
 import { codeOf, useStore } from "../session.ts";
 import { app, connection, live, moved, refused } from "../texts.ts";
 import { Button, Frame, Heading, Message, Support, Waiting } from "../ui/parts.tsx";
-import { say, sayNow } from "../ui/say.ts";
+import { sayNow } from "../ui/say.ts";
 import { ConnectionBanner } from "./Banner.tsx";
+import { Consent } from "./Consent.tsx";
+import { type Asked, useConsent } from "./consent.ts";
 import { Ended } from "./Ended.tsx";
 import { Displaced, Live } from "./Live.tsx";
 import type { Mic } from "./microphone.ts";
@@ -29,6 +31,7 @@ export function Room(props: RoomProps) {
   const link = useStore(client);
   const restarting = useRestarting(client);
   const { dropped, late } = usePublished(session, mic);
+  const asked = useConsent(session);
   useJoined(session);
   useSpokenEnd(state.phase);
   useKeptOpen(state.phase === "live");
@@ -55,7 +58,7 @@ export function Room(props: RoomProps) {
       broad={state.phase === "live"}
       help={state.phase !== "live"}
     >
-      <Inside {...props} dropped={dropped} late={late} />
+      <Inside {...props} asked={asked} late={late} />
     </Frame>
   );
 }
@@ -68,10 +71,14 @@ function Inside({
   onActiveElsewhere,
   onReport,
   onAgain,
+  asked,
   late,
-}: RoomProps & { dropped: boolean; late: boolean }) {
+}: RoomProps & { asked: Asked | null; late: boolean }) {
   const state = useStore(session);
   const serverNow = () => client.serverNow();
+  if (asked && (state.phase === "lobby" || state.phase === "live")) {
+    return <Consent key={asked.version} asked={asked} onYes={asked.give} onNo={asked.decline} />;
+  }
   switch (state.phase) {
     case "detached":
     case "joining":
@@ -156,7 +163,6 @@ function useSpokenEnd(phase: string) {
   useEffect(() => {
     if (before.current === phase) return;
     before.current = phase;
-    if (phase === "ending") say(live.finishing);
     if (phase === "displaced") sayNow(moved.title);
   }, [phase]);
 }
@@ -191,6 +197,7 @@ function Lobby({
       await session.start(plan ? { planId: plan } : {});
     } catch (error) {
       if (codeOf(error) === "session_active") onActiveElsewhere();
+      else if (codeOf(error) === "consent_required") setFailed(null);
       else setFailed(codeOf(error));
       setBusy(false);
     }

@@ -11,6 +11,8 @@ export interface PlanInfo {
   totalMs: number;
   /** How much longer one may ask for, and how often; null: not at all or not known. */
   extra: { ms: number; times: number } | null;
+  /** It has a wording of its own to agree to. */
+  asksConsent: boolean;
 }
 
 interface StartProps {

@@ -156,7 +156,8 @@ function useDevices(microphone: Microphone | null): readonly Device[] {
 }
 
 function named(inputs: readonly Input[]): Device[] {
-  const real = inputs.filter(({ id }) => id !== "" && id !== "default" && id !== "communications");
+  // Windows lists one for calls besides; it is one of the others.
+  const real = inputs.filter(({ id }) => id !== "" && id !== "communications");
   return real.map(({ id, label }, n) => ({ id, name: label || `${n + 1}` }));
 }
 

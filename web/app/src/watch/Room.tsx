@@ -66,7 +66,7 @@ export function RoomView({ client, id, onClose }: RoomViewProps) {
           <h3>{watch.transcript}</h3>
           <Captions
             bare
-            title={watch.transcript}
+            title={watch.transcriptOf(title)}
             empty={watch.transcriptNone}
             lines={lines}
             growing={growing}
@@ -221,7 +221,7 @@ function Tips({ session }: { session: InterviewSession }) {
       ) : (
         <ul className="tip-list">
           {tips.slice(-4).map((tip) => (
-            <li key={tip.id} dir="auto">
+            <li key={tip.text} dir="auto">
               {tip.text}
             </li>
           ))}

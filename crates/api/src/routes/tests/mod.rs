@@ -2,7 +2,9 @@
 
 mod access;
 mod described;
+mod desk;
 mod fake;
+mod life;
 mod operations;
 mod pages;
 mod requests;
