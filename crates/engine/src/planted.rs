@@ -40,6 +40,20 @@ pub enum Bug {
     NoStormDamping,
     /// A promise about a row is given before the save that holds it is done.
     PromiseBeforeRow,
+    /// The audio route of an ended session stays open.
+    LeaveRouteOpen,
+    /// The audio is deleted before the transcript of it is stored.
+    DeleteAudioEarly,
+    /// An end that could not be stored is called stored.
+    CallItRecorded,
+    /// Captions go to a candidate who may not see them.
+    CaptionsForAll,
+    /// A request is answered twice.
+    ReplyTwice,
+    /// The row of a running session says nothing about when something must happen.
+    NoDeadline,
+    /// Who asked for an end over the API never hears of it.
+    LeaveApiWaiting,
 }
 
 impl Bug {
@@ -63,6 +77,13 @@ impl Bug {
         Self::SnapshotAhead,
         Self::NoStormDamping,
         Self::PromiseBeforeRow,
+        Self::LeaveRouteOpen,
+        Self::DeleteAudioEarly,
+        Self::CallItRecorded,
+        Self::CaptionsForAll,
+        Self::ReplyTwice,
+        Self::NoDeadline,
+        Self::LeaveApiWaiting,
     ];
 }
 

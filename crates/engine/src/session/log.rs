@@ -298,6 +298,10 @@ impl Session {
             };
             self.hold(128, what);
         } else {
+            if planted::on(ctx.config, Bug::ReplyTwice) {
+                let (to, reply) = (to.clone(), reply.clone());
+                ctx.out(Effect::Reply { to, reply });
+            }
             ctx.out(Effect::Reply { to, reply });
         }
     }
