@@ -1,6 +1,6 @@
 #!/bin/sh
-# make test: format, lints, every test, simulated worlds. Goes on after a failure, so that one run
-# shows all there is to mend, and ends with one line that says how it went.
+# make test: format, lints, every test, the web part, simulated worlds, a browser. Goes on after a
+# failure, so that one run shows all there is to mend, and ends with one line that says how it went.
 set -u
 cd "$(dirname -- "$0")/.."
 
@@ -37,10 +37,17 @@ worlds() {
     cargo build --locked --workspace --bin sim && target/debug/sim --worlds "$WORLDS" --seed "$SEED"
 }
 
+# One whole interview in a real browser, axe on every page of it.
+browser() {
+    sh scripts/app.sh && cargo build --locked --workspace --bin greenroom && sh scripts/e2e.sh --first
+}
+
 step format cargo fmt --all --check
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests tests
+step web sh scripts/web.sh target/debug/greenroom
 step simulation worlds
+step browser browser
 
 passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
 broken=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")

@@ -11,7 +11,7 @@ export default defineConfig({
         ssr,
         test: {
           name: "unit",
-          include: ["packages/*/tests/**/*.test.{ts,tsx}"],
+          include: ["packages/*/tests/**/*.test.{ts,tsx}", "app/tests/**/*.test.{ts,tsx}"],
           exclude: ["**/*.server.test.*"],
           environment: "node",
         },
@@ -22,6 +22,18 @@ export default defineConfig({
         test: {
           name: "server",
           include: ["packages/*/tests/**/*.server.test.{ts,tsx}"],
+          environment: "node",
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "examples",
+          include: ["examples/tests/**/*.test.{ts,tsx}"],
           environment: "node",
           testTimeout: 30_000,
           hookTimeout: 60_000,

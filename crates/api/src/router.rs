@@ -20,7 +20,7 @@ use crate::extract::BODY_BYTES_MAX;
 use crate::guard::Guard;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
-use crate::routes::{active, contracts, documents, operations, plans, reports, sessions};
+use crate::routes::{active, contracts, documents, life, operations, plans, reports, sessions};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -87,6 +87,9 @@ fn pages() -> Site {
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
         .serve(&plans::LIST, plans::list)
         .serve(&operations::METRICS_JSON, operations::metrics)
+        .serve(&life::CLOSURES_ROUTE, life::closures)
+        .serve(&life::CLOSED_ROUTE, life::closed)
+        .serve(&life::STORY_ROUTE, life::story)
         .serve(&contracts::OPENAPI, contracts::openapi)
         .serve(&reports::PAGE, reports::page)
 }

@@ -4,6 +4,7 @@
 pub mod active;
 pub mod contracts;
 pub mod documents;
+pub mod life;
 pub mod operations;
 pub mod plans;
 pub mod reports;

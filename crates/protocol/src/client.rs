@@ -28,6 +28,13 @@ pub enum ClientMessage {
         /// Passed over, not answered.
         skip: bool,
     },
+    /// `answer:text`: words typed instead of spoken.
+    AnswerText {
+        /// Which question; none: the open one.
+        question: Option<QuestionId>,
+        /// What was typed: 1 to `limits::ANSWER_CHARS_MAX` characters, not only white space.
+        text: Box<str>,
+    },
     /// `end_interview`.
     End,
     /// `session:status`: ask for a change.

@@ -19,6 +19,9 @@ pub mod audio;
 pub mod client;
 pub mod close;
 pub mod contract;
+pub mod dialect;
+pub mod door;
+pub mod engineio;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -31,6 +34,7 @@ pub mod plain;
 pub mod rate;
 pub mod record;
 pub mod server;
+pub mod socketio;
 pub mod time;
 pub mod value;
 pub mod ws;

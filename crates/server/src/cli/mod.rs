@@ -8,6 +8,7 @@ pub mod interview;
 pub mod models;
 pub mod out;
 pub mod serve;
+pub mod story;
 pub mod token;
 pub mod version;
 
@@ -50,6 +51,8 @@ enum Command {
     /// See, check and install the speech model
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Tell one session's whole life in order
+    Story(story::StoryArgs),
     /// Versions of the program and of the database inside it
     Version,
 }
@@ -140,6 +143,7 @@ fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Models(command) => models::run(command),
+        Command::Story(args) => story::run(&args),
         Command::Version => version::run(),
     }
 }

@@ -9,6 +9,7 @@
 //! anything that blocks.
 
 pub mod clock;
+pub mod closed;
 pub mod conn;
 pub mod conns;
 pub mod counters;
@@ -31,8 +32,8 @@ use engine::input::{AskId, SpeechReport};
 use engine::{Effect, Input, Node};
 use parking_lot::Mutex;
 use protocol::client::ReplyTo;
+use protocol::dialect::{self, DIALECTS};
 use protocol::id::{ConnectionId, EffectId, Generation, SessionId, UserId};
-use protocol::json;
 use protocol::outbox::Frame;
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
@@ -40,7 +41,7 @@ use protocol::time::{Mono, Now};
 use protocol::value::Role;
 
 use self::clock::Clock;
-use self::conn::{Conn, DIALECTS, Seat};
+use self::conn::{Conn, Seat};
 use self::conns::Conns;
 use self::counters::Counters;
 use self::inbox::Inboxes;
@@ -70,6 +71,8 @@ pub trait Outside: Send + Sync {
     fn work(&self, job: Job);
     /// Opens a session's tap; its time zero is `since`.
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
+    /// The same for a session that another process began: its files come first.
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
     /// Somebody who asked through the API has their answer.
     fn answered(&self, ask: AskId, answer: Answer);
 }
@@ -126,6 +129,7 @@ pub struct Core {
     clock: Clock,
     shards: Vec<Shard>,
     conns: Conns,
+    closed: closed::ClosedList,
     counters: Counters,
     inboxes: Arc<Inboxes>,
     outside: Arc<dyn Outside>,
@@ -149,6 +153,7 @@ impl Core {
             clock,
             shards,
             conns: Conns::default(),
+            closed: closed::ClosedList::default(),
             counters: Counters::default(),
             inboxes,
             outside,
@@ -168,6 +173,11 @@ impl Core {
     /// The connections.
     pub fn conns(&self) -> &Conns {
         &self.conns
+    }
+
+    /// The latest connections that are over.
+    pub fn closed(&self) -> &closed::ClosedList {
+        &self.closed
     }
 
     /// What effects need beyond memory.
@@ -258,6 +268,10 @@ impl Core {
                 let tap = self.outside.listen(&session, since);
                 hands.route(&session).listen(tap);
             }
+            Effect::ListenAgain { session, since } => {
+                let tap = self.outside.listen_again(&session, since);
+                hands.route(&session).listen(tap);
+            }
             Effect::FlushSpeech { session } => {
                 match hands.routes.get(&session).and_then(|route| route.deafen()) {
                     Some(tap) => tap.flush(),
@@ -308,8 +322,9 @@ impl Core {
     fn send(&self, now: Now, to: &[ConnectionId], message: &ServerMessage) {
         let written: [OnceCell<Bytes>; DIALECTS] = Default::default();
         for conn in to.iter().filter_map(|id| self.conns.get(*id)) {
-            let bytes = written[conn.dialect() as usize]
-                .get_or_init(|| json::encode_frame(message, now.wall))
+            let dialect = conn.dialect();
+            let bytes = written[dialect as usize]
+                .get_or_init(|| dialect::encode(dialect, message, now.wall))
                 .clone();
             conn.push(now.mono, class(message, bytes), &self.counters);
         }
@@ -317,8 +332,8 @@ impl Core {
 
     /// Queues an answer on the connection that asked.
     fn reply(&self, now: Now, to: &ReplyTo, reply: &Reply) {
-        if let Some(bytes) = json::encode_reply_frame(&to.key, reply)
-            && let Some(conn) = self.conns.get(to.conn)
+        if let Some(conn) = self.conns.get(to.conn)
+            && let Some(bytes) = dialect::encode_reply(conn.dialect(), &to.key, reply)
         {
             conn.push(now.mono, Frame::event(bytes), &self.counters);
         }
@@ -392,7 +407,7 @@ impl Core {
     ) {
         let now = self.clock.now();
         let message = ServerMessage::Draining { retry_after_ms };
-        let last = Frame::event(json::encode_frame(&message, now.wall));
+        let last = Frame::event(dialect::encode(conn.dialect(), &message, now.wall));
         conn.close(now.mono, code, Some(last));
         dirty::flush();
     }
@@ -400,7 +415,19 @@ impl Core {
     /// The socket of a connection is gone: its seats are given back.
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
-        for seat in conn.retire() {
+        if let Some(closed) = conn.epitaph(self.clock.wall()) {
+            self.closed.add(closed);
+        }
+        self.vacate(conn, conn.retire());
+    }
+
+    /// The client has left, though its socket is still there: its seats are given back.
+    pub(crate) fn connection_left(&self, conn: &Conn) {
+        self.vacate(conn, conn.give_up_seats());
+    }
+
+    fn vacate(&self, conn: &Conn, seats: impl IntoIterator<Item = Seat>) {
+        for seat in seats {
             let input = Input::ConnectionClosed {
                 conn: conn.id(),
                 session: seat.session,
@@ -514,4 +541,5 @@ fn add(sum: &mut engine::Counts, more: engine::Counts) {
     sum.timers += more.timers;
     sum.degraded += more.degraded;
     sum.waiting_bytes += more.waiting_bytes;
+    sum.unsettled += more.unsettled;
 }

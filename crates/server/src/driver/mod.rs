@@ -11,8 +11,11 @@ pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod recovery;
+pub(crate) mod rehear;
 pub(crate) mod report;
 pub mod server;
+pub(crate) mod story;
+pub(crate) mod taps;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -31,7 +34,8 @@ use store::Store;
 use store::audio::Recorder;
 use tokio::sync::oneshot;
 
-use self::ears::{Hub, SessionTap};
+use self::ears::Hub;
+use self::taps::{Means, SessionTap};
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::core::route::Tap;
@@ -54,6 +58,7 @@ pub(crate) struct Driver {
     /// Where blocking work runs.
     pub(crate) work: tokio::runtime::Handle,
     pub(crate) recovery: recovery::Transcriber,
+    pub(crate) rehearing: rehear::Rehearing,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
     pub(crate) draining: AtomicBool,
@@ -78,9 +83,11 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Arc<Self>> {
         let recovery = recovery::Transcriber::start()?;
+        let rehearing = rehear::Rehearing::start()?;
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
+            rehearing,
             boot: parts.boot,
             clock: parts.clock,
             inboxes: parts.inboxes,
@@ -118,6 +125,15 @@ impl Driver {
         Some((id, answer))
     }
 
+    fn means(&self, since: Mono) -> Means {
+        Means {
+            hub: Arc::clone(&self.hub),
+            speech: self.speech.clone(),
+            recorder: Arc::clone(&self.recorder),
+            since,
+        }
+    }
+
     fn forget_ask(&self, id: AskId) {
         self.asks.lock().remove(&id);
     }
@@ -144,13 +160,14 @@ impl Outside for Driver {
     }
 
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
-        Box::new(SessionTap::new(
-            Arc::clone(&self.hub),
-            self.speech.clone(),
-            Arc::clone(&self.recorder),
-            session.clone(),
-            since,
-        ))
+        Box::new(SessionTap::new(self.means(since), session.clone(), None))
+    }
+
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
+        let me = self.me.upgrade();
+        let rehear = me.map(|me| self.rehearing.look(&me, session.clone(), since));
+        let means = self.means(since);
+        Box::new(SessionTap::new(means, session.clone(), rehear))
     }
 
     fn answered(&self, ask: AskId, answer: Answer) {

@@ -42,6 +42,8 @@ const BLOCKING_THREADS: usize = 16;
 const REAP_EVERY: Duration = Duration::from_secs(60);
 /// How long what is being recognized may take when the server stops.
 const SPEECH_STOP: Duration = Duration::from_millis(500);
+/// How long a server may take to stop once it has drained, milliseconds.
+const STOP_MS: u64 = 10_000;
 /// Files a process should be able to open.
 const FILES_WANTED: u64 = 65_536;
 
@@ -97,6 +99,11 @@ pub struct Settings {
     pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
+    /// Socket.IO clients may join the namespace `/` instead of `/interview`.
+    pub root_is_alias: bool,
+    /// Serve the suites of the protocols in the place of the product.
+    #[cfg(feature = "conformance")]
+    pub conformance: bool,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -138,6 +145,9 @@ impl Settings {
             plans: Arc::default(),
             guard,
             welcome: Arc::new(|_| true),
+            root_is_alias: true,
+            #[cfg(feature = "conformance")]
+            conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
             data,
             speech: None,
@@ -242,7 +252,13 @@ impl Server {
             data: settings.data,
             work: work.handle().clone(),
         })?;
-        let nodes = nodes(settings.shards, settings.engine, settings.plans, &boot)?;
+        let drain_ms = u64::try_from(settings.drain_deadline.as_millis()).unwrap_or(u64::MAX);
+        let rules = Config {
+            clock: Clock::name().into(),
+            drain_ms: drain_ms.saturating_add(STOP_MS),
+            ..settings.engine
+        };
+        let nodes = nodes(settings.shards, rules, settings.plans, &boot)?;
         let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
@@ -262,6 +278,10 @@ impl Server {
             limits: Arc::new(settings.limits),
             outbox: settings.outbox,
             closing: AtomicBool::new(false),
+            root_is_alias: settings.root_is_alias,
+            polls: Arc::default(),
+            #[cfg(feature = "conformance")]
+            conformance: settings.conformance,
         });
         let http = Arc::new(Http {
             core: Arc::clone(&core),
@@ -460,7 +480,7 @@ impl Running {
         self.stop_accepting.send_replace(true);
         while !over() {
             let gauges = self.core.gauges();
-            let waiting = gauges.engine.waiting_bytes + gauges.engine.unsaved;
+            let waiting = gauges.engine.unsettled + gauges.engine.unsaved;
             if gauges.connections + gauges.inputs_waiting + waiting == 0 {
                 break;
             }
@@ -546,7 +566,11 @@ fn open_store(
     let boot = boot.clone();
     Ok(match at {
         RecordsAt::Sqlite(config) => {
-            Arc::new(Sqlite::open(config, boot, move || clock.wall(), callbacks)?)
+            let config = store::sqlite::Config {
+                clock: Clock::name(),
+                ..config.clone()
+            };
+            Arc::new(Sqlite::open(&config, boot, move || clock.now(), callbacks)?)
         }
         RecordsAt::Memory => Arc::new(store::memory::Memory::open(
             store::memory::Tables::new(),

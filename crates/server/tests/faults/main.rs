@@ -5,6 +5,7 @@
 //! `harness` is what the tests are made of; each other module is one fault.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod comeback;
 mod descriptors;
 mod frozen;
 mod fsync;

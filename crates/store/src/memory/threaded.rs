@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
 use protocol::record::{
-    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
+    AnswerRow, EventRow, HappeningRow, Loaded, ParticipantRow, Save, Saved, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 
 use super::Tables;
 use crate::metrics::Metrics;
 use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
+    Reaped, SpokenRow,
 };
 use crate::{Callbacks, Store, StoreError};
 
@@ -258,20 +259,43 @@ impl Store for Memory {
         &self,
         session: &SessionId,
         boot: &BootId,
-        now: Wall,
-    ) -> Result<Option<Fence>, StoreError> {
+        now: Now,
+    ) -> Result<Option<Adopted>, StoreError> {
         Ok(self.shared.tables.lock().adopt(session, boot, now))
+    }
+
+    fn adopt_running(
+        &self,
+        boot: &BootId,
+        now: Now,
+        limit: u32,
+    ) -> Result<Vec<(SessionId, Adopted)>, StoreError> {
+        Ok(self.shared.tables.lock().adopt_running(boot, now, limit))
     }
 
     fn clear_active(&self, user: &UserId) -> Result<bool, StoreError> {
         Ok(self.shared.tables.lock().clear_active(user))
     }
 
-    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError> {
-        let gone = self.shared.tables.lock().reap_active(now, age_ms);
+    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError> {
+        let done = self.shared.tables.lock().reap_active(now, age_ms);
         let reaped = &self.shared.metrics.active_rows_reaped;
-        reaped.fetch_add(gone, std::sync::atomic::Ordering::Relaxed);
-        Ok(gone)
+        reaped.fetch_add(done.gone, std::sync::atomic::Ordering::Relaxed);
+        Ok(done)
+    }
+
+    fn happenings(&self, session: &SessionId) -> Result<Vec<HappeningRow>, StoreError> {
+        Ok(self.shared.tables.lock().happenings(session))
+    }
+
+    fn ends_over_time(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Result<Vec<EndBucket>, StoreError> {
+        let tables = self.shared.tables.lock();
+        Ok(tables.ends_over_time(from, until, bucket_ms))
     }
 
     fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {

@@ -12,13 +12,21 @@ use crate::error::StoreError;
 const LIBRARY_NEEDED: i32 = 3_051_003;
 
 /// Number, name and text of every migration; numbers grow by one.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "records",
-    include_str!("../../migrations/sqlite/0001_records.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "records",
+        include_str!("../../migrations/sqlite/0001_records.sql"),
+    ),
+    (
+        2,
+        "life",
+        include_str!("../../migrations/sqlite/0002_life.sql"),
+    ),
+];
 
-const ACTIVE_TABLE: &str = include_str!("../../migrations/sqlite/active_interview_sessions.sql");
+pub(crate) const ACTIVE_TABLE: &str =
+    include_str!("../../migrations/sqlite/active_interview_sessions.sql");
 
 /// The schema this program writes.
 pub(crate) fn newest() -> i64 {

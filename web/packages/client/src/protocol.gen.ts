@@ -82,6 +82,8 @@ export type ErrorCode =
   | 'rate_limited'
   /** The seat changes hands too fast. */
   | 'takeover_storm'
+  /** Another page of the same user has the seat, and it may not be taken over here. */
+  | 'seat_taken'
   /** Too much is waiting to be stored. */
   | 'busy'
   /** The records cannot be reached. */
@@ -102,7 +104,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -158,6 +160,7 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   limited: { message: 'Too many connections. Please try again later.', remedy: 'retry' },
   rate_limited: { message: 'Too much at once. Please slow down.', remedy: 'retry' },
   takeover_storm: { message: 'This seat is changing hands too fast. Close the other tabs.', remedy: 'retry' },
+  seat_taken: { message: 'You are in this session with another page. Close that one first.', remedy: 'give_up' },
   busy: { message: 'Too much is waiting. Please try again in a moment.', remedy: 'retry' },
   store_unavailable: { message: 'The records cannot be reached. Please try again in a moment.', remedy: 'retry' },
   draining: { message: 'This server is about to restart. Please try again in a moment.', remedy: 'retry' },
@@ -325,6 +328,21 @@ export interface AnswerDone {
   questionId?: string | undefined
   /** Passed over, not answered. */
   skip?: boolean | undefined
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** Words of the candidate's answer that are typed instead of spoken. They become a final `transcription:result` with stream 4294967295 and without word times. */
+export interface AnswerText {
+  type: 'answer:text'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Which question; left out: the open one. */
+  questionId?: string | undefined
+  /** What was typed; not only white space. (Text, at most 4000 characters.) */
+  text: string
   /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
   ref?: string | number | undefined
   /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
@@ -588,6 +606,30 @@ export interface Ok {
   [field: string]: unknown
 }
 
+/** The candidate's interview that is open: when it began, how far it is, where it is open. */
+export interface ActiveCard {
+  /** Which session. */
+  sessionId: string
+  /** For people. */
+  title?: string
+  /** Where it is in its life. */
+  status?: Status
+  /** When it became active. (Time, ms since 1970.) */
+  startedAt?: number
+  /** When somebody last did something, as far as it is stored. (Time, ms since 1970.) */
+  lastActivityAt?: number
+  /** When it ends at the latest. (Time, ms since 1970.) */
+  deadlineAt?: number
+  /** Questions that were put. */
+  questionsAsked: number
+  /** Questions it has; 0: a plain room. */
+  questionsTotal: number
+  /** A page of the candidate is connected to it now. */
+  connected: boolean
+  /** When the candidate was last connected. (Time, ms since 1970.) */
+  lastSeenAt?: number
+}
+
 /** A request was refused. With `ref`: the reply to that request; without: about a message that had none. */
 export interface ErrorMessage {
   type: 'error'
@@ -603,6 +645,8 @@ export interface ErrorMessage {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Something about a session was refused or went wrong, and no `ref` asked for it. */
@@ -618,6 +662,8 @@ export interface SessionError {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Audio could not be taken; the session goes on. At most one a second for limits. */
@@ -1041,7 +1087,7 @@ export interface AudioReceived {
   audioData: string
 }
 
-/** The candidate's audio lies on disk up to this chunk. */
+/** The candidate's audio lies on disk up to this chunk. Told again for each stream when a page comes back: what is behind it is to be sent again. */
 export interface AudioAck {
   type: 'audio:ack'
   /** Which session. */
@@ -1228,6 +1274,7 @@ export interface ClientMessages {
   'session:leave': SessionLeave
   'interview:start': InterviewStart
   'answer:done': AnswerDone
+  'answer:text': AnswerText
   end_interview: EndInterview
   'session:status': SessionStatus
   'session:extend': SessionExtend
@@ -1285,6 +1332,7 @@ export interface Replies {
   'session:leave': SessionReply
   'interview:start': InterviewStartReply
   'answer:done': SessionReply
+  'answer:text': SessionReply
   end_interview: EndInterviewReply
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
@@ -1295,7 +1343,7 @@ export interface Replies {
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
 export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
@@ -1307,10 +1355,11 @@ export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
   auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
   'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
-  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
+  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'seat_taken', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
+  'answer:text': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
   end_interview: { errors: ['not_in_session', 'session_required', 'not_allowed'], errorsTo: 'session:error', repeatable: true },
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{Epoch, Generation, Participant, Seq, SessionId, UserId};
+use protocol::id::{ConnectionId, Epoch, Generation, Participant, Seq, SessionId, UserId};
 use protocol::record::{ParticipantRow, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, PresenceState, Role, Status};
@@ -19,8 +19,9 @@ use crate::describe::check_answer;
 use crate::extract::Peer;
 use crate::guard::Guard;
 use crate::handle::{
-    ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
-    LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+    ActiveRecord, ActiveStats, Answer, Check, ClosedConnection, Closure, CreateSession, EndOrder,
+    Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+    Story, StoryLine,
 };
 use crate::identity::TokenRole;
 use crate::router::{Api, build, routes};
@@ -101,6 +102,18 @@ impl Handle for Fake {
         })
     }
 
+    fn closed_connections(&self) -> Vec<ClosedConnection> {
+        vec![ClosedConnection {
+            connection_id: ConnectionId(7),
+            user_id: user("ana"),
+            session_id: Some(id("s1")),
+            opened_at: NOW,
+            closed_at: NOW.after(5),
+            code: None,
+            reason: "lost".into(),
+        }]
+    }
+
     fn metrics(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             active_sessions: 3,
@@ -177,6 +190,43 @@ impl Records for Fake {
         })
     }
 
+    fn closures(
+        &self,
+        from: Wall,
+        _until: Wall,
+        bucket_ms: u64,
+    ) -> Answer<'_, Result<Vec<Closure>, Refusal>> {
+        self.read(|_| {
+            let closure = |n: u64, reason, count| Closure {
+                from: from.after(n * bucket_ms),
+                reason,
+                count,
+                duration_ms: 10 * count,
+            };
+            vec![
+                closure(0, EndReason::Abandoned, 1),
+                closure(0, EndReason::Completed, 4),
+                closure(2, EndReason::Completed, 2),
+            ]
+        })
+    }
+
+    fn story(&self, wanted: SessionId) -> Answer<'_, Result<Option<Story>, Refusal>> {
+        self.read(|world| {
+            let known = world.sessions.iter().any(|one| one.row.session == wanted);
+            known.then(|| Story {
+                lines: vec![StoryLine {
+                    at: NOW,
+                    what: "joined".to_owned(),
+                    seq: None,
+                    user_id: Some(user("ana")),
+                    detail: "candidate".to_owned(),
+                }],
+                truncated: false,
+            })
+        })
+    }
+
     fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>> {
         self.read(|world| ActiveStats {
             rows: world.active.len() as u64,
@@ -221,12 +271,16 @@ pub(super) fn record(name: &str, status: Status, people: &[(&str, Role)]) -> Ses
             role: *role,
             generation: Generation(1),
             joined_at: Some(NOW),
+            key: None,
+            away_since: None,
+            seated: true,
         })
         .collect();
     SessionRecord {
         row,
         participants,
         plan: None,
+        questions: (1, 3),
     }
 }
 

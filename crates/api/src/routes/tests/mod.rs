@@ -3,6 +3,7 @@
 mod access;
 mod described;
 mod fake;
+mod life;
 mod operations;
 mod pages;
 mod requests;
