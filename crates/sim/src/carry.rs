@@ -696,7 +696,12 @@ fn short_input(input: &Input) -> String {
             format!("{session} log read: {:?}", events.as_ref().map(Vec::len))
         }
         Input::Recover { loaded } => {
-            format!("recover {} ({})", loaded.row.session, loaded.row.status)
+            let row = &loaded.row;
+            let due = row.deadline_at.map(|at| at.0 - row.created_at.0);
+            format!(
+                "recover {} ({}), due {due:?} ms after it was made",
+                row.session, row.status
+            )
         }
         other => format!("{other:?}"),
     }

@@ -416,7 +416,8 @@ impl World {
             .collect();
         let mut entries = std::mem::take(&mut self.history);
         for (room, name) in self.rooms.iter().zip(&self.names) {
-            let Some(row) = &room.mirror.row else {
+            // As the tables have it: another program may have ended it there.
+            let Some(row) = self.records.row(&room.id) else {
                 continue;
             };
             let what = What::Row {
