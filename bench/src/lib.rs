@@ -27,5 +27,6 @@ pub mod speech;
 pub mod starts;
 pub mod stats;
 pub mod sys;
+pub mod takeover;
 pub mod target;
 pub mod wsclient;

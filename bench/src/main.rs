@@ -9,7 +9,9 @@ use bench::limits::Limits;
 use bench::relay::{Against, Scenario};
 use bench::sys::Cores;
 use bench::target::{Program, Target};
-use bench::{child, floor, idle, joins, relay, scale, self_test, speech, starts, sys, target};
+use bench::{
+    child, floor, idle, joins, relay, scale, self_test, speech, starts, sys, takeover, target,
+};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -85,6 +87,11 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// From a takeover to its first event, against a plain join.
+    Takeover {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Words and captions of live streams through the socket, on the real model.
     Speech {
         #[command(flatten)]
@@ -146,6 +153,7 @@ fn main() -> Result<ExitCode> {
         Command::Relay { common, .. }
         | Command::Idle { common }
         | Command::Starts { common }
+        | Command::Takeover { common }
         | Command::Joins { common, .. }
         | Command::Scale { common }
         | Command::Speech { common, .. }
@@ -174,6 +182,7 @@ fn main() -> Result<ExitCode> {
         Command::Scale { common } => run_scale(&limits, &common)?,
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
+        Command::Takeover { common } => run_takeover(&limits, &common)?,
         Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
     };
     Ok(if holds {
@@ -355,6 +364,20 @@ fn run_starts(limits: &Limits, common: &Common) -> Result<bool> {
     let outcome = starts::measure(&server, starts, cores.measured)?;
     let mut sheet = Sheet::new("Interview starts", limits.method, common.quick);
     starts::judge(&mut sheet, limits.starts, starts, &outcome);
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_takeover(limits: &Limits, common: &Common) -> Result<bool> {
+    let cores = prepare()?;
+    let server = server(common)?;
+    let mut wanted = limits.takeover;
+    if common.quick {
+        wanted.rooms = 50;
+    }
+    let outcome = takeover::measure(&server, wanted.rooms, cores.measured)?;
+    let mut sheet = Sheet::new("Takeovers", limits.method, common.quick);
+    takeover::judge(&mut sheet, wanted, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

@@ -10,6 +10,7 @@
 mod door;
 mod life;
 mod limits;
+mod race;
 mod support;
 mod tokens;
 mod wire;
