@@ -20,7 +20,9 @@ use crate::extract::BODY_BYTES_MAX;
 use crate::guard::Guard;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
-use crate::routes::{active, contracts, documents, life, operations, plans, reports, sessions};
+use crate::routes::{
+    active, contracts, documents, life, operations, plans, reports, sessions, transfers,
+};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -90,6 +92,7 @@ fn pages() -> Site {
         .serve(&life::CLOSURES_ROUTE, life::closures)
         .serve(&life::CLOSED_ROUTE, life::closed)
         .serve(&life::STORY_ROUTE, life::story)
+        .serve(&transfers::REDEEM_ROUTE, transfers::redeem)
         .serve(&contracts::OPENAPI, contracts::openapi)
         .serve(&reports::PAGE, reports::page)
 }

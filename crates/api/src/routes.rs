@@ -9,6 +9,7 @@ pub mod operations;
 pub mod plans;
 pub mod reports;
 pub mod sessions;
+pub mod transfers;
 
 #[cfg(test)]
 mod tests;

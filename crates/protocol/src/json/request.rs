@@ -146,6 +146,7 @@ impl<'b> Message<'b> {
             }
             "session:extend" => ClientMessage::Extend,
             "session:clear" => ClientMessage::Clear,
+            "session:transfer" => ClientMessage::Transfer,
             "user:visibility" => {
                 let word = self.required_text(Slot::State)?;
                 ClientMessage::Visibility(

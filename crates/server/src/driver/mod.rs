@@ -16,6 +16,7 @@ pub(crate) mod report;
 pub mod server;
 pub(crate) mod story;
 pub(crate) mod taps;
+pub(crate) mod transfer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ pub(crate) struct Driver {
     pub(crate) work: tokio::runtime::Handle,
     pub(crate) recovery: recovery::Transcriber,
     pub(crate) rehearing: rehear::Rehearing,
+    pub(crate) codes: transfer::Codes,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
     pub(crate) draining: AtomicBool,
@@ -88,6 +90,7 @@ impl Driver {
             me: me.clone(),
             recovery,
             rehearing,
+            codes: transfer::Codes::default(),
             boot: parts.boot,
             clock: parts.clock,
             inboxes: parts.inboxes,
