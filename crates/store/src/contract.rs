@@ -10,6 +10,7 @@ use protocol::record::{
 };
 use protocol::time::{Now, Wall};
 
+use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
@@ -43,7 +44,7 @@ impl Callbacks {
 }
 
 /// The records. All methods but [`Store::submit`] and [`Store::metrics`] block.
-pub trait Store: Send + Sync {
+pub trait Store: Desk {
     /// Queues a save; never blocks. The answer comes through [`Callbacks::saved`], unless a later
     /// save of the same session takes its place before it is written: then only the later one is
     /// answered (rows are absolute images and its events are a superset).

@@ -370,7 +370,7 @@ pub static MESSAGES: &[ClientSpec] = &[
                     takes the seat over.",
             fields: &[WHICH],
         },
-        repeatable: false,
+        repeatable: true,
         errors_to: "session:error",
         reply: Some(Object {
             name: "SessionTransferReply",

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod date;
 pub mod interview;
+pub mod keys;
 pub mod models;
 pub mod out;
 pub mod serve;
@@ -44,6 +45,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Print a token, or say what is wrong with one
     Token(token::TokenArgs),
+    /// Make, list and take back API keys for back ends
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Tell everything that is wrong with the configuration, or what is in force
     CheckConfig(ConfigArgs),
     /// Take part in an interview with recordings instead of a microphone
@@ -134,6 +138,7 @@ fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args, serve),
         Command::Token(args) => token::run(args, wall_now()),
+        Command::Keys(command) => keys::run(command, wall_now()),
         Command::CheckConfig(args) => check::run(&args),
         Command::Interview(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread()

@@ -10,6 +10,7 @@ pub mod handle;
 pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub(crate) mod office;
 pub(crate) mod recovery;
 pub(crate) mod rehear;
 pub(crate) mod report;
@@ -54,6 +55,8 @@ pub(crate) struct Driver {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) speech: Option<Arc<Speech>>,
     pub(crate) hub: Arc<Hub>,
+    /// Knows who is let in, and what was taken back.
+    pub(crate) guard: Arc<api::guard::Guard>,
     /// The folder that holds the audio.
     pub(crate) data: PathBuf,
     /// Where blocking work runs.
@@ -78,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) speech: Option<Arc<Speech>>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) guard: Arc<api::guard::Guard>,
     pub(crate) data: PathBuf,
     pub(crate) work: tokio::runtime::Handle,
 }
@@ -98,6 +102,7 @@ impl Driver {
             recorder: parts.recorder,
             speech: parts.speech,
             hub: parts.hub,
+            guard: parts.guard,
             data: parts.data,
             work: parts.work,
             core: OnceLock::new(),
@@ -105,6 +110,11 @@ impl Driver {
             asks: Mutex::default(),
             next_ask: AtomicU64::new(1),
         }))
+    }
+
+    /// Itself, to be kept beyond a call.
+    fn me(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// The core, while it lives.

@@ -210,7 +210,7 @@ impl Peer {
         here.conn.known(&user, here.now.wall);
         let key = resume_key();
         let held = key.unwrap_or(ResumeKey(0));
-        let guest = Guest::new(verified, held, here.now, &*self.doors.guard);
+        let guest = Guest::new(verified, held, here.now);
         self.member = Some(Member { guest, room: 1 });
         let resume_key = key.ok_or(ErrorCode::Internal)?;
         let limits = &self.doors.limits;

@@ -6,11 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod comeback;
+mod descriptors;
 mod frozen;
+mod fsync;
 mod full;
 mod harness;
+mod jumps;
 mod killed;
+mod load;
 mod locked;
+mod points;
 mod silent;
 mod slow;
 mod speechless;

@@ -8,9 +8,12 @@
 )]
 
 mod door;
+mod hooks;
+mod jwks;
 mod life;
 mod limits;
 mod race;
+mod secrets;
 mod support;
 mod tokens;
 mod wire;

@@ -4,6 +4,8 @@
 //! Why it is exact: verdicts come from the same pure function, and the order in which a save can
 //! fail is the one of `sqlite/save.rs`. The contract suite runs both.
 
+#[cfg(feature = "disk")]
+mod desk;
 mod questions;
 #[cfg(feature = "disk")]
 mod threaded;
@@ -232,6 +234,13 @@ impl Tables {
         if let Some(lease) = self.leases.get_mut(boot) {
             *lease = until;
         }
+    }
+
+    /// Status of a session's row, and whether its owner wrote the end.
+    #[cfg(feature = "disk")]
+    pub(crate) fn standing(&self, session: &SessionId) -> Option<(Status, bool)> {
+        let stored = self.sessions.get(session)?;
+        Some((stored.row.status, stored.sealed))
     }
 
     /// A boot lived until `now` and no longer.

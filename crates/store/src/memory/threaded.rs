@@ -15,6 +15,10 @@ use protocol::record::{
 use protocol::time::{Now, Wall};
 
 use super::Tables;
+use super::desk::DeskTables;
+use crate::desk::{
+    ApiKeyRow, DeliveryFilter, DeliveryRow, Desk, HookEventRow, RevocationRow, Revokes,
+};
 use crate::metrics::Metrics;
 use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
@@ -32,6 +36,7 @@ struct Queue {
 
 struct Shared {
     tables: Mutex<Tables>,
+    desk: Mutex<DeskTables>,
     queue: Mutex<Queue>,
     wake: Condvar,
     metrics: Metrics,
@@ -62,6 +67,7 @@ impl Memory {
         tables.register(&boot, now, Wall(i64::MAX));
         let shared = Arc::new(Shared {
             tables: Mutex::new(tables),
+            desk: Mutex::default(),
             queue: Mutex::default(),
             wake: Condvar::new(),
             metrics: Metrics::default(),
@@ -122,7 +128,12 @@ fn run(shared: &Shared, boot: &BootId, callbacks: &Callbacks) {
                 continue;
             };
             let starts = tables.starts();
+            let before = tables.standing(&session);
             let saved = tables.apply(&save);
+            // An older save of a session changes nothing, so it is no news either.
+            if saved == Saved::Committed(save.row.seq) && tables.standing(&session) != before {
+                shared.desk.lock().note(&save, before);
+            }
             match saved {
                 Saved::Committed(_) => {
                     shared
@@ -299,7 +310,11 @@ impl Store for Memory {
     }
 
     fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {
-        Ok(self.shared.tables.lock().forget(session))
+        let done = self.shared.tables.lock().forget(session);
+        if done == Forgotten::Done {
+            self.shared.desk.lock().forget(session);
+        }
+        Ok(done)
     }
 
     fn purge(
@@ -309,7 +324,12 @@ impl Store for Memory {
         limit: u32,
         _now: Wall,
     ) -> Result<Vec<SessionId>, StoreError> {
-        Ok(self.shared.tables.lock().purge(kind, before, limit))
+        let gone = self.shared.tables.lock().purge(kind, before, limit);
+        if kind == Kind::Everything {
+            let mut desk = self.shared.desk.lock();
+            gone.iter().for_each(|session| desk.forget(session));
+        }
+        Ok(gone)
     }
 
     fn metrics(&self) -> &Metrics {
@@ -321,5 +341,66 @@ impl Store for Memory {
         self.shared.wake.notify_one();
         let thread = self.thread.lock().take();
         thread.is_none_or(|thread| thread.join().is_ok())
+    }
+}
+
+impl Desk for Memory {
+    fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
+        Ok(self.shared.desk.lock().api_keys())
+    }
+
+    fn add_api_key(&self, key: ApiKeyRow) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().add_api_key(key))
+    }
+
+    fn revoke_api_key(&self, id: &str, now: Wall) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().revoke_api_key(id, now))
+    }
+
+    fn revocations(&self) -> Result<Vec<RevocationRow>, StoreError> {
+        Ok(self.shared.desk.lock().revocations())
+    }
+
+    fn revoke(&self, row: RevocationRow, most: u32) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().revoke(row, most))
+    }
+
+    fn unrevoke(&self, kind: Revokes, subject: &str) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().unrevoke(kind, subject))
+    }
+
+    fn hook_events(&self, limit: u32) -> Result<Vec<HookEventRow>, StoreError> {
+        Ok(self.shared.desk.lock().hook_events(limit))
+    }
+
+    fn queue_deliveries(
+        &self,
+        upto: u64,
+        rows: Vec<DeliveryRow>,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        Ok(self.shared.desk.lock().queue_deliveries(upto, rows, most))
+    }
+
+    fn due_deliveries(
+        &self,
+        endpoint: &str,
+        now: Wall,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(self.shared.desk.lock().due_deliveries(endpoint, now, limit))
+    }
+
+    fn delivery_done(&self, row: DeliveryRow) -> Result<(), StoreError> {
+        self.shared.desk.lock().delivery_done(row);
+        Ok(())
+    }
+
+    fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(self.shared.desk.lock().deliveries(filter))
+    }
+
+    fn trim_deliveries(&self, before: Wall, most: u32) -> Result<u64, StoreError> {
+        Ok(self.shared.desk.lock().trim_deliveries(before, most))
     }
 }

@@ -353,6 +353,8 @@ fn delete_all(connection: &Connection, session: &SessionId, now: Wall) -> Result
         "answers",
         "requests",
         "reports",
+        "hook_events",
+        "hook_deliveries",
         "happenings",
     ] {
         connection.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [id])?;

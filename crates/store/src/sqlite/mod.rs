@@ -7,6 +7,7 @@
 
 mod admin;
 mod columns;
+mod desk;
 mod pool;
 mod queue;
 mod read;
@@ -14,6 +15,8 @@ mod reader;
 mod save;
 pub(crate) mod schema;
 mod writer;
+
+pub use desk::DeskFile;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -59,6 +62,8 @@ pub struct Config {
     pub lease: Duration,
     /// How often it gives one.
     pub lease_every: Duration,
+    /// Starts, ends and reports are noted for webhooks.
+    pub hooks: bool,
     /// Names the monotonic clock leases are written with: times of another process on a clock of
     /// the same name can be compared. Empty: none can.
     pub clock: String,
@@ -75,6 +80,7 @@ impl Config {
             wait: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             lease_every: Duration::from_secs(5),
+            hooks: false,
             clock: String::new(),
         }
     }
@@ -164,6 +170,7 @@ impl Sqlite {
             boot,
             lease: config.lease,
             lease_every: config.lease_every,
+            hooks: config.hooks,
             now: Box::new(now),
             clock: config.clock.clone(),
             #[cfg(test)]

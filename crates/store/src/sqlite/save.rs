@@ -8,7 +8,7 @@ use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
 
 use crate::judge::{Known, Verdict, judge};
 use crate::sqlite::columns::{self, number, stamp};
-use crate::sqlite::read;
+use crate::sqlite::{desk, read};
 
 /// What a save came to.
 #[derive(Debug)]
@@ -41,9 +41,11 @@ enum Active {
     TableMissing,
 }
 
-/// Carries out one save. Anything but `Saved::Committed` asks for a rollback of the savepoint.
-pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Error> {
+/// Carries out one save, and with `hooks` notes what of it webhooks tell. Anything but
+/// `Saved::Committed` asks for a rollback of the savepoint.
+pub(crate) fn apply(connection: &Connection, save: &Save, hooks: bool) -> Result<Applied, Error> {
     let known = known(connection, &save.session)?;
+    let before = known.as_ref().map(|known| (known.status, known.sealed));
     let forgotten = known.is_none() && is_forgotten(connection, &save.session)?;
     match judge(save, known.as_ref(), forgotten) {
         Verdict::Refuse(saved, why) => {
@@ -82,6 +84,9 @@ pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Err
         Active::Elsewhere(other) => return Ok(Applied::answer(Saved::ActiveElsewhere(other))),
     };
     rest(connection, save)?;
+    if hooks {
+        desk::note(connection, save, before)?;
+    }
     let saved = Saved::Committed(save.row.seq);
     Ok(Applied {
         saved,

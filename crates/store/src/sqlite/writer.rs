@@ -47,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) boot: BootId,
     pub(crate) lease: Duration,
     pub(crate) lease_every: Duration,
+    pub(crate) hooks: bool,
     pub(crate) now: Box<dyn Fn() -> Now + Send>,
     /// Names the monotonic clock.
     pub(crate) clock: String,
@@ -412,7 +413,7 @@ fn transaction(
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in batch {
         let mut savepoint = transaction.savepoint()?;
-        let saved = match save::apply(&savepoint, &item.save) {
+        let saved = match save::apply(&savepoint, &item.save, settings.hooks) {
             Ok(applied) => {
                 if applied.start {
                     outcome.starts.push(item.id);
@@ -439,7 +440,6 @@ fn transaction(
             .answers
             .push((item.id, item.save.session.clone(), saved));
     }
-    let _ = settings;
     #[cfg(test)]
     settings.faults.before_commit()?;
     transaction.commit()?;

@@ -1,6 +1,7 @@
 //! What all tests of the records share: a rig around each implementation, and rows to save.
 
 mod conformance;
+mod desk;
 mod faults;
 mod kill;
 mod life;

@@ -35,6 +35,16 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
   const lines = useLines(session, nameOf, true);
   const growing = useGrowing(session, nameOf);
   useQuestionSpoken(question, aloud);
+  useEffect(() => {
+    return session.on("user:joined", ({ userId, role }) => {
+      say(live.cameIn(userId, watch.roles[role] ?? role));
+    });
+  }, [session]);
+  useEffect(() => {
+    return session.on("question:closed", ({ outcome, replayed }) => {
+      if (outcome === "timed_out" && !replayed) say(live.timeUp);
+    });
+  }, [session]);
 
   const answer = async (skip: boolean) => {
     setBusy(true);
@@ -69,7 +79,6 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
           <MicPanel mic={mic} onType={() => setTyping(true)} typing={typing} />
           <Tips session={session} />
           <People state={state} />
-          <Move session={session} />
         </div>
       </div>
       <Actions
@@ -390,10 +399,6 @@ function People({ state }: { state: InSession }) {
       )}
     </section>
   );
-}
-
-function Move(_: { session: InterviewSession }) {
-  return null;
 }
 
 interface ActionsProps {

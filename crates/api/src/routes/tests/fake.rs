@@ -11,8 +11,10 @@ use protocol::record::{ParticipantRow, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, PresenceState, Role, Status};
 use serde_json::Value;
+use store::desk::{DeliveryFilter, DeliveryRow, RevocationRow};
 use tower::ServiceExt as _;
 
+use crate::apikey::ApiKeys;
 use crate::auth::{AuthSettings, Claims, Verifier};
 use crate::cors::Origins;
 use crate::describe::check_answer;
@@ -25,9 +27,12 @@ use crate::handle::{
     Story, StoryLine,
 };
 use crate::identity::TokenRole;
+use crate::office::{Office, RevokeDone, Subject};
 use crate::router::{Api, build, routes};
+use crate::secret::Secret;
 
 pub(super) const NOW: Wall = Wall(1_790_000_000_000);
+pub(super) const API_KEY: &str = "gr_abcdefghijklmnopqrstuvwxyz234567abcdefgh";
 pub(super) const FRONT: &str = "http://localhost:3000";
 
 /// What the fake server was asked, and what it knows.
@@ -43,6 +48,8 @@ pub(super) struct World {
     pub(super) away: bool,
     /// Nothing new is taken.
     pub(super) draining: bool,
+    pub(super) revocations: Vec<RevocationRow>,
+    pub(super) deliveries: Vec<DeliveryRow>,
 }
 
 #[derive(Clone, Default)]
@@ -247,6 +254,38 @@ impl Records for Fake {
     }
 }
 
+impl Office for Fake {
+    fn revoke(&self, subject: Subject, by: String) -> Answer<'_, Result<RevokeDone, Refusal>> {
+        let row = RevocationRow {
+            kind: subject.kind,
+            subject: subject.id,
+            before: NOW,
+            by,
+        };
+        self.0.lock().unwrap().revocations.push(row.clone());
+        at_once(Ok(RevokeDone { row, ended: None }))
+    }
+
+    fn unrevoke(&self, subject: Subject) -> Answer<'_, Result<bool, Refusal>> {
+        let rows = &mut self.0.lock().unwrap().revocations;
+        let had = rows.len();
+        rows.retain(|row| (row.kind, &row.subject) != (subject.kind, &subject.id));
+        at_once(Ok(rows.len() < had))
+    }
+
+    fn revocations(&self) -> Answer<'_, Result<Vec<RevocationRow>, Refusal>> {
+        self.read(|world| world.revocations.clone())
+    }
+
+    fn deliveries(&self, filter: DeliveryFilter) -> Answer<'_, Result<Vec<DeliveryRow>, Refusal>> {
+        self.read(|world| {
+            let fits = |row: &&DeliveryRow| filter.state.is_none_or(|state| row.state == state);
+            let rows = world.deliveries.iter().filter(fits).cloned();
+            rows.take(filter.limit as usize).collect()
+        })
+    }
+}
+
 pub(super) fn user(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
@@ -301,6 +340,7 @@ pub(super) struct Bench {
     pub(super) world: Arc<Mutex<World>>,
     router: Router,
     verifier: Arc<Verifier>,
+    pub(super) guard: Arc<Guard>,
 }
 
 /// `s1` runs with ana, ivo and olga; `done` is over and has a report.
@@ -326,11 +366,14 @@ pub(super) fn bench() -> Bench {
     }
     let secret = "a-secret-of-forty-bytes-for-tests-only!!";
     let verifier = Arc::new(Verifier::new(AuthSettings::with_secret(secret)));
+    let keys = ApiKeys::new(&[Secret::new(API_KEY.to_owned())]);
+    let guard = Arc::new(Guard::with_keys(Arc::clone(&verifier), keys));
     let router = build(Api {
         handle: Arc::new(fake.clone()),
         records: Arc::new(fake.clone()),
+        office: Arc::new(fake.clone()),
         verifier: Arc::clone(&verifier),
-        guard: Arc::new(Guard::new(Arc::clone(&verifier))),
+        guard: Arc::clone(&guard),
         origins: Origins::new([FRONT]),
         plans: Arc::new(coach::plan::Bank::builtin()),
         clock: || NOW,
@@ -340,6 +383,7 @@ pub(super) fn bench() -> Bench {
         world: fake.0,
         router,
         verifier,
+        guard,
     }
 }
 

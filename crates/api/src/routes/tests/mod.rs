@@ -2,6 +2,7 @@
 
 mod access;
 mod described;
+mod desk;
 mod fake;
 mod life;
 mod operations;
