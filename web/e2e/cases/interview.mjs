@@ -61,6 +61,9 @@ export const interview = [
       });
       assert(late.length >= 5, `${late.length} captions were seen of ${proxy.captions.length}`);
       figure("caption on screen after the server sent it, p95", quantile(late, 0.95), 150, "ms");
+      const again = await open(context, candidate(proxy, "whole"));
+      await again.getByRole("heading", { name: "You are done. Thank you!" }).waitFor();
+      await again.close();
       await page.getByRole("button", { name: "See your report" }).click();
       await page.locator(".reported h1").waitFor({ timeout: 15_000 });
       await state(page, "report");
