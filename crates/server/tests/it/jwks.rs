@@ -228,7 +228,7 @@ fn keys_stay_good_while_their_source_is_away() {
         b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
     wait_for("another fetch", || {
         knock(&server, &other.token("eve"));
-        published.asked() == 2
+        published.asked() >= 2
     });
     assert_eq!(
         knock(&server, &key.token("ana"))["type"],
