@@ -36,6 +36,11 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
   const growing = useGrowing(session, nameOf);
   useQuestionSpoken(question, aloud);
   useEffect(() => {
+    return session.on("user:joined", ({ userId, role }) => {
+      say(live.cameIn(userId, watch.roles[role] ?? role));
+    });
+  }, [session]);
+  useEffect(() => {
     return session.on("question:closed", ({ outcome, replayed }) => {
       if (outcome === "timed_out" && !replayed) say(live.timeUp);
     });
@@ -74,7 +79,6 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
           <MicPanel mic={mic} onType={() => setTyping(true)} typing={typing} />
           <Tips session={session} />
           <People state={state} />
-          <Move session={session} />
         </div>
       </div>
       <Actions
@@ -395,10 +399,6 @@ function People({ state }: { state: InSession }) {
       )}
     </section>
   );
-}
-
-function Move(_: { session: InterviewSession }) {
-  return null;
 }
 
 interface ActionsProps {
