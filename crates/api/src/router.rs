@@ -85,6 +85,7 @@ fn pages() -> Site {
         .serve(&plans::LIST, plans::list)
         .serve(&operations::METRICS_JSON, operations::metrics)
         .serve(&contracts::OPENAPI, contracts::openapi)
+        .serve(&contracts::ASYNCAPI, contracts::asyncapi)
         .serve(&reports::PAGE, reports::page)
 }
 

@@ -10,6 +10,7 @@
 //! it to the table here ([`client::MESSAGES`], [`server::MESSAGES`]), and run
 //! `UPDATE_EXPECT=1 cargo test -p protocol contract`. No behavior here.
 
+pub mod asyncapi;
 pub mod client;
 pub mod common;
 pub mod schema;

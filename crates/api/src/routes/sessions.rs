@@ -322,7 +322,10 @@ pub async fn list(
         None => None,
         Some(text) => Some(cursor(text).ok_or_else(|| invalid("`after` is no cursor."))?),
     };
-    let limit = params.limit.unwrap_or(50).clamp(1, 200);
+    let limit = params.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(invalid("`limit` must be 1 to 200."));
+    }
     let query = ListQuery {
         status: params.status,
         candidate: params.candidate,
