@@ -139,6 +139,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::OriginNotAllowed | ErrorCode::NotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::SessionNotFound | ErrorCode::PlanNotFound => StatusCode::NOT_FOUND,
         ErrorCode::SessionEnded
+        | ErrorCode::SessionExists
         | ErrorCode::SessionActive
         | ErrorCode::NotInSession
         | ErrorCode::BadTransition

@@ -19,7 +19,9 @@ use crate::describe::Route;
 use crate::extract::BODY_BYTES_MAX;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
-use crate::routes::{active, contracts, documents, operations, plans, reports, sessions};
+use crate::routes::{
+    active, broadcast, contracts, documents, operations, plans, reports, sessions,
+};
 use crate::secret::loggable_path;
 
 /// Everything the routes need.
@@ -79,6 +81,7 @@ fn pages() -> Site {
         .serve(&active::CLEAR, active::clear)
         .serve(&sessions::SHOW, sessions::show)
         .serve(&sessions::END, sessions::end)
+        .serve(&broadcast::SAY, broadcast::say)
         .serve(&reports::JSON, reports::json)
         .serve(&documents::END_SESSION, documents::end_session)
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)

@@ -3,7 +3,7 @@
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::close::CloseCode;
 use protocol::error::Refusal;
-use protocol::id::{ConnectionId, EffectId, Generation, Participant, SessionId, UserId};
+use protocol::id::{ConnectionId, EffectId, Generation, Participant, Seq, SessionId, UserId};
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
@@ -186,6 +186,13 @@ pub enum Answer {
         reason: Option<EndReason>,
         /// Whether that is stored.
         recorded: bool,
+    },
+    /// Said to those who are there, and stored where it is to be.
+    Said {
+        /// Its place in the log; none: it has none.
+        seq: Option<Seq>,
+        /// How many connections it went to.
+        receivers: u32,
     },
     /// Not done.
     Refused(Refusal),

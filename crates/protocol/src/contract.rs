@@ -16,6 +16,7 @@ pub mod common;
 pub mod schema;
 pub mod server;
 pub mod shape;
+pub mod tables;
 pub mod typescript;
 
 #[cfg(test)]

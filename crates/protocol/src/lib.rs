@@ -29,6 +29,7 @@ pub mod outbox;
 pub mod plain;
 pub mod rate;
 pub mod record;
+pub mod said;
 pub mod server;
 pub mod time;
 pub mod value;

@@ -424,6 +424,7 @@ fn room_of(message: &ServerMessage) -> Option<usize> {
         ServerMessage::ConnectionSuccess(_)
         | ServerMessage::ConnectionError(_)
         | ServerMessage::Draining { .. }
+        | ServerMessage::Said(_)
         | ServerMessage::Pong { .. } => return None,
     };
     Some(session_number(session))

@@ -47,8 +47,7 @@ pub struct CreateBody {
     id: Option<SessionId>,
     title: Option<String>,
     candidate: Option<UserId>,
-    #[serde(default)]
-    participants: Vec<Invited>,
+    participants: Option<Vec<Invited>>,
     plan_id: Option<PlanId>,
     questions: Option<Vec<QuestionBody>>,
 }
@@ -108,7 +107,7 @@ fn order(api: &Api, who: &Identity, body: CreateBody) -> Result<CreateSession, P
     }
     let mut candidate = body.candidate;
     let mut participants: Vec<Invited> = Vec::new();
-    for invited in body.participants {
+    for invited in body.participants.unwrap_or_default() {
         if participants
             .iter()
             .any(|known| known.user_id == invited.user_id)

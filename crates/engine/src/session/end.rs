@@ -295,6 +295,7 @@ impl Session {
                 });
             }
         }
+        self.answer_sayers(ctx);
         let Some(end) = &self.end else { return };
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
@@ -459,6 +460,7 @@ impl Session {
 
     /// Leaves memory without an end of its own.
     fn drop_out(&mut self, ctx: &mut Ctx<'_>, why: ErrorCode) {
+        self.refuse_sayers(ctx, why);
         self.refuse_held(ctx, why);
         let session = self.id.clone();
         ctx.out(Effect::FlushSpeech {

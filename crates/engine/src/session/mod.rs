@@ -11,6 +11,7 @@ mod hearing;
 mod interview;
 pub(crate) mod log;
 mod room;
+mod say;
 pub(crate) mod seat;
 mod snapshot;
 pub(crate) mod status;
@@ -113,6 +114,8 @@ pub(crate) struct Session {
     end: Option<Box<Ending>>,
     /// API calls waiting for the creation to be stored.
     creators: Vec<crate::input::AskId>,
+    /// Back ends whose words are not stored yet.
+    sayers: Vec<say::Sayer>,
     /// Take the candidate's active row from another session.
     force_active: bool,
     /// The active row is contested; wait for the other session's answer.
@@ -177,6 +180,7 @@ impl Session {
             live: None,
             end: None,
             creators: Vec::new(),
+            sayers: Vec::new(),
             force_active: false,
             contesting: false,
             active_lost: false,

@@ -124,11 +124,20 @@ fn payload<'a>(
     schemas: &mut Schemas,
     about: &str,
     event: &'static str,
+    given: bool,
     fields: impl Iterator<Item = &'a Field>,
 ) -> Value {
     let kind = always("type", Shape::Just(event), "The event.");
     let fields: Vec<Field> = std::iter::once(kind).chain(fields.copied()).collect();
-    schemas.inline(about, fields.iter(), false)
+    let mut schema = if given {
+        schemas.given_inline(about, fields.iter())
+    } else {
+        schemas.inline(about, fields.iter(), false)
+    };
+    if let Some(prefix) = event.strip_suffix('*') {
+        schema["properties"]["type"] = json!({ "type": "string", "pattern": format!("^{prefix}") });
+    }
+    schema
 }
 
 fn inward(schemas: &mut Schemas, spec: &ClientSpec) -> Value {
@@ -137,7 +146,7 @@ fn inward(schemas: &mut Schemas, spec: &ClientSpec) -> Value {
     json!({
         "name": spec.event,
         "summary": spec.body.about,
-        "payload": payload(schemas, spec.body.about, spec.event, spec.fields()),
+        "payload": payload(schemas, spec.body.about, spec.event, true, spec.fields()),
         "x-errors": errors,
         "x-errors-to": spec.errors_to,
     })
@@ -153,7 +162,7 @@ fn reply(schemas: &mut Schemas, spec: &ClientSpec) -> Option<Value> {
     Some(json!({
         "name": "ok",
         "summary": reply.about,
-        "payload": payload(schemas, reply.about, "ok", fields),
+        "payload": payload(schemas, reply.about, "ok", false, fields),
     }))
 }
 
@@ -161,7 +170,7 @@ fn outward(schemas: &mut Schemas, spec: &ServerSpec) -> Value {
     json!({
         "name": spec.event,
         "summary": spec.body.about,
-        "payload": payload(schemas, spec.body.about, spec.event, spec.fields()),
+        "payload": payload(schemas, spec.body.about, spec.event, false, spec.fields()),
         "x-durable": spec.durable,
         "x-to": spec.to,
     })

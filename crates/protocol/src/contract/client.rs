@@ -138,6 +138,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ErrorCode::SessionEnded,
             ErrorCode::RoomFull,
             ErrorCode::TakeoverStorm,
+            ErrorCode::NotInSession,
             ErrorCode::Draining,
         ],
     },

@@ -582,6 +582,20 @@ pub static MESSAGES: &[ServerSpec] = &[
         durable: true,
     },
     ServerSpec {
+        event: "custom:*",
+        body: Object {
+            name: "CustomEvent",
+            about: "Something a back end said into the session; the name after `custom:` and the data are its own.",
+            fields: &[
+                SESSION,
+                always("at", Shape::Time, "When."),
+                always("data", Shape::Open, "Whatever the back end sent."),
+            ],
+        },
+        to: "the roles the back end named",
+        durable: true,
+    },
+    ServerSpec {
         event: "server:draining",
         body: Object {
             name: "ServerDraining",
@@ -609,10 +623,18 @@ pub static MESSAGES: &[ServerSpec] = &[
 
 /// The messages of that event: one, but for `transcription:result`.
 pub fn of(event: &str) -> impl Iterator<Item = &'static ServerSpec> {
-    MESSAGES.iter().filter(move |spec| spec.event == event)
+    MESSAGES.iter().filter(move |spec| spec.is_called(event))
 }
 
 impl ServerSpec {
+    /// Whether that is its event; `custom:*` is called by every name that begins so.
+    pub fn is_called(&self, event: &str) -> bool {
+        match self.event.strip_suffix('*') {
+            Some(prefix) => event.starts_with(prefix),
+            None => self.event == event,
+        }
+    }
+
     /// Every field but `type`, in order: its own, then those of the log where it is durable.
     pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
         static TAIL: [Field; 3] = LOG;

@@ -2,5 +2,6 @@
 
 mod documents;
 mod files;
+mod guide;
 mod inward;
 mod outward;

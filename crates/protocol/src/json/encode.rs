@@ -76,6 +76,7 @@ fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
 fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
     match message {
         ServerMessage::Event(logged) => logged_into(out, logged),
+        ServerMessage::Said(body) => out.extend_from_slice(body.as_bytes()),
         ServerMessage::ConnectionSuccess(success) => success_into(out, success),
         ServerMessage::Joined(joined) => joined_into(out, joined, now),
         ServerMessage::State(view) => {
@@ -117,7 +118,7 @@ fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
     json.end();
 }
 
-/// The `type` of a push. A durable event carries its own; for it this is empty.
+/// The `type` of a push. A durable event, and what a back end says, carry their own; for them this is empty.
 pub fn name(message: &ServerMessage) -> &'static str {
     match message {
         ServerMessage::ConnectionSuccess(_) => "connection:success",
@@ -142,7 +143,7 @@ pub fn name(message: &ServerMessage) -> &'static str {
         ServerMessage::Error { event, .. } => event.name(),
         ServerMessage::AudioAck { .. } => "audio:ack",
         ServerMessage::Draining { .. } => "server:draining",
-        ServerMessage::Event(_) => "",
+        ServerMessage::Event(_) | ServerMessage::Said(_) => "",
         ServerMessage::Pong { .. } => "pong",
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::handle::{
     ActiveRecord, ActiveStats, Answer as Boxed, Check, CreateSession, EndOrder, Ended, Handle,
-    ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+    ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord, Told,
 };
 use engine::Input;
 use engine::effect::Answer;
@@ -15,7 +15,8 @@ use engine::input::{Ask, Create, Identity};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{SessionId, UserId};
 use protocol::record::SessionRow;
-use protocol::value::{EndReason, PresenceState};
+use protocol::said::Said;
+use protocol::value::{Audience, EndReason, PresenceState};
 use store::rows::{Filter, Page};
 use store::{Store, StoreError};
 
@@ -105,7 +106,7 @@ impl Handle for Driver {
             match self.ask_engine(session.id, what).await? {
                 Answer::Created => Ok(()),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Ended { .. } => Err(ErrorCode::Internal.into()),
+                Answer::Ended { .. } | Answer::Said { .. } => Err(ErrorCode::Internal.into()),
             }
         })
     }
@@ -134,7 +135,23 @@ impl Handle for Driver {
                     recorded,
                 }),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Created => Err(ErrorCode::Internal.into()),
+                Answer::Created | Answer::Said { .. } => Err(ErrorCode::Internal.into()),
+            }
+        })
+    }
+
+    fn say(
+        &self,
+        session: SessionId,
+        said: Said,
+        audience: Audience,
+    ) -> Boxed<'_, Result<Told, Refusal>> {
+        Box::pin(async move {
+            let what = Ask::Say { said, audience };
+            match self.ask_engine(session, what).await? {
+                Answer::Said { seq, receivers } => Ok(Told { seq, receivers }),
+                Answer::Refused(refusal) => Err(refusal),
+                Answer::Created | Answer::Ended { .. } => Err(ErrorCode::Internal.into()),
             }
         })
     }

@@ -8,8 +8,9 @@ use axum::http::{Method, Request, Response};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{Epoch, Generation, Participant, Seq, SessionId, UserId};
 use protocol::record::{ParticipantRow, SessionRow};
+use protocol::said::Said;
 use protocol::time::Wall;
-use protocol::value::{EndReason, PresenceState, Role, Status};
+use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -19,7 +20,7 @@ use crate::describe::check_answer;
 use crate::extract::Peer;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
-    LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+    LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord, Told,
 };
 use crate::identity::TokenRole;
 use crate::router::{Api, build, routes};
@@ -36,6 +37,7 @@ pub(super) struct World {
     pub(super) created: Vec<CreateSession>,
     pub(super) ended: Vec<(SessionId, EndReason, UserId)>,
     pub(super) cleared: Vec<UserId>,
+    pub(super) said: Vec<(SessionId, Said, Audience)>,
     /// The records cannot be read.
     pub(super) away: bool,
     /// Nothing new is taken.
@@ -80,6 +82,18 @@ impl Handle for Fake {
             reason,
             recorded: true,
         }))
+    }
+
+    fn say(
+        &self,
+        session: SessionId,
+        said: Said,
+        audience: Audience,
+    ) -> Answer<'_, Result<Told, Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        let seq = said.durable.then_some(Seq(7));
+        world.said.push((session, said, audience));
+        at_once(Ok(Told { seq, receivers: 2 }))
     }
 
     fn clear_active(&self, user: UserId) -> Answer<'_, Result<Option<SessionId>, Refusal>> {
