@@ -1,23 +1,35 @@
 # Included by the Makefile at the root. Each command ends by itself and exits
 # non-zero when a figure falls short; limits are in bench/limits.toml.
-.PHONY: bench-build bench-self-test bench-relay bench-idle bench-starts bench-speech
+.PHONY: bench-build bench-peers bench-self-test bench-relay bench-idle bench-joins bench-scale bench-starts bench-speech
 
 # Two builds: together the generator's needs would change the server's.
 bench-build:
 	cargo build --release --locked -p server
 	cargo build --release --locked -p bench
 
+# NestJS with Socket.IO, from its lock file.
+bench-peers:
+	@test -d bench/peers/nestjs/node_modules/@nestjs/core || npm ci --prefix bench/peers/nestjs --no-audit --no-fund
+
 bench-self-test: bench-build
 	target/release/bench self-test
 
-bench-relay: bench-build
+bench-relay: bench-build bench-peers
 	@failed=0; \
 	target/release/bench relay || failed=1; \
+	target/release/bench joins || failed=1; \
+	target/release/bench scale || failed=1; \
 	target/release/bench idle || failed=1; \
 	exit $$failed
 
 bench-idle: bench-build
 	target/release/bench idle
+
+bench-joins: bench-build bench-peers
+	target/release/bench joins
+
+bench-scale: bench-build
+	target/release/bench scale
 
 bench-starts: bench-build
 	target/release/bench starts

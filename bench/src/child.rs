@@ -17,14 +17,14 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Starts `program args…` on `core` with the given extra environment, its
+    /// Starts `program args…` on `core` (none: on all) with the given extra environment, its
     /// output in `log`. This very program goes first as `exec`, so that the
     /// core is set before the first instruction of what is measured.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(
-        core: usize,
+        core: Option<usize>,
         program: &Path,
         args: &[OsString],
         environment: &[(&str, String)],
@@ -34,7 +34,7 @@ impl Guarded {
         let output = std::fs::File::create(log)?;
         let child = Command::new(std::env::current_exe()?)
             .arg("exec")
-            .arg(core.to_string())
+            .arg(core.map_or_else(|| ALL_CORES.to_owned(), |core| core.to_string()))
             .arg(program)
             .args(args)
             // What the caller's shell has set must not change what is measured.
@@ -84,13 +84,19 @@ impl Drop for Guarded {
     }
 }
 
-/// Becomes `program` on `core`; returns only if that fails. The kernel ends it
+/// How the command line says that a program is bound to no core.
+pub const ALL_CORES: &str = "all";
+
+/// Becomes `program` on `core` (none: on all of them); returns only if that fails. The kernel ends it
 /// when the benchmark that started it is gone.
 ///
 /// # Errors
 /// Whatever kept it from running.
-pub fn become_pinned(core: usize, program: &OsString, args: &[OsString]) -> Result<()> {
-    crate::sys::pin(core)?;
+pub fn become_pinned(core: Option<usize>, program: &OsString, args: &[OsString]) -> Result<()> {
+    match core {
+        Some(core) => crate::sys::pin(core)?,
+        None => crate::sys::unpin()?,
+    }
     crate::sys::go_before_others();
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let error = Command::new(program).args(args).exec();

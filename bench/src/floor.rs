@@ -218,7 +218,8 @@ impl Floor {
                 true
             }
             Sabotage::Stall if reads.is_multiple_of(STRIKE) => {
-                std::thread::sleep(Duration::from_millis(40));
+                // Far over three times what a busy machine does to an honest floor.
+                std::thread::sleep(Duration::from_millis(250));
                 true
             }
             _ => true,

@@ -1,8 +1,7 @@
 //! Memory of idle connections: each its own user, joined to its own session.
 
-use crate::fleet::{Dialect, Fleet, Shape};
+use crate::fleet::{Fleet, Shape};
 use crate::judge::Sheet;
-use crate::limits::Idle;
 use crate::sys::{CpuTime, Memory};
 use crate::target::{Program, Target};
 use anyhow::Result;
@@ -59,11 +58,8 @@ pub fn measure(
 ) -> Result<Readings> {
     let target = Target::start(program, core)?;
     let alone = |rooms| Shape { rooms, members: 1 };
-    let first = match &target.dialect {
-        Dialect::Floor => Dialect::Floor,
-        // Sessions of their own: they may stay in memory for their grace.
-        Dialect::Plain(identity) => Dialect::Plain(identity.named("warm-up")),
-    };
+    // Sessions of their own: they may stay in memory for their grace.
+    let first = target.dialect.named("warm-up");
     let mut warm = Fleet::open(target.address, first, alone(WARM_UP.min(connections)))?;
     warm.rest(Duration::from_millis(500))?;
     drop(warm);
@@ -92,21 +88,23 @@ pub fn measure(
 }
 
 /// Puts the server's figures on the sheet, the floor's beside them.
-pub fn judge(sheet: &mut Sheet, limits: Idle, server: &Readings, floor: Option<&Readings>) {
+/// `door` goes before each row, `bytes_each` is the most a connection may cost.
+pub fn judge(
+    sheet: &mut Sheet,
+    (door, bytes_each): (&str, u64),
+    server: &Readings,
+    floor: Option<&Readings>,
+) {
     let kib = |bytes: f64| bytes / 1024.0;
-    let limit = kib(limits.bytes_per_connection as f64);
-    sheet.at_most(
-        "idle: RSS a connection",
-        kib(server.rss_each()),
-        limit,
-        "KiB",
-    );
-    sheet.at_most(
-        "idle: PSS a connection",
-        kib(server.pss_each()),
-        limit,
-        "KiB",
-    );
+    let limit = kib(bytes_each as f64);
+    for (what, bytes) in [("RSS", server.rss_each()), ("PSS", server.pss_each())] {
+        sheet.at_most(
+            &format!("{door}: {what} a connection"),
+            kib(bytes),
+            limit,
+            "KiB",
+        );
+    }
     if let Some(floor) = floor {
         sheet.note(
             "idle: the floor's RSS a connection",
@@ -115,7 +113,7 @@ pub fn judge(sheet: &mut Sheet, limits: Idle, server: &Readings, floor: Option<&
     }
     let mib = |memory: Memory| memory.rss as f64 / 1024.0 / 1024.0;
     sheet.note(
-        "idle: RSS warm -> idle -> all closed",
+        &format!("{door}: RSS warm -> idle -> all closed"),
         format!(
             "{:.1} -> {:.1} -> {:.1} MiB",
             mib(server.before),
@@ -124,11 +122,11 @@ pub fn judge(sheet: &mut Sheet, limits: Idle, server: &Readings, floor: Option<&
         ),
     );
     sheet.note(
-        "idle: core used while idle",
+        &format!("{door}: core used while idle"),
         format!("{:.1} %", server.cpu * 100.0),
     );
     sheet.note(
-        "idle: connections, joins/s",
+        &format!("{door}: connections, joins/s"),
         format!(
             "{}, {:.0}/s",
             server.connections,
@@ -162,7 +160,12 @@ mod tests {
         let limits = Limits::load().unwrap();
         for (bytes, holds) in [(3072, true), (3073, false)] {
             let mut sheet = Sheet::new("idle", limits.method, false);
-            judge(&mut sheet, limits.idle, &readings(bytes), None);
+            judge(
+                &mut sheet,
+                ("idle", limits.idle.bytes_per_connection),
+                &readings(bytes),
+                None,
+            );
             assert_eq!(sheet.holds(), holds, "{sheet}");
         }
     }

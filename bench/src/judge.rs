@@ -64,6 +64,20 @@ impl Sheet {
         });
     }
 
+    /// Judges paired ratios against a lower limit: missed only if the upper end of the median's
+    /// interval is under it. Too few rounds are a fault.
+    pub fn ratio_at_least(&mut self, name: &str, pairs: &[f64], limit: f64) {
+        let before = self.rows.len();
+        self.ratio(name, pairs, limit);
+        let Some(estimate) = median_interval(pairs, self.method.confidence) else {
+            return;
+        };
+        if let [.., row] = &mut self.rows[before..] {
+            row.limit = format!(">= {limit:.2}x");
+            row.holds = estimate.high >= limit;
+        }
+    }
+
     /// Judges one number against its upper limit, both in `unit`.
     pub fn at_most(&mut self, name: &str, value: f64, limit: f64, unit: &str) {
         // Infinity is a value far over the limit; not a number is none at all.
@@ -167,6 +181,19 @@ mod tests {
         over.ratio("cpu", &[1.7, 1.6, 1.65, 1.8, 1.7, 1.75, 1.7], 1.5);
         assert!(!over.holds());
         assert!(over.failures()[0].starts_with("cpu:"));
+    }
+
+    #[test]
+    fn a_least_ratio_is_missed_only_when_its_whole_interval_is_under() {
+        let mut straddling = sheet();
+        straddling.ratio_at_least("cheaper", &[3.8, 3.9, 4.1, 3.9, 3.8, 4.2, 4.1], 4.0);
+        assert!(straddling.holds(), "{straddling}");
+        let mut under = sheet();
+        under.ratio_at_least("cheaper", &[3.8, 3.7, 3.9, 3.6, 3.8, 3.7, 3.8], 4.0);
+        assert!(!under.holds());
+        let mut few = sheet();
+        few.ratio_at_least("cheaper", &[9.0; 6], 4.0);
+        assert!(!few.holds());
     }
 
     #[test]

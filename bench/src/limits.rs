@@ -14,6 +14,14 @@ pub struct Limits {
     pub method: Method,
     /// Relay ratios by scenario.
     pub relay: Relay,
+    /// The Socket.IO door against the plain one.
+    pub socket_io: SocketIo,
+    /// The plain door against NestJS.
+    pub nestjs: NestJs,
+    /// Connect, token and join.
+    pub joins: Joins,
+    /// Two cores against one.
+    pub scale: Scale,
     /// Memory of idle connections.
     pub idle: Idle,
     /// Store work of a start.
@@ -40,6 +48,8 @@ pub struct Method {
 pub struct Relay {
     /// Paced, one receiver a room.
     pub paced_1_to_1: Ratios,
+    /// Paced, ten receivers a room.
+    pub paced_1_to_10: Ratios,
     /// Closed loop, one receiver, one message under way.
     pub closed_1_to_1: Ratios,
     /// Closed loop, ten receivers, one message under way.
@@ -58,6 +68,48 @@ pub struct Ratios {
     pub p99_ratio: f64,
 }
 
+/// Socket.IO relative to the plain door.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketIo {
+    /// Most CPU a delivery, in multiples of the plain door's.
+    pub cpu_ratio: f64,
+}
+
+/// How many times cheaper than NestJS a delivery must be.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NestJs {
+    /// Paced, one receiver a room.
+    pub paced_1_to_1: f64,
+    /// Paced, ten receivers a room.
+    pub paced_1_to_10: f64,
+    /// Closed loop, one receiver, one message under way.
+    pub closed_1_to_1: f64,
+    /// Closed loop, ten receivers, eight messages under way.
+    pub closed_1_to_10_by_8: f64,
+}
+
+/// CPU of a connection that gets in.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joins {
+    /// Connections of a round.
+    pub connections: u32,
+    /// Most, in multiples of the floor's connect.
+    pub floor_ratio: f64,
+    /// How many times cheaper than NestJS at least.
+    pub nestjs_ratio: f64,
+}
+
+/// What another core is worth.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// Deliveries of two cores for each of one, at least.
+    pub two_cores: f64,
+}
+
 /// Idle memory.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +118,8 @@ pub struct Idle {
     pub connections: u32,
     /// Most resident bytes each may cost the server.
     pub bytes_per_connection: u64,
+    /// The same at the Socket.IO door.
+    pub socket_io_bytes_per_connection: u64,
 }
 
 /// Interview starts.
@@ -136,6 +190,7 @@ impl Limits {
         let relay = &self.relay;
         let ratios = [
             relay.paced_1_to_1,
+            relay.paced_1_to_10,
             relay.closed_1_to_1,
             relay.closed_1_to_10,
             relay.closed_1_to_10_by_8,
@@ -147,13 +202,31 @@ impl Limits {
         {
             return Err(LimitsError::Senseless("relay"));
         }
+        let (nestjs, joins) = (self.nestjs, self.joins);
+        let peers = [
+            self.socket_io.cpu_ratio,
+            nestjs.paced_1_to_1,
+            nestjs.paced_1_to_10,
+            nestjs.closed_1_to_1,
+            nestjs.closed_1_to_10_by_8,
+            joins.floor_ratio,
+            joins.nestjs_ratio,
+            self.scale.two_cores,
+        ];
+        if !peers.into_iter().all(good) || joins.connections == 0 {
+            return Err(LimitsError::Senseless("socket_io, nestjs, joins or scale"));
+        }
         if self.method.rounds < 2 {
             return Err(LimitsError::Senseless("method.rounds"));
         }
         if !good(self.method.confidence) || self.method.confidence >= 1.0 {
             return Err(LimitsError::Senseless("method.confidence"));
         }
-        if self.idle.connections == 0 || self.idle.bytes_per_connection == 0 {
+        let idle = self.idle;
+        if idle.connections == 0
+            || idle.bytes_per_connection == 0
+            || idle.socket_io_bytes_per_connection == 0
+        {
             return Err(LimitsError::Senseless("idle"));
         }
         if self.starts.starts == 0 || !good(self.starts.store_p99_ms) {
@@ -183,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_missing_an_unknown_and_a_senseless_key_are_each_refused() {
-        let missing = FILE.replace("cpu_ratio = 1.5\n", "");
+        let missing = FILE.replace("cpu_ratio = 1.35\n", "");
         assert!(matches!(
             Limits::parse(&missing),
             Err(LimitsError::Syntax(_))

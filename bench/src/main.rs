@@ -6,9 +6,10 @@ use anyhow::{Context, Result, ensure};
 use bench::floor::Sabotage;
 use bench::judge::Sheet;
 use bench::limits::Limits;
+use bench::relay::{Against, Scenario};
 use bench::sys::Cores;
 use bench::target::{Program, Target};
-use bench::{child, floor, idle, relay, self_test, speech, starts, sys, target};
+use bench::{child, floor, idle, joins, relay, scale, self_test, speech, starts, sys, target};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ struct Common {
     self_test: bool,
 }
 
+/// Where the NestJS gateway lies, from the root of the source tree.
+const PEER: &str = "bench/peers/nestjs";
+
 #[derive(Subcommand)]
 enum Command {
     /// Plain door against the raw relay: CPU and latency by paired rounds.
@@ -48,9 +52,28 @@ enum Command {
         /// Only scenarios whose name contains this.
         #[arg(long)]
         only: Option<String>,
+        /// Who stands against whom.
+        #[arg(long, value_enum, default_values_t = [Against::Floor, Against::SocketIo, Against::Nestjs])]
+        against: Vec<Against>,
+        /// The folder of the NestJS gateway (`make bench-peers` fills it).
+        #[arg(long, default_value = PEER)]
+        peer: PathBuf,
         /// A second floor in the server's place: shows the noise of the method.
         #[arg(long)]
         floor_only: bool,
+    },
+    /// CPU of connect, token and join against the floor and NestJS.
+    Joins {
+        #[command(flatten)]
+        common: Common,
+        /// The folder of the NestJS gateway (`make bench-peers` fills it).
+        #[arg(long, default_value = PEER)]
+        peer: PathBuf,
+    },
+    /// What a second core is worth.
+    Scale {
+        #[command(flatten)]
+        common: Common,
     },
     /// Memory of idle, joined connections.
     Idle {
@@ -87,7 +110,7 @@ enum Command {
     /// Becomes another program on one core; used by the other commands.
     #[command(hide = true)]
     Exec {
-        core: usize,
+        core: String,
         program: OsString,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
@@ -102,6 +125,10 @@ fn main() -> Result<ExitCode> {
             program,
             args,
         } => {
+            let core = match core.as_str() {
+                child::ALL_CORES => None,
+                number => Some(number.parse().context("the number of a core")?),
+            };
             child::become_pinned(core, &program, &args)?;
             false
         }
@@ -119,6 +146,8 @@ fn main() -> Result<ExitCode> {
         Command::Relay { common, .. }
         | Command::Idle { common }
         | Command::Starts { common }
+        | Command::Joins { common, .. }
+        | Command::Scale { common }
         | Command::Speech { common, .. }
             if common.self_test =>
         {
@@ -128,8 +157,21 @@ fn main() -> Result<ExitCode> {
             common,
             rounds,
             only,
+            against,
+            peer,
             floor_only,
-        } => run_relay(&limits, &common, rounds.into(), only.as_deref(), floor_only)?,
+        } => {
+            let chosen = Chosen {
+                rounds: rounds.into(),
+                only,
+                against,
+                peer,
+                floor_only,
+            };
+            run_relay(&limits, &common, &chosen)?
+        }
+        Command::Joins { common, peer } => run_joins(&limits, &common, &peer)?,
+        Command::Scale { common } => run_scale(&limits, &common)?,
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
         Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
@@ -164,7 +206,25 @@ fn prepare() -> Result<Cores> {
     Ok(cores)
 }
 
+/// What of the relay benchmark is to run.
+struct Chosen {
+    rounds: usize,
+    only: Option<String>,
+    against: Vec<Against>,
+    peer: PathBuf,
+    floor_only: bool,
+}
+
 fn server(common: &Common) -> Result<Program> {
+    binary(common).map(Program::Server)
+}
+
+fn peer(folder: &Path) -> Result<Program> {
+    let folder = std::fs::canonicalize(folder).with_context(|| folder.display().to_string())?;
+    Ok(Program::NestJs(folder))
+}
+
+fn binary(common: &Common) -> Result<PathBuf> {
     let path = std::fs::canonicalize(&common.server).with_context(|| {
         format!(
             "{}: build it with `cargo build --release -p server`",
@@ -172,49 +232,98 @@ fn server(common: &Common) -> Result<Program> {
         )
     })?;
     println!("{}", target::raised_limits());
-    Ok(Program::Server(path))
+    Ok(path)
 }
 
-fn run_relay(
-    limits: &Limits,
-    common: &Common,
-    rounds: usize,
-    only: Option<&str>,
-    floor_only: bool,
-) -> Result<bool> {
+fn run_relay(limits: &Limits, common: &Common, chosen: &Chosen) -> Result<bool> {
     let cores = prepare()?;
     let floor = Program::Floor(Sabotage::None);
-    let server = if floor_only {
-        println!("a second floor stands in the server's place: this shows noise, not a server");
-        floor.clone()
-    } else {
-        server(common)?
-    };
+    let rounds = if common.quick { 2 } else { chosen.rounds };
     let mut sheet = Sheet::new(
-        "Plain relay against the raw relay",
+        "Relay: the plain door against the raw relay, its other door and a peer",
         limits.method,
         common.quick,
     );
-    let rounds = if common.quick { 2 } else { rounds };
-    let chosen = relay::scenarios(limits).into_iter();
-    for scenario in chosen.filter(|s| only.is_none_or(|part| s.name.contains(part))) {
-        let scenario = if common.quick {
-            scenario.quick()
-        } else {
-            scenario
+    let binary = if chosen.floor_only {
+        println!("a second floor stands in the server's place: this shows noise, not a server");
+        None
+    } else {
+        Some(binary(common)?)
+    };
+    for against in &chosen.against {
+        let (base, judged) = match (&binary, against) {
+            (None, _) => (floor.clone(), floor.clone()),
+            (Some(binary), Against::Floor) => (floor.clone(), Program::Server(binary.clone())),
+            (Some(binary), Against::SocketIo) => (
+                Program::Server(binary.clone()),
+                Program::SocketIo(binary.clone()),
+            ),
+            (Some(binary), Against::Nestjs) => {
+                (Program::Server(binary.clone()), peer(&chosen.peer)?)
+            }
         };
-        let outcome = relay::measure(&scenario, &floor, &server, rounds, cores)
-            .with_context(|| scenario.name)?;
-        println!("\n{}", scenario.describe(outcome.message_bytes));
-        print!("{}", relay::judge(&mut sheet, &scenario, &outcome));
+        let named = |scenario: &Scenario| {
+            let part = chosen.only.as_deref();
+            part.is_none_or(|part| scenario.name.contains(part))
+        };
+        for scenario in relay::scenarios(limits).into_iter().filter(named) {
+            let scenario = if common.quick {
+                scenario.quick()
+            } else {
+                scenario
+            };
+            let outcome = relay::measure(&scenario, &base, &judged, rounds, cores)
+                .with_context(|| scenario.name)?;
+            println!("\n{}", scenario.describe(outcome.message_bytes));
+            let rounds = relay::judge(&mut sheet, &scenario, &outcome, *against, limits);
+            print!("{rounds}");
+        }
     }
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_joins(limits: &Limits, common: &Common, folder: &Path) -> Result<bool> {
+    let cores = prepare()?;
+    let binary = binary(common)?;
+    let (connections, rounds) = if common.quick {
+        (100, 2)
+    } else {
+        (limits.joins.connections, limits.method.rounds)
+    };
+    let programs = [
+        Program::Floor(Sabotage::None),
+        Program::Server(binary.clone()),
+        Program::SocketIo(binary),
+        peer(folder)?,
+    ];
+    let outcome = joins::measure(&programs, connections, rounds, cores.measured)?;
+    let mut sheet = Sheet::new("Connect, token and join", limits.method, common.quick);
+    joins::judge(&mut sheet, limits.joins, &outcome);
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_scale(limits: &Limits, common: &Common) -> Result<bool> {
+    let cores = prepare()?;
+    let binary = binary(common)?;
+    let scenario = scale::scenario(limits);
+    let (scenario, rounds) = if common.quick {
+        (scenario.quick(), 2)
+    } else {
+        (scenario, limits.method.rounds)
+    };
+    let (one, two) = (Program::Server(binary.clone()), Program::Threads(binary, 2));
+    let outcome = relay::measure(&scenario, &one, &two, rounds, cores)?;
+    let mut sheet = Sheet::new("Two cores against one", limits.method, common.quick);
+    scale::judge(&mut sheet, limits, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }
 
 fn run_idle(limits: &Limits, common: &Common) -> Result<bool> {
     let cores = prepare()?;
-    let server = server(common)?;
+    let binary = binary(common)?;
     let (connections, settle) = if common.quick {
         (500, Duration::from_secs(1))
     } else {
@@ -222,9 +331,15 @@ fn run_idle(limits: &Limits, common: &Common) -> Result<bool> {
     };
     let floor = Program::Floor(Sabotage::None);
     let of_floor = idle::measure(&floor, connections, Duration::from_secs(1), cores.measured)?;
-    let of_server = idle::measure(&server, connections, settle, cores.measured)?;
     let mut sheet = Sheet::new("Idle connections", limits.method, common.quick);
-    idle::judge(&mut sheet, limits.idle, &of_server, Some(&of_floor));
+    let plain = Program::Server(binary.clone());
+    let of_plain = idle::measure(&plain, connections, settle, cores.measured)?;
+    let most = limits.idle.bytes_per_connection;
+    idle::judge(&mut sheet, ("idle", most), &of_plain, Some(&of_floor));
+    let of_socket_io = Program::SocketIo(binary);
+    let of_socket_io = idle::measure(&of_socket_io, connections, settle, cores.measured)?;
+    let most = limits.idle.socket_io_bytes_per_connection;
+    idle::judge(&mut sheet, ("idle, Socket.IO", most), &of_socket_io, None);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }
@@ -246,9 +361,7 @@ fn run_starts(limits: &Limits, common: &Common) -> Result<bool> {
 
 fn run_speech(limits: &Limits, common: &Common, models: &Path) -> Result<bool> {
     let cores = prepare()?;
-    let Program::Server(binary) = server(common)? else {
-        anyhow::bail!("speech is measured on the server");
-    };
+    let binary = binary(common)?;
     let models = std::fs::canonicalize(models)
         .with_context(|| format!("{}: `make setup` fills it", models.display()))?;
     let reference = Arc::new(speech::Reference::open(&models)?);

@@ -63,15 +63,12 @@ pub struct Template {
 }
 
 impl Default for Template {
+    /// The plain door's.
     fn default() -> Self {
-        let head = r#"{"type":"audio:stream","audioData":""#;
-        let tail = r#"","format":"pcm16","sampleRate":16000}"#;
-        let audio = STANDARD.encode(pcm());
-        Template {
-            text: [head, &audio, tail].concat().into_bytes(),
-            audio_at: head.len(),
-            audio_len: audio.len(),
-        }
+        Template::between(
+            r#"{"type":"audio:stream","audioData":""#,
+            r#"","format":"pcm16","sampleRate":16000}"#,
+        )
     }
 }
 
@@ -87,6 +84,24 @@ fn pcm() -> Vec<u8> {
 }
 
 impl Template {
+    /// The same message as a Socket.IO event.
+    #[must_use]
+    pub fn socket_io() -> Template {
+        Template::between(
+            r#"42/interview,["audio:stream",{"audioData":""#,
+            r#"","format":"pcm16","sampleRate":16000}]"#,
+        )
+    }
+
+    fn between(head: &str, tail: &str) -> Template {
+        let audio = STANDARD.encode(pcm());
+        Template {
+            text: [head, &audio, tail].concat().into_bytes(),
+            audio_at: head.len(),
+            audio_len: audio.len(),
+        }
+    }
+
     /// The whole text; the stamp's place holds hum until stamped.
     #[must_use]
     pub fn text(&self) -> &[u8] {

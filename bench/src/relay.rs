@@ -1,7 +1,8 @@
-//! The relay benchmark: server and floor under the same load, in alternating
-//! rounds, judged by the ratio of each pair.
+//! The relay benchmark: two programs under the same load, in alternating
+//! rounds, judged by the ratio of each pair: the server against the floor, its
+//! two doors against each other, a peer against the server.
 
-use crate::fleet::{Dialect, Fleet, Load, SPEAKER, Shape, Tally};
+use crate::fleet::{Fleet, Load, SPEAKER, Shape, Tally};
 use crate::judge::Sheet;
 use crate::limits::{Limits, Ratios};
 use crate::stats::median;
@@ -25,17 +26,42 @@ pub struct Scenario {
     pub shape: Shape,
     /// When rooms speak.
     pub load: Load,
-    /// What it must hold.
+    /// What it must hold against the floor.
     pub limits: Ratios,
+    /// How many times cheaper than NestJS, where that is promised.
+    pub nestjs: Option<f64>,
+}
+
+/// Who stands against whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Against {
+    /// The plain door over the raw relay.
+    Floor,
+    /// The Socket.IO door over the plain one.
+    SocketIo,
+    /// NestJS with Socket.IO over the plain door.
+    Nestjs,
+}
+
+impl Against {
+    /// What a row's ratio divides by, and what it divides, in words.
+    #[must_use]
+    pub fn names(self) -> [&'static str; 2] {
+        match self {
+            Against::Floor => ["floor", "server"],
+            Against::SocketIo => ["plain", "sock.io"],
+            Against::Nestjs => ["plain", "nestjs"],
+        }
+    }
 }
 
 /// Most messages a second one room sends: under both limits of its speaker.
 const CLOSED_RATE: u32 = 48;
 
-/// The four scenarios. A speaker may send no more than its limits allow, so
+/// The five scenarios. A speaker may send no more than its limits allow, so
 /// the closed loops take many rooms to fill a core.
 #[must_use]
-pub fn scenarios(limits: &Limits) -> [Scenario; 4] {
+pub fn scenarios(limits: &Limits) -> [Scenario; 5] {
     let relay = &limits.relay;
     let paced = Load {
         window: 1,
@@ -59,24 +85,35 @@ pub fn scenarios(limits: &Limits) -> [Scenario; 4] {
             shape: shape(200, 1),
             load: paced,
             limits: relay.paced_1_to_1,
+            nestjs: Some(limits.nestjs.paced_1_to_1),
+        },
+        Scenario {
+            name: "paced 1->10",
+            shape: shape(50, 10),
+            load: paced,
+            limits: relay.paced_1_to_10,
+            nestjs: Some(limits.nestjs.paced_1_to_10),
         },
         Scenario {
             name: "closed 1->1",
             shape: shape(3000, 1),
             load: closed(1),
             limits: relay.closed_1_to_1,
+            nestjs: Some(limits.nestjs.closed_1_to_1),
         },
         Scenario {
             name: "closed 1->10",
             shape: shape(600, 10),
             load: closed(1),
             limits: relay.closed_1_to_10,
+            nestjs: None,
         },
         Scenario {
             name: "closed 1->10, 8 under way",
             shape: shape(880, 10),
             load: closed(8),
             limits: relay.closed_1_to_10_by_8,
+            nestjs: Some(limits.nestjs.closed_1_to_10_by_8),
         },
     ]
 }
@@ -131,7 +168,9 @@ impl Round {
         self.cpu as f64 / 1000.0 / self.tally.deliveries as f64
     }
 
-    fn quantile_micros(&self, q: f64) -> f64 {
+    /// A quantile of the latency, µs.
+    #[must_use]
+    pub fn quantile_micros(&self, q: f64) -> f64 {
         let nanos = self.tally.latency.quantile(q);
         nanos.map_or(f64::NAN, |nanos| nanos as f64 / 1000.0)
     }
@@ -140,10 +179,10 @@ impl Round {
 /// A round of each, measured next to each other.
 #[derive(Debug, Clone)]
 pub struct Pair {
-    /// The floor's round.
-    pub floor: Round,
-    /// The server's round.
-    pub server: Round,
+    /// The round of what is divided by.
+    pub base: Round,
+    /// The round of what is judged.
+    pub judged: Round,
     /// The machine's load when it began.
     pub load: String,
 }
@@ -161,7 +200,7 @@ impl Side {
     fn open(program: &Program, core: usize, shape: Shape) -> Result<Side> {
         let target = Target::start(program, core)?;
         let mut fleet = Fleet::open(target.address, target.dialect.clone(), shape)?;
-        if matches!(target.dialect, Dialect::Plain(_)) {
+        if target.dialect.identity().is_some() {
             // Live interviews are what a server relays for.
             fleet.ask_all(SPEAKER, START, START_LIMIT)?;
         }
@@ -191,25 +230,29 @@ pub struct Outcome {
     pub message_bytes: usize,
 }
 
-/// Measures `rounds` pairs of `scenario`; the two sides take turns to be first.
+/// Measures `rounds` pairs of `scenario`, `judged` over `base`; the two sides take turns to be
+/// first.
 ///
 /// # Errors
 /// When a side does not start, does not get its members ready, or dies.
 pub fn measure(
     scenario: &Scenario,
-    floor: &Program,
-    server: &Program,
+    base: &Program,
+    judged: &Program,
     rounds: usize,
     cores: Cores,
 ) -> Result<Outcome> {
-    let mut floor = Side::open(floor, cores.measured, scenario.shape).context("the floor")?;
-    let mut server = Side::open(server, cores.measured, scenario.shape).context("the server")?;
+    let open = |program: &Program| {
+        Side::open(program, cores.measured, scenario.shape)
+            .with_context(|| format!("starting {program:?}"))
+    };
+    let (mut base, mut judged) = (open(base)?, open(judged)?);
     let warm = Load {
         length: Duration::from_millis(500).min(scenario.load.length),
         ..scenario.load
     };
     let mut faults = Vec::new();
-    for side in [&mut floor, &mut server] {
+    for side in [&mut base, &mut judged] {
         let tally = side.round(warm)?.tally;
         faults.extend(wrong(&tally).map(|what| format!("warm-up: {what}")));
         faults.extend(understated(&tally));
@@ -217,22 +260,22 @@ pub fn measure(
     let mut pairs = Vec::new();
     for round in 0..rounds {
         let load = sys::load();
-        let (f, s) = if round % 2 == 0 {
-            let f = floor.round(scenario.load)?;
-            (f, server.round(scenario.load)?)
+        let (b, j) = if round % 2 == 0 {
+            let b = base.round(scenario.load)?;
+            (b, judged.round(scenario.load)?)
         } else {
-            let s = server.round(scenario.load)?;
-            (floor.round(scenario.load)?, s)
+            let j = judged.round(scenario.load)?;
+            (base.round(scenario.load)?, j)
         };
-        for (side, round) in [("floor", &f), ("server", &s)] {
+        for (side, round) in [("the base", &b), ("what is judged", &j)] {
             faults.extend(wrong(&round.tally).map(|what| format!("{side}: {what}")));
         }
-        for side in [&mut floor, &mut server] {
+        for side in [&mut base, &mut judged] {
             faults.extend(side.fleet.take_faults());
         }
         pairs.push(Pair {
-            floor: f,
-            server: s,
+            base: b,
+            judged: j,
             load,
         });
         if !faults.is_empty() {
@@ -240,13 +283,15 @@ pub fn measure(
             break;
         }
     }
-    if matches!(server.target.dialect, Dialect::Plain(_)) && server.target.log_bytes() == 0 {
-        faults.push("the server wrote no log: it must be measured with the log on".to_owned());
+    for side in [&base, &judged] {
+        if side.target.is_ours() && side.target.log_bytes() == 0 {
+            faults.push("the server wrote no log: it must be measured with the log on".to_owned());
+        }
     }
     Ok(Outcome {
         pairs,
         faults,
-        message_bytes: server.fleet.message_bytes(),
+        message_bytes: judged.fleet.message_bytes(),
     })
 }
 
@@ -274,43 +319,58 @@ fn understated(tally: &Tally) -> Option<String> {
 }
 
 /// Puts a scenario's figures on the sheet; the rounds, as text for the reader.
-pub fn judge(sheet: &mut Sheet, scenario: &Scenario, outcome: &Outcome) -> String {
+pub fn judge(
+    sheet: &mut Sheet,
+    scenario: &Scenario,
+    outcome: &Outcome,
+    against: Against,
+    limits: &Limits,
+) -> String {
     let name = scenario.name;
+    let [base, judged] = against.names();
     for fault in &outcome.faults {
         sheet.fault(format!("{name}: {fault}"));
     }
     let pairs = &outcome.pairs;
     let of = |ratio: &dyn Fn(&Pair) -> f64| pairs.iter().map(ratio).collect::<Vec<f64>>();
-    let cpu = of(&|p| p.server.cpu_per_delivery() / p.floor.cpu_per_delivery());
-    let p99 = of(&|p| p.server.quantile_micros(0.99) / p.floor.quantile_micros(0.99));
-    sheet.ratio(
-        &format!("{name}: CPU a delivery"),
-        &cpu,
-        scenario.limits.cpu_ratio,
-    );
-    sheet.ratio(
-        &format!("{name}: p99 latency"),
-        &p99,
-        scenario.limits.p99_ratio,
-    );
+    let cpu = of(&|p| p.judged.cpu_per_delivery() / p.base.cpu_per_delivery());
+    let p99 = of(&|p| p.judged.quantile_micros(0.99) / p.base.quantile_micros(0.99));
+    match against {
+        Against::Floor => {
+            let own = scenario.limits;
+            sheet.ratio(&format!("{name}: CPU a delivery"), &cpu, own.cpu_ratio);
+            sheet.ratio(&format!("{name}: p99 latency"), &p99, own.p99_ratio);
+        }
+        Against::SocketIo => {
+            let limit = limits.socket_io.cpu_ratio;
+            sheet.ratio(&format!("{name}: Socket.IO's CPU"), &cpu, limit);
+        }
+        Against::Nestjs => match scenario.nestjs {
+            Some(limit) => sheet.ratio_at_least(&format!("{name}: NestJS's CPU"), &cpu, limit),
+            None => sheet.note(
+                &format!("{name}: NestJS's CPU"),
+                format!("{:.2}x", median(&cpu).unwrap_or(f64::NAN)),
+            ),
+        },
+    }
     let middle = |ratio: &dyn Fn(&Pair) -> f64| median(&of(ratio)).unwrap_or(f64::NAN);
     sheet.note(
-        &format!("{name}: CPU us a delivery, server / floor"),
+        &format!("{name}: CPU us a delivery, {judged} / {base}"),
         format!(
             "{:.2} / {:.2}",
-            middle(&|p| p.server.cpu_per_delivery()),
-            middle(&|p| p.floor.cpu_per_delivery())
+            middle(&|p| p.judged.cpu_per_delivery()),
+            middle(&|p| p.base.cpu_per_delivery())
         ),
     );
-    table(pairs)
+    table(pairs, [base, judged])
 }
 
-fn table(pairs: &[Pair]) -> String {
+fn table(pairs: &[Pair], [base, judged]: [&str; 2]) -> String {
     let mut text = String::from(
         "  round side    deliveries   per s  core %  CPU us  p50 us  p99 us  late us  lost corrupt  load\n",
     );
     for (number, pair) in pairs.iter().enumerate() {
-        for (side, round) in [("floor", &pair.floor), ("server", &pair.server)] {
+        for (side, round) in [(base, &pair.base), (judged, &pair.judged)] {
             let tally = &round.tally;
             let wall = tally.wall.as_secs_f64();
             let late = tally.lateness.quantile(0.99).unwrap_or(0) / 1000;

@@ -7,7 +7,7 @@ use crate::idle;
 use crate::judge::Sheet;
 use crate::limits::{Limits, Ratios};
 use crate::prometheus::Buckets;
-use crate::relay::{self, Scenario};
+use crate::relay::{self, Against, Scenario};
 use crate::starts;
 use crate::stats::Histogram;
 use crate::sys::Cores;
@@ -113,7 +113,7 @@ fn relay_case(limits: &Limits, cores: Cores, sabotage: Sabotage, rounds: usize) 
     let honest = Program::Floor(Sabotage::None);
     let outcome = relay::measure(&scenario, &honest, &server, rounds, cores)?;
     let mut sheet = Sheet::new("self-test", limits.method, false);
-    relay::judge(&mut sheet, &scenario, &outcome);
+    relay::judge(&mut sheet, &scenario, &outcome, Against::Floor, limits);
     Ok(sheet)
 }
 
@@ -121,7 +121,12 @@ fn idle_case(limits: &Limits, cores: Cores, sabotage: Sabotage) -> Result<Sheet>
     let program = Program::Floor(sabotage);
     let readings = idle::measure(&program, 2000, Duration::from_millis(300), cores.measured)?;
     let mut sheet = Sheet::new("self-test", limits.method, false);
-    idle::judge(&mut sheet, limits.idle, &readings, None);
+    idle::judge(
+        &mut sheet,
+        ("idle", limits.idle.bytes_per_connection),
+        &readings,
+        None,
+    );
     Ok(sheet)
 }
 

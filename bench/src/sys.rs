@@ -42,6 +42,19 @@ pub fn pin(core: usize) -> Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("binding to core {core}"))
 }
 
+/// Lets this thread, and what it starts, run on every core again.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn unpin() -> Result<()> {
+    let mut set = CpuSet::new();
+    // The kernel keeps those that are there and allowed.
+    for core in 0..CpuSet::MAX_CPU {
+        set.set(core);
+    }
+    sched_setaffinity(None, &set).context("binding to no core")
+}
+
 /// Puts this process before ordinary ones where that is allowed, so that a
 /// neighbour's work shows less in latencies; generator, floor and server all
 /// get the same. Whether it was allowed.

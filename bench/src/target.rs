@@ -34,7 +34,7 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Identity {
     secret: String,
-    name: &'static str,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -56,15 +56,17 @@ impl Identity {
         let secret = bytes.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Identity {
             secret,
-            name: "bench",
+            name: "bench".to_owned(),
         })
     }
 
     /// The same secret, other users and sessions.
     #[must_use]
-    pub fn named(&self, name: &'static str) -> Identity {
-        let secret = self.secret.clone();
-        Identity { secret, name }
+    pub fn named(&self, name: &str) -> Identity {
+        Identity {
+            secret: self.secret.clone(),
+            name: name.to_owned(),
+        }
     }
 
     /// The session of a room.
@@ -112,8 +114,14 @@ pub struct Target {
 pub enum Program {
     /// The raw relay of this very binary, perhaps with a planted defect.
     Floor(Sabotage),
-    /// The server's binary.
+    /// The server's binary, spoken to at the plain door.
     Server(PathBuf),
+    /// The server's binary, spoken to at the Socket.IO door.
+    SocketIo(PathBuf),
+    /// The server's binary at the plain door with this many socket threads, on all cores.
+    Threads(PathBuf, u32),
+    /// The NestJS gateway in this folder.
+    NestJs(PathBuf),
     /// The server's binary with the speech model of this folder, on one worker.
     Speaking(PathBuf, PathBuf),
 }
@@ -130,12 +138,24 @@ impl Target {
         let started = match program {
             Program::Floor(sabotage) => start_floor(core, *sabotage, folder.path(), &log),
             Program::Server(binary) => {
-                start_server(core, binary, "enabled = \"off\"", folder.path(), &log)
+                start_server(Some(core), binary, 1, OFF, folder.path(), &log)
             }
+            Program::SocketIo(binary) => {
+                start_server(Some(core), binary, 1, OFF, folder.path(), &log).map(
+                    |(process, address, dialect)| match dialect {
+                        Dialect::Plain(identity) => (process, address, Dialect::SocketIo(identity)),
+                        other => (process, address, other),
+                    },
+                )
+            }
+            Program::Threads(binary, threads) => {
+                start_server(None, binary, *threads, OFF, folder.path(), &log)
+            }
+            Program::NestJs(peer) => start_nestjs(core, peer, folder.path(), &log),
             Program::Speaking(binary, models) => {
                 let models = models.display();
                 let speech = format!("enabled = \"on\"\nmodels = \"{models}\"\nworkers = 1");
-                start_server(core, binary, &speech, folder.path(), &log)
+                start_server(Some(core), binary, 1, &speech, folder.path(), &log)
             }
         };
         let (process, address, dialect) = started.with_context(|| {
@@ -149,6 +169,12 @@ impl Target {
             dialect,
             folder,
         })
+    }
+
+    /// Whether it is the server of this project, not a floor or a peer.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.folder.path().join("greenroom.toml").is_file()
     }
 
     /// Process id.
@@ -189,20 +215,58 @@ fn start_floor(
         format!("{sabotage:?}").to_lowercase().into(),
     ];
     let me = std::env::current_exe()?;
-    let mut process = Guarded::start(core, &me, &args, &[], log)?;
-    let port = process.wait_for(READY_LIMIT, || {
-        std::fs::read_to_string(&port_file)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    })?;
+    let mut process = Guarded::start(Some(core), &me, &args, &[], log)?;
+    let port = wait_for_port(&mut process, &port_file)?;
     Ok((process, local(port), Dialect::Floor))
 }
 
-fn start_server(
+/// No recognizer: it is not what is measured.
+const OFF: &str = "enabled = \"off\"";
+
+/// The peer, with `node` from the search path and the packages of its lock file.
+fn start_nestjs(
     core: usize,
+    peer: &Path,
+    folder: &Path,
+    log: &Path,
+) -> Result<(Guarded, SocketAddr, Dialect)> {
+    anyhow::ensure!(
+        peer.join("node_modules/@nestjs/core").is_dir(),
+        "{}: `make bench-peers` installs what it needs",
+        peer.display()
+    );
+    let identity = Identity::random()?;
+    let port_file = folder.join("port");
+    let environment = [
+        ("JWT_SECRET", identity.secret.clone()),
+        ("PORT_FILE", port_file.display().to_string()),
+        ("NODE_ENV", "production".to_owned()),
+    ];
+    let args = [peer.join("server.mjs").into()];
+    let node = find("node").context("node is not on the search path")?;
+    let mut process = Guarded::start(Some(core), &node, &args, &environment, log)?;
+    let port = wait_for_port(&mut process, &port_file)?;
+    Ok((process, local(port), Dialect::SocketIo(identity)))
+}
+
+/// A program on the search path of whoever runs the benchmark.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+fn wait_for_port(process: &mut Guarded, port_file: &Path) -> Result<u16> {
+    process.wait_for(READY_LIMIT, || {
+        std::fs::read_to_string(port_file).ok()?.trim().parse().ok()
+    })
+}
+
+fn start_server(
+    core: Option<usize>,
     binary: &Path,
+    threads: u32,
     speech: &str,
     folder: &Path,
     log: &Path,
@@ -210,7 +274,7 @@ fn start_server(
     let identity = Identity::random()?;
     let address = local(free_port()?);
     let config = folder.join("greenroom.toml");
-    std::fs::write(&config, server_config(address, speech, folder))?;
+    std::fs::write(&config, server_config(address, threads, speech, folder))?;
     let args = ["serve".into(), "--config".into(), config.into()];
     let environment = [("JWT_SECRET", identity.secret.clone())];
     let mut process = Guarded::start(core, binary, &args, &environment, log)?;
@@ -218,12 +282,12 @@ fn start_server(
     Ok((process, address, Dialect::Plain(identity)))
 }
 
-/// The server's settings for a benchmark: its defaults, but for one socket
-/// thread (the server has one core), sessions made on join, recognition only
+/// The server's settings for a benchmark: its defaults, but for the socket
+/// threads (one where the server has one core), sessions made on join, recognition only
 /// where it is what is measured, and the handshakes of an address.
-fn server_config(address: SocketAddr, speech: &str, folder: &Path) -> String {
+fn server_config(address: SocketAddr, threads: u32, speech: &str, folder: &Path) -> String {
     format!(
-        "[server]\nlisten = \"{address}\"\nio_threads = 1\n\n\
+        "[server]\nlisten = \"{address}\"\nio_threads = {threads}\n\n\
          [sessions]\ncreate_on_join = true\n\n\
          [store]\ndir = \"{}\"\n\n\
          [speech]\n{speech}\n\n\

@@ -134,7 +134,7 @@ impl Fleet {
                     out.resize(out.len() + wsclient::masked_len(text) - text, 0);
                     out.extend_from_slice(self.template.text());
                 }
-                Dialect::Plain(_) => {
+                Dialect::Plain(_) | Dialect::SocketIo(_) => {
                     let mask = self.next_mask();
                     wsclient::encode_masked(Opcode::Text, self.template.text(), mask, &mut out);
                 }

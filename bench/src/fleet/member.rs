@@ -12,10 +12,13 @@ use std::net::TcpStream;
 
 /// More unsent bytes than this and the process under test has stopped reading.
 const BACKLOG_LIMIT: usize = 1024 * 1024;
+/// The number every Socket.IO request asks to be acknowledged with: one is under way at a time.
+const ACK: u32 = 7;
 /// The audio field begins within this much of a message.
 const HEAD: usize = 1024;
 const AUDIO_FIELD: &[u8] = br#""audioData":""#;
 const AUDIO_TYPE: &[u8] = br#"{"type":"audio:received""#;
+const AUDIO_EVENT: &[u8] = br#"42/interview,["audio:received""#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -23,6 +26,8 @@ pub(super) enum State {
     Hello,
     /// Waiting for the 101.
     Upgrading,
+    /// Socket.IO: waiting for the carrier's first packet, then for the namespace.
+    Connecting,
     /// Waiting for `connection:success`.
     Greeting,
     /// Waiting for the join's `ok`.
@@ -97,13 +102,27 @@ impl Fleet {
                 self.members[who].state = State::Upgrading;
                 self.write(who, request.as_bytes());
             }
+            Dialect::SocketIo(identity) => {
+                let token = identity.token(member.room, member.place, member.role())?;
+                let host = self.address.to_string();
+                let path = "/socket.io/?EIO=4&transport=websocket";
+                let request = wsclient::handshake_request(&host, path, &token);
+                self.members[who].state = State::Upgrading;
+                self.write(who, request.as_bytes());
+            }
         }
         Ok(())
     }
 
-    /// Sends one text frame.
+    /// Sends one request, given as the plain door writes it.
     pub(super) fn say(&mut self, who: usize, text: &str) {
-        self.frame(who, Opcode::Text, text.as_bytes());
+        if !matches!(self.dialect, Dialect::SocketIo(_)) {
+            return self.frame(who, Opcode::Text, text.as_bytes());
+        }
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        let event = value["type"].as_str().unwrap_or_default();
+        let packet = format!(r#"42/interview,{ACK}["{event}",{text}]"#);
+        self.frame(who, Opcode::Text, packet.as_bytes());
     }
 
     fn frame(&mut self, who: usize, opcode: Opcode, payload: &[u8]) {
@@ -197,7 +216,7 @@ impl Fleet {
     fn consume(&mut self, who: usize, bytes: &[u8], now: u64) -> usize {
         match self.dialect {
             Dialect::Floor => self.consume_blocks(who, bytes, now),
-            Dialect::Plain(_) => self.consume_frames(who, bytes, now),
+            Dialect::Plain(_) | Dialect::SocketIo(_) => self.consume_frames(who, bytes, now),
         }
     }
 
@@ -236,7 +255,10 @@ impl Fleet {
                     return bytes.len();
                 }
             }
-            self.members[who].state = State::Greeting;
+            self.members[who].state = match self.dialect {
+                Dialect::SocketIo(_) => State::Connecting,
+                _ => State::Greeting,
+            };
         }
         loop {
             let frame = match wsclient::next_frame(&bytes[used..]) {
@@ -266,12 +288,59 @@ impl Fleet {
     }
 
     fn text(&mut self, who: usize, payload: &[u8], now: u64) {
-        if payload.starts_with(AUDIO_TYPE) {
+        if payload.starts_with(AUDIO_TYPE) || payload.starts_with(AUDIO_EVENT) {
             return self.audio(who, payload, now);
+        }
+        if matches!(self.dialect, Dialect::SocketIo(_)) {
+            return self.packet(who, payload);
         }
         match serde_json::from_slice::<Value>(payload) {
             Ok(value) => self.event(who, &value),
             Err(e) => self.lose(who, &format!("text that is not JSON: {e}")),
+        }
+    }
+
+    /// A Socket.IO packet that is no audio, as the plain door's message it stands for.
+    fn packet(&mut self, who: usize, payload: &[u8]) {
+        match payload {
+            [b'0', ..] => {
+                let member = &self.members[who];
+                let Some(identity) = self.dialect.identity() else {
+                    return;
+                };
+                match identity.token(member.room, member.place, member.role()) {
+                    Ok(token) => {
+                        let connect = format!(r#"40/interview,{{"token":"{token}"}}"#);
+                        self.frame(who, Opcode::Text, connect.as_bytes());
+                    }
+                    Err(e) => self.lose(who, &e.to_string()),
+                }
+            }
+            b"2" => self.frame(who, Opcode::Text, b"3"),
+            [b'4', b'0', ..] => {
+                let state = &mut self.members[who].state;
+                if *state == State::Connecting {
+                    *state = State::Greeting;
+                }
+            }
+            [b'4', kind @ (b'2' | b'3'), ..] => {
+                let from = memchr::memchr(b'[', payload).unwrap_or(payload.len());
+                let mut arguments: Vec<Value> =
+                    serde_json::from_slice(&payload[from..]).unwrap_or_default();
+                let Some(mut value) = arguments.pop().filter(Value::is_object) else {
+                    return self.lose(who, "an event without an object");
+                };
+                if *kind == b'3' {
+                    value["ref"] = "ack".into();
+                } else {
+                    value["type"] = arguments.first().cloned().unwrap_or_default();
+                }
+                self.event(who, &value);
+            }
+            _ => {
+                let short = String::from_utf8_lossy(&payload[..payload.len().min(200)]);
+                self.lose(who, &format!("the server sent {short}"));
+            }
         }
     }
 
@@ -297,11 +366,18 @@ impl Fleet {
     /// Looks at every field once a member, since doing so for each message
     /// would cost more than the server does.
     fn check_fields(&mut self, who: usize, payload: &[u8]) {
-        let Dialect::Plain(identity) = &self.dialect else {
+        let Some(identity) = self.dialect.identity() else {
             return;
         };
         let room = self.members[who].room;
-        let value: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let object = match &self.dialect {
+            Dialect::SocketIo(_) => {
+                let from = memchr::memchr(b'{', payload).unwrap_or(payload.len());
+                &payload[from..payload.len().saturating_sub(1)]
+            }
+            _ => payload,
+        };
+        let value: Value = serde_json::from_slice(object).unwrap_or_default();
         let right = value["sessionId"] == identity.session(room)
             && value["userId"] == identity.user(room, SPEAKER)
             && value["format"] == "pcm16"
@@ -313,7 +389,7 @@ impl Fleet {
     }
 
     fn event(&mut self, who: usize, value: &Value) {
-        let Dialect::Plain(identity) = &self.dialect else {
+        let Some(identity) = self.dialect.identity() else {
             return;
         };
         let kind = value["type"].as_str().unwrap_or_default();
@@ -322,11 +398,12 @@ impl Fleet {
             ("connection:success", State::Greeting) => {
                 let session = identity.session(self.members[who].room);
                 let join = serde_json::json!({"type": "session:join", "sessionId": session, "ref": "join"});
-                self.tally.stated_limits = Some(value["limits"].clone());
+                let limits = &value["limits"];
+                self.tally.stated_limits = limits.is_object().then(|| limits.clone());
                 self.members[who].state = State::Joining;
                 self.say(who, &join.to_string());
             }
-            ("ok", State::Joining) if value["ref"] == "join" => {
+            ("ok", State::Joining) if value["ref"] == "join" || value["ref"] == "ack" => {
                 self.members[who].state = State::Ready;
                 self.ready += 1;
             }

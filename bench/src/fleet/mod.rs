@@ -63,6 +63,38 @@ pub enum Dialect {
     Floor,
     /// The plain door, with tokens made from this identity.
     Plain(Identity),
+    /// Socket.IO over WebSocket in the namespace `/interview`, likewise.
+    SocketIo(Identity),
+}
+
+impl Dialect {
+    /// Who makes the tokens; nobody on the floor.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Dialect::Floor => None,
+            Dialect::Plain(identity) | Dialect::SocketIo(identity) => Some(identity),
+        }
+    }
+
+    /// The same with other users and sessions.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Dialect {
+        match self {
+            Dialect::Floor => Dialect::Floor,
+            Dialect::Plain(identity) => Dialect::Plain(identity.named(name)),
+            Dialect::SocketIo(identity) => Dialect::SocketIo(identity.named(name)),
+        }
+    }
+
+    /// The audio message as this dialect writes it.
+    #[must_use]
+    pub fn template(&self) -> Template {
+        match self {
+            Dialect::Floor | Dialect::Plain(_) => Template::default(),
+            Dialect::SocketIo(_) => Template::socket_io(),
+        }
+    }
 }
 
 /// Where in a room the speaker sits, by the shape's members.
@@ -105,6 +137,7 @@ impl Fleet {
     /// # Errors
     /// When a member cannot connect, is refused, or is not ready in time.
     pub fn open(address: SocketAddr, dialect: Dialect, shape: Shape) -> Result<Fleet> {
+        let template = dialect.template();
         let mut fleet = Fleet {
             address,
             dialect,
@@ -115,7 +148,7 @@ impl Fleet {
             rooms: vec![Room::default(); shape.rooms as usize],
             waiting: 0,
             done: Vec::new(),
-            template: Template::default(),
+            template,
             tally: Tally::default(),
             replies: Vec::new(),
             faults: Vec::new(),

@@ -271,6 +271,7 @@ impl Verifier {
             },
             admin: role == Some(TokenRole::Admin),
             session: session(claims)?,
+            issued_at: time(claims, "iat")?.unwrap_or_default(),
             expires_at,
         })
     }

@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
-        identify(api, token).map(Self)
+        identify(api, token).await.map(Self)
     }
 }
 
@@ -48,13 +48,13 @@ impl FromRequestParts<Arc<Api>> for Reader {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
         let token = token.or_else(|| auth::query_token(parts.uri.query()));
-        identify(api, token).map(Self)
+        identify(api, token).await.map(Self)
     }
 }
 
-fn identify(api: &Api, token: Option<&str>) -> Result<Identity, Problem> {
+pub(crate) async fn identify(api: &Api, token: Option<&str>) -> Result<Identity, Problem> {
     let token = token.ok_or(AuthError::Required)?;
-    Ok(api.verifier.verify(token, api.now())?)
+    Ok(api.guard.judged(token, api.now()).await?)
 }
 
 /// A session's id out of the path. What is no id is an unknown session.

@@ -22,6 +22,8 @@ pub struct Identity {
     pub admin: bool,
     /// The one session this token is an invitation to.
     pub session: Option<SessionId>,
+    /// The token's `iat`; 0 where it does not say.
+    pub issued_at: Wall,
     /// The token's `exp`, without leeway.
     pub expires_at: Wall,
 }

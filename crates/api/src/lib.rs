@@ -16,6 +16,7 @@ pub mod auth;
 pub mod cors;
 pub mod describe;
 pub mod extract;
+pub mod guard;
 pub mod handle;
 pub mod identity;
 pub mod problem;

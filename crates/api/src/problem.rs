@@ -133,10 +133,13 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::SessionRequired
         | ErrorCode::BadAudio
         | ErrorCode::UnsupportedSampleRate => StatusCode::BAD_REQUEST,
-        ErrorCode::AuthRequired | ErrorCode::TokenInvalid | ErrorCode::TokenExpired => {
-            StatusCode::UNAUTHORIZED
+        ErrorCode::AuthRequired
+        | ErrorCode::TokenInvalid
+        | ErrorCode::TokenExpired
+        | ErrorCode::TokenRevoked => StatusCode::UNAUTHORIZED,
+        ErrorCode::OriginNotAllowed | ErrorCode::NotAllowed | ErrorCode::TokenMismatch => {
+            StatusCode::FORBIDDEN
         }
-        ErrorCode::OriginNotAllowed | ErrorCode::NotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::SessionNotFound | ErrorCode::PlanNotFound => StatusCode::NOT_FOUND,
         ErrorCode::SessionEnded
         | ErrorCode::SessionExists

@@ -17,6 +17,7 @@ use crate::auth::Verifier;
 use crate::cors::{self, Origins};
 use crate::describe::Route;
 use crate::extract::BODY_BYTES_MAX;
+use crate::guard::Guard;
 use crate::handle::{Handle, Records};
 use crate::problem::Problem;
 use crate::routes::{
@@ -30,8 +31,10 @@ pub struct Api {
     pub handle: Arc<dyn Handle>,
     /// What is written down.
     pub records: Arc<dyn Records>,
-    /// Judges tokens.
+    /// Makes tokens.
     pub verifier: Arc<Verifier>,
+    /// Judges them.
+    pub guard: Arc<Guard>,
     /// Pages that may ask.
     pub origins: Origins,
     /// Plans by name.

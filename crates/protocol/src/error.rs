@@ -24,6 +24,10 @@ words! {
         TokenInvalid = "token_invalid",
         /// The token's time is over.
         TokenExpired = "token_expired",
+        /// The token was taken back.
+        TokenRevoked = "token_revoked",
+        /// A refresh with somebody else's token, or one with other rights.
+        TokenMismatch = "token_mismatch",
         /// The page's origin is not on the list.
         OriginNotAllowed = "origin_not_allowed",
         /// The role may not do this.
@@ -108,6 +112,10 @@ impl ErrorCode {
             Self::AuthRequired => "Please send a token first.",
             Self::TokenInvalid => "The token is not valid.",
             Self::TokenExpired => "The token has expired. Please get a new one.",
+            Self::TokenRevoked => "This token was taken back. Please get a new one.",
+            Self::TokenMismatch => {
+                "The new token does not fit this connection. Connect anew with it."
+            }
             Self::OriginNotAllowed => "Pages of this address may not connect here.",
             Self::NotAllowed => "Your role may not do this.",
             Self::SessionNotFound => "There is no such session, or you were not invited to it.",
@@ -158,7 +166,11 @@ impl ErrorCode {
             | Self::BadAudio
             | Self::UnsupportedFormat
             | Self::UnsupportedSampleRate => Remedy::Fix,
-            Self::AuthRequired | Self::TokenInvalid | Self::TokenExpired => Remedy::NewToken,
+            Self::AuthRequired
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenMismatch => Remedy::NewToken,
             Self::SessionEnded
             | Self::SessionExists
             | Self::SessionActive

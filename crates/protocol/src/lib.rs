@@ -26,6 +26,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod outbox;
+pub mod pass;
 pub mod plain;
 pub mod rate;
 pub mod record;

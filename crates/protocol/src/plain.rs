@@ -61,6 +61,14 @@ pub enum Up<'b> {
         /// If it is a `ref`, an `ok` is due beside `connection:success`.
         reply: ReplyKey,
     },
+    /// `auth:refresh`: another token for this connection. The caller judges it and answers; the
+    /// connection stays whatever comes of it.
+    Refresh {
+        /// As it came; not yet checked.
+        token: &'b str,
+        /// Whom to answer.
+        reply: ReplyKey,
+    },
     /// A request for the engine.
     Message(Request),
     /// A chunk for the room's route.
@@ -335,9 +343,10 @@ impl Machine {
                 let why = "This connection is authenticated already.";
                 answer(out, reply, Refusal::because(ErrorCode::NotSupported, why));
             }
-            Ok(Decoded::AuthRefresh { reply, .. }) => {
-                answer(out, reply, Refusal::new(ErrorCode::NotSupported));
-            }
+            Ok(Decoded::AuthRefresh { token, reply }) => up(Up::Refresh {
+                token: &token,
+                reply,
+            }),
             Err(Refused { reply, refusal }) => answer(out, reply, refusal),
         }
     }

@@ -25,6 +25,13 @@ pub enum ServerMessage {
         /// Where.
         session: SessionId,
     },
+    /// `connection:token_expiring`: send `auth:refresh`, else close 4410 follows.
+    TokenExpiring {
+        /// The token's `exp`.
+        expires_at: Wall,
+        /// The server's clock when this was said.
+        server_now: Wall,
+    },
     /// `session:joined`, to the one who joined.
     Joined(Box<Joined>),
     /// `session:left`, to the one who left.

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod driver;
+pub mod guard;
 pub mod run;
 pub mod telemetry;
 pub mod transport;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::auth::Verifier;
 use api::cors::{Origins, Verdict};
+use api::guard::Guard;
 use api::router::Api;
 use coach::plan::Bank;
 use engine::Plans;
-use engine::input::Identity;
 use protocol::limits::Limits;
 use speech::{SpeechConfig, moonshine_factory};
 
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::config::setting::{Auto, Speech, Takeover};
 use crate::core::clock::wall_now;
 use crate::driver::server::{Server, Settings, SpeechSetup};
-use crate::transport::handshake::Verified;
+use crate::guard::DoorGuard;
 
 /// Runs the server until it is told to stop.
 ///
@@ -46,19 +46,8 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         .filter_map(|entry| Some((entry.plan.id.clone()?, Arc::new(entry.plan.clone()))))
         .collect();
 
-    let leeway = i64::try_from(config.auth.leeway.0).unwrap_or(i64::MAX);
-    let judge = Arc::clone(&verifier);
-    let verify = move |token: &str, now| {
-        let known = judge.verify(token, now).map_err(|error| error.code())?;
-        let until = protocol::time::Wall(known.expires_at.0.saturating_add(leeway));
-        let who = Identity {
-            user: known.user,
-            role: known.role,
-            admin: known.admin,
-            session: known.session,
-        };
-        Ok(Verified { who, until })
-    };
+    let guard = Arc::new(Guard::new(Arc::clone(&verifier)));
+    let of_doors = DoorGuard::new(Arc::clone(&guard), config.auth.leeway.0);
     let doors = origins.clone();
     let pages = Arc::clone(&bank);
     let router = move |parts: crate::driver::server::RouterParts| {
@@ -66,6 +55,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
             handle: parts.handle,
             records: parts.records,
             verifier,
+            guard,
             origins,
             plans: pages,
             clock: wall_now,
@@ -77,7 +67,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     let mut settings = Settings::new(
         config.server.listen,
         data,
-        Arc::new(verify),
+        Arc::new(of_doors),
         Box::new(router),
     );
     settings.welcome = Arc::new(move |headers| doors.judge(headers) != Verdict::Refused);

@@ -423,6 +423,7 @@ fn room_of(message: &ServerMessage) -> Option<usize> {
         | ServerMessage::AudioAck { session, .. } => session,
         ServerMessage::ConnectionSuccess(_)
         | ServerMessage::ConnectionError(_)
+        | ServerMessage::TokenExpiring { .. }
         | ServerMessage::Draining { .. }
         | ServerMessage::Said(_)
         | ServerMessage::Pong { .. } => return None,

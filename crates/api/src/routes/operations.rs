@@ -13,9 +13,9 @@ use protocol::error::ErrorCode;
 use serde_json::{Value, json};
 
 use super::within;
-use crate::auth::{self, AuthError};
+use crate::auth;
 use crate::describe::{Answer, Content, ROUTE, Route, Who};
-use crate::extract::is_local;
+use crate::extract::{identify, is_local};
 use crate::problem::Problem;
 use crate::router::Api;
 
@@ -187,12 +187,11 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
 }
 
 /// From this machine, or with an admin's token.
-fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
+async fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
     if is_local(parts) {
         return Ok(());
     }
-    let token = auth::bearer(&parts.headers).ok_or(AuthError::Required)?;
-    let who = api.verifier.verify(token, api.now())?;
+    let who = identify(api, auth::bearer(&parts.headers)).await?;
     if who.admin {
         Ok(())
     } else {
@@ -202,7 +201,7 @@ fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
 
 /// `GET /metrics`: Prometheus' text format.
 pub async fn prometheus(State(api): State<Arc<Api>>, parts: Parts) -> Result<Response, Problem> {
-    allowed(&api, &parts)?;
+    allowed(&api, &parts).await?;
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -213,7 +212,7 @@ pub async fn prometheus(State(api): State<Arc<Api>>, parts: Parts) -> Result<Res
 /// `GET /api/metrics`: the documents' figures. Those of the table are null while the records
 /// cannot be read: the rest is worth most just then.
 pub async fn metrics(State(api): State<Arc<Api>>, parts: Parts) -> Result<Json<Value>, Problem> {
-    allowed(&api, &parts)?;
+    allowed(&api, &parts).await?;
     let mut body = serde_json::to_value(api.handle.metrics()).unwrap_or_default();
     body["activeInterviewSessions"] = match within(api.records.active_stats()).await {
         Ok(stats) => json!({ "rows": stats.rows, "oldestAgeMs": stats.oldest_age_ms }),

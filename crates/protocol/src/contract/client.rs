@@ -86,7 +86,9 @@ pub static MESSAGES: &[ClientSpec] = &[
         errors: &[
             ErrorCode::TokenInvalid,
             ErrorCode::TokenExpired,
+            ErrorCode::TokenRevoked,
             ErrorCode::Limited,
+            ErrorCode::Busy,
             ErrorCode::NotSupported,
         ],
     },
@@ -94,7 +96,7 @@ pub static MESSAGES: &[ClientSpec] = &[
         event: "auth:refresh",
         body: Object {
             name: "AuthRefresh",
-            about: "A new token for the same user on the same connection.",
+            about: "A new token on the same connection: of the same user, with the same role and session.",
             fields: &[TOKEN],
         },
         repeatable: false,
@@ -102,13 +104,14 @@ pub static MESSAGES: &[ClientSpec] = &[
         reply: Some(Object {
             name: "AuthRefreshReply",
             about: "The connection goes on with the new token.",
-            fields: &[],
+            fields: &[always("expiresAt", Shape::Time, "The new token's `exp`.")],
         }),
         errors: &[
             ErrorCode::TokenInvalid,
             ErrorCode::TokenExpired,
-            ErrorCode::NotAllowed,
-            ErrorCode::NotSupported,
+            ErrorCode::TokenRevoked,
+            ErrorCode::TokenMismatch,
+            ErrorCode::Busy,
         ],
     },
     ClientSpec {

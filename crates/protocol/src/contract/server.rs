@@ -123,6 +123,23 @@ pub static MESSAGES: &[ServerSpec] = &[
         durable: false,
     },
     ServerSpec {
+        event: "connection:token_expiring",
+        body: Object {
+            name: "ConnectionTokenExpiring",
+            about: "Your token expires within a minute: send `auth:refresh`, else close 4410 follows.",
+            fields: &[
+                always("expiresAt", Shape::Time, "The token's `exp`."),
+                always(
+                    "serverNow",
+                    Shape::Time,
+                    "The server's clock when it said this.",
+                ),
+            ],
+        },
+        to: "the connection whose token it is",
+        durable: false,
+    },
+    ServerSpec {
         event: "connection:replaced",
         body: Object {
             name: "ConnectionReplaced",

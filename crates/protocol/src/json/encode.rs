@@ -107,6 +107,13 @@ fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
             }
             json.refusal(refusal);
         }
+        ServerMessage::TokenExpiring {
+            expires_at,
+            server_now,
+        } => {
+            json.time("expiresAt", *expires_at);
+            json.time("serverNow", *server_now);
+        }
         ServerMessage::Draining { retry_after_ms } => json.number("retryAfterMs", *retry_after_ms),
         ServerMessage::Pong { reference } => {
             if let Some(reference) = reference {
@@ -124,6 +131,7 @@ pub fn name(message: &ServerMessage) -> &'static str {
         ServerMessage::ConnectionSuccess(_) => "connection:success",
         ServerMessage::ConnectionError(_) => "connection:error",
         ServerMessage::ConnectionReplaced { .. } => "connection:replaced",
+        ServerMessage::TokenExpiring { .. } => "connection:token_expiring",
         ServerMessage::Joined(_) => "session:joined",
         ServerMessage::Left { .. } => "session:left",
         ServerMessage::Presence { change, .. } => match change {

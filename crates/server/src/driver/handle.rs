@@ -11,7 +11,7 @@ use api::handle::{
 };
 use engine::Input;
 use engine::effect::Answer;
-use engine::input::{Ask, Create, Identity};
+use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{SessionId, UserId};
 use protocol::record::SessionRow;
@@ -113,12 +113,7 @@ impl Handle for Driver {
 
     fn end(&self, order: EndOrder) -> Boxed<'_, Result<Ended, Refusal>> {
         Box::pin(async move {
-            let by = Identity {
-                user: order.by.user,
-                role: order.by.role,
-                admin: order.by.admin,
-                session: order.by.session,
-            };
+            let by = crate::guard::engine(order.by);
             let what = Ask::End {
                 reason: order.reason,
                 by: Some(by.user.clone()),

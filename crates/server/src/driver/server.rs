@@ -31,7 +31,8 @@ use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::transport::beat::{beat, see_to_inbox};
-use crate::transport::handshake::{Doors, Verify, Welcome};
+use crate::transport::guest::Guard;
+use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
 use crate::transport::listener::{SocketOptions, accept_loop, bind};
 
@@ -93,7 +94,7 @@ pub struct Settings {
     /// Plans by id.
     pub plans: Arc<Plans>,
     /// Judges tokens.
-    pub verify: Arc<Verify>,
+    pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
     /// Where sessions are recorded.
@@ -117,7 +118,7 @@ impl Settings {
     pub fn new(
         addr: SocketAddr,
         data: impl Into<PathBuf>,
-        verify: Arc<Verify>,
+        guard: Arc<dyn Guard>,
         router: MakeRouter,
     ) -> Self {
         let data = data.into();
@@ -135,7 +136,7 @@ impl Settings {
             },
             engine: Config::default(),
             plans: Arc::default(),
-            verify,
+            guard,
             welcome: Arc::new(|_| true),
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
             data,
@@ -250,7 +251,7 @@ impl Server {
             records: Arc::clone(&driver) as _,
         });
         let doors = Arc::new(Doors {
-            verify: settings.verify,
+            guard: settings.guard,
             welcome: settings.welcome,
             gate: Mutex::new(Gate::new(GateLimits {
                 connections: settings.limits.connections as usize,

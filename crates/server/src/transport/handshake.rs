@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use engine::gate::Gate;
-use engine::input::Identity;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -23,6 +22,7 @@ use protocol::time::Wall;
 use protocol::ws::{self, Ws, handshake};
 use tokio::net::TcpStream;
 
+use super::guest::{Checked, Guard, in_time};
 use super::http::{Http, error_body, refusal};
 use super::listener::Place;
 use super::plain::{Entry, Here, Plain};
@@ -32,24 +32,12 @@ use crate::core::conn::{Conn, Dialect};
 /// When a client that comes while the server drains should come again, milliseconds.
 const DRAIN_RETRY_MS: u64 = 2_000;
 
-/// Who a token says somebody is, and until when.
-#[derive(Debug, Clone)]
-pub struct Verified {
-    /// Who.
-    pub who: Identity,
-    /// The token's `exp` with its leeway: when the connection must close.
-    pub until: Wall,
-}
-
-/// Judges a token; a few microseconds, never blocking.
-pub type Verify = dyn Fn(&str, Wall) -> Result<Verified, ErrorCode> + Send + Sync;
-
 /// Whether the page that asks may connect, by the headers `Origin` and `Host` (D6).
 pub type Welcome = dyn Fn(&HeaderMap) -> bool + Send + Sync;
 
 /// What the doors are built with.
 pub(crate) struct Doors {
-    pub(crate) verify: Arc<Verify>,
+    pub(crate) guard: Arc<dyn Guard>,
     pub(crate) welcome: Arc<Welcome>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) outbox: outbox::Limits,
@@ -181,9 +169,9 @@ fn entry(
     };
     let entry = match found.token {
         None => Entry::Unknown,
-        Some(token) => match (doors.verify)(&token, now) {
-            Ok(verified) => Entry::Known(verified),
-            Err(code) => Entry::Refused(code.into()),
+        Some(token) => match doors.guard.check(&token, now) {
+            Checked::Now(verdict) => Entry::of(verdict),
+            Checked::Later(later) => Entry::Judged(later),
         },
     };
     (entry, found.protocol)
@@ -204,6 +192,10 @@ async fn open(
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         tracing::error!("an upgraded socket is not ours");
         return;
+    };
+    let entry = match entry {
+        Entry::Judged(later) => Entry::of(in_time(later).await),
+        entry => entry,
     };
     let (read, write) = parts.io.into_inner().into_split();
     let doors = &http.doors;

@@ -2,6 +2,7 @@
 //! messages on; frames out. No rules about sessions, no records.
 
 pub(crate) mod beat;
+pub mod guest;
 pub mod handshake;
 pub(crate) mod http;
 pub mod listener;

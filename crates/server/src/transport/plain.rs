@@ -2,11 +2,13 @@
 //! What packets mean, heartbeat and limits are `protocol::plain`'s; what requests do is the
 //! engine's.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::Input;
-use engine::input::{Caller, Identity};
+use engine::input::Caller;
 use protocol::client::{
     AudioIn, AudioPayload, ClientMessage, ReplyKey, ReplyTo, Request, SessionRef,
 };
@@ -20,12 +22,12 @@ use protocol::server::{ConnectionSuccess, Reply, ServerMessage};
 use protocol::time::{Mono, Now};
 use protocol::ws::Packet;
 
-use super::handshake::{Doors, Verified};
+use super::guest::{Checked, Guest, Pending, Verdict, Verified, Wish};
+use super::handshake::Doors;
 use crate::core::conn::Conn;
 use crate::core::{Core, Job};
 
 /// What is known of a connection when its handshake is done.
-#[derive(Debug)]
 pub(crate) enum Entry {
     /// It may not come, for this reason.
     Refused(Refusal),
@@ -33,6 +35,18 @@ pub(crate) enum Entry {
     Unknown,
     /// It showed one.
     Known(Verified),
+    /// It showed one that is being judged.
+    Judged(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+}
+
+impl Entry {
+    /// Of somebody who showed a token.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Ok(verified) => Self::Known(verified),
+            Err(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 /// One connection of the plain door.
@@ -45,18 +59,25 @@ pub(crate) struct Plain {
 struct Side {
     doors: Arc<Doors>,
     member: Option<Member>,
+    /// A token that is being judged.
+    pending: Option<Box<(Pending, Shown)>>,
     /// It counts among the open connections.
     counted: bool,
 }
 
 /// Somebody known.
 struct Member {
-    who: Arc<Identity>,
-    key: ResumeKey,
-    /// When the token is over.
-    until: Mono,
+    guest: Guest,
     /// The handle for the next session joined.
     room: u16,
+}
+
+/// A token in a message, and whom to answer.
+enum Shown {
+    /// `auth`, to be let in.
+    First(ReplyKey),
+    /// `auth:refresh`.
+    Refresh(ReplyKey),
 }
 
 /// The connection and the world around it, for the length of one call.
@@ -110,12 +131,6 @@ impl Here<'_> {
     }
 }
 
-/// A token that came and what became of it.
-enum Checked {
-    Good(Verified),
-    Bad(Refusal),
-}
-
 impl Plain {
     /// A connection that has just been upgraded.
     pub(crate) fn new(doors: Arc<Doors>, here: Here<'_>, entry: Entry) -> Self {
@@ -125,6 +140,7 @@ impl Plain {
             side: Side {
                 doors,
                 member: None,
+                pending: None,
                 counted,
             },
         };
@@ -132,7 +148,7 @@ impl Plain {
             _ if !counted => plain.refuse(here, limited()),
             Entry::Refused(refusal) => plain.refuse(here, refusal),
             Entry::Known(verified) => plain.enter(here, verified, None),
-            Entry::Unknown => {}
+            Entry::Unknown | Entry::Judged(_) => {}
         }
         plain
     }
@@ -143,7 +159,7 @@ impl Plain {
             ErrorCode::OriginNotAllowed => CloseCode::Forbidden,
             ErrorCode::Limited => CloseCode::Limited,
             ErrorCode::Draining => CloseCode::Restart,
-            ErrorCode::Internal => CloseCode::ServerError,
+            ErrorCode::Internal | ErrorCode::Busy => CloseCode::ServerError,
             _ => CloseCode::Unauthenticated,
         };
         if let (ErrorCode::Draining, Some(retry_after_ms)) = (refusal.code, refusal.retry_after_ms)
@@ -157,20 +173,15 @@ impl Plain {
 
     /// Lets a known user in.
     fn enter(&mut self, here: Here<'_>, verified: Verified, reply: Option<&ReplyKey>) {
-        let Verified { who, until } = verified;
         let doors = &self.side.doors;
-        if !doors.gate.lock().admit(&who.user) {
+        let user = verified.who.user.clone();
+        if !doors.gate.lock().admit(&user) {
             return self.refuse(here, limited());
         }
-        let user = who.user.clone();
-        let left_ms = u64::try_from(until.0 - here.now.wall.0).unwrap_or(0);
         let key = resume_key();
-        self.side.member = Some(Member {
-            who: Arc::new(who),
-            key: key.unwrap_or(ResumeKey(0)),
-            until: here.now.mono.after(left_ms),
-            room: 1,
-        });
+        let held = key.unwrap_or(ResumeKey(0));
+        let guest = Guest::new(verified, held, here.now, &*doors.guard);
+        self.side.member = Some(Member { guest, room: 1 });
         let Some(resume_key) = key else {
             return self.refuse(here, ErrorCode::Internal.into());
         };
@@ -211,19 +222,39 @@ impl Plain {
             Up::Audio { audio, reply } => relay(here, &audio, &reply),
             Up::Hears(hears) => here.conn.set_hears(hears),
             Up::Authenticate { token, reply } => {
-                checked = Some((side.check(here, token), reply));
+                checked = side.check(here, token, Shown::First(reply));
+            }
+            Up::Refresh { token, reply } => {
+                checked = side.check(here, token, Shown::Refresh(reply));
             }
         };
         match packet {
             Packet::Text(text) => machine.receive_text(now, text, &mut up, &mut out),
             Packet::Binary(bytes) => machine.receive_binary(now, bytes, &mut up, &mut out),
         }
-        match checked {
-            Some((Checked::Good(verified), reply)) => self.enter(here, verified, Some(&reply)),
-            Some((Checked::Bad(refusal), _)) => self.refuse(here, refusal),
-            None => {}
+        if let Some((verdict, shown)) = checked {
+            self.judged(here, verdict, &shown);
         }
         here.put(&mut out);
+    }
+
+    /// A token was judged.
+    fn judged(&mut self, here: Here<'_>, verdict: Verdict, shown: &Shown) {
+        match (shown, verdict) {
+            (Shown::First(reply), Ok(verified)) => self.enter(here, verified, Some(reply)),
+            (Shown::First(_), Err(refusal)) => self.refuse(here, refusal),
+            (Shown::Refresh(reply), verdict) => {
+                let Some(member) = &mut self.side.member else {
+                    return here.refuse(reply, ErrorCode::AuthRequired);
+                };
+                let done = verdict.and_then(|new| member.guest.refresh(here.now, new));
+                let reply_is = match done {
+                    Ok(expires_at) => Reply::Ok(format!("\"expiresAt\":{}", expires_at.0).into()),
+                    Err(refusal) => Reply::Refused(refusal),
+                };
+                here.answer(reply, &reply_is);
+            }
+        }
     }
 
     /// Runs the clocks that have run out; when the next one does.
@@ -234,12 +265,29 @@ impl Plain {
             self.machine.handle_timeout(now, &mut out);
             here.put(&mut out);
         }
-        let until = self.side.member.as_ref().map(|member| member.until);
-        if until.is_some_and(|until| until <= now) && here.conn.is_open() {
-            self.machine.closed();
-            here.conn.close(now, CloseCode::TokenExpired, None);
+        if let Some(waiting) = self.side.pending.take() {
+            match waiting.0.take() {
+                Some(verdict) if here.conn.is_open() => self.judged(here, verdict, &waiting.1),
+                Some(_) => {}
+                None => self.side.pending = Some(waiting),
+            }
         }
-        [until, self.machine.poll_timeout()]
+        while here.conn.is_open() {
+            let Some(member) = &mut self.side.member else {
+                break;
+            };
+            match member.guest.look(here.now, &*self.side.doors.guard) {
+                None => break,
+                Some(Wish::Say(message)) => here.say(&message),
+                Some(Wish::Revoked(refusal)) => self.refuse(here, refusal),
+                Some(Wish::Expired) => {
+                    self.machine.closed();
+                    here.conn.close(now, CloseCode::TokenExpired, None);
+                }
+            }
+        }
+        let pass = self.side.member.as_ref().map(|member| member.guest.next());
+        [pass, self.machine.poll_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -249,7 +297,7 @@ impl Plain {
     pub(crate) fn end(&mut self) {
         let mut gate = self.side.doors.gate.lock();
         if let Some(member) = self.side.member.take() {
-            gate.release(&member.who.user);
+            gate.release(&member.guest.who.user);
         }
         if std::mem::take(&mut self.side.counted) {
             gate.close();
@@ -258,10 +306,18 @@ impl Plain {
 }
 
 impl Side {
-    fn check(&self, here: Here<'_>, token: &str) -> Checked {
-        match (self.doors.verify)(token, here.now.wall) {
-            Ok(verified) => Checked::Good(verified),
-            Err(code) => Checked::Bad(code.into()),
+    /// The verdict about a token, unless it takes a while: then it comes with the clocks.
+    fn check(&mut self, here: Here<'_>, token: &str, shown: Shown) -> Option<(Verdict, Shown)> {
+        if self.pending.is_some() {
+            return Some((Err(ErrorCode::Busy.into()), shown));
+        }
+        match self.doors.guard.check(token, here.now.wall) {
+            Checked::Now(verdict) => Some((verdict, shown)),
+            Checked::Later(later) => {
+                let pending = Pending::wait(later, here.conn);
+                self.pending = Some(Box::new((pending, shown)));
+                None
+            }
         }
     }
 
@@ -275,7 +331,7 @@ impl Side {
             key,
         };
         if request.message == ClientMessage::Clear {
-            let user = member.who.user.clone();
+            let user = member.guest.who.user.clone();
             let job = Job::Clear(user, to(request.reply));
             return here.core.outside().work(job);
         }
@@ -287,8 +343,8 @@ impl Side {
         let held = room_of(here.conn, &session);
         let caller = Caller {
             conn: here.conn.id(),
-            who: Arc::clone(&member.who),
-            key: member.key,
+            who: Arc::clone(&member.guest.who),
+            key: member.guest.key,
             room: held.unwrap_or(member.room),
         };
         if matches!(request.message, ClientMessage::Join { .. }) {

@@ -11,4 +11,5 @@ mod door;
 mod life;
 mod limits;
 mod support;
+mod tokens;
 mod wire;

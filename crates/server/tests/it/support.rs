@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::auth::{AuthSettings, Claims, Verifier};
+use api::guard::Guard;
 use api::identity::TokenRole;
 use protocol::id::UserId;
 use protocol::value::Role;
 use protocol::ws::{Flow, Limits, Opcode, Packet, Ws, WsIn, client};
 use serde_json::{Value, json};
 use server::driver::server::{Running, Server, Settings, SpeechSetup};
-use server::transport::handshake::Verified;
+use server::guard::DoorGuard;
 use speech::scripted::{Line, ScriptedRecognizer};
 use tempfile::TempDir;
 
@@ -76,31 +77,22 @@ impl TestServer {
 
     pub fn start_in(dir: &std::path::Path, change: impl FnOnce(&mut Settings)) -> Running {
         let verifier = verifier();
-        let of_router = Arc::clone(&verifier);
+        let guard = Arc::new(Guard::new(Arc::clone(&verifier)));
+        let of_router = Arc::clone(&guard);
         let router = Box::new(move |parts: server::driver::server::RouterParts| {
             api::router::build(api::router::Api {
                 handle: parts.handle,
                 records: parts.records,
-                verifier: of_router,
+                verifier,
+                guard: of_router,
                 origins: api::cors::Origins::new(["http://localhost:3000"]),
                 plans: Arc::new(coach::plan::Bank::builtin()),
                 clock: now,
                 new_id: || "made-by-the-server-1234".to_owned(),
             })
         });
-        let verify = Arc::new(move |token: &str, now| {
-            let who = verifier.verify(token, now).map_err(|error| error.code())?;
-            Ok(Verified {
-                until: who.expires_at.after(5_000),
-                who: engine::input::Identity {
-                    user: who.user,
-                    role: who.role,
-                    admin: who.admin,
-                    session: who.session,
-                },
-            })
-        });
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, verify, router);
+        let doors = Arc::new(DoorGuard::new(guard, 5_000));
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, doors, router);
         settings.io_threads = 2;
         settings.engine.create_on_join = true;
         settings.drain_window = Duration::from_millis(50);

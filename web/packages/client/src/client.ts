@@ -5,7 +5,7 @@ import { Connection, type ConnectionState, type ReconnectPolicy } from "./connec
 import { Emitter, type ListenOptions } from "./emitter.ts";
 import { GreenroomError } from "./errors.ts";
 import { isHidden, watchPage } from "./page.ts";
-import type { ClientMessage, OkFields, ServerMessage } from "./protocol.ts";
+import type { ClientMessage, OkFields, ServerMessage, ServerMessages } from "./protocol.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { InterviewSession, type Link } from "./session.ts";
 import { appended, type Store, type Unsubscribe, Value } from "./store.ts";
@@ -46,7 +46,7 @@ export interface ClientOptions {
 }
 
 /** Every message of the server under its type, and the connection's own. */
-export type ClientEvents = { [M in ServerMessage as M["type"]]: M } & {
+export type ClientEvents = ServerMessages & {
   state: ConnectionState;
   /** Any message. */
   message: ServerMessage;
@@ -71,6 +71,7 @@ export class GreenroomClient implements Store<ConnectionState> {
   readonly instanceId: string;
   /** The server over HTTP. */
   readonly api: Api;
+  readonly #current = new Value<InterviewSession | null>(null);
   readonly #messages = new Value<readonly ServerMessage[]>([]);
   readonly #events = new Emitter<ClientEvents>();
   readonly #connection: Connection;
@@ -192,7 +193,14 @@ export class GreenroomClient implements Store<ConnectionState> {
 
   /** Any request that belongs to no session. It waits for the connection and survives its loss. */
   request(message: ClientMessage, options: RequestOptions = {}): Promise<OkFields> {
-    return this.#link.request(message, { ...options, keep: message.type !== "ping" });
+    return this.#link.request(message, { ...options, keep: true });
+  }
+
+  /** Asks the server for a sign of life. Resolves with the round trip in milliseconds. */
+  async ping(options: RequestOptions = {}): Promise<number> {
+    const from = performance.now();
+    await this.#link.request({ type: "ping" }, { ...options, keep: false });
+    return performance.now() - from;
   }
 
   /** The session of that id; always the same object. Nothing is sent before `join()`. */
@@ -213,6 +221,11 @@ export class GreenroomClient implements Store<ConnectionState> {
   /** Sessions that are joined or about to be. */
   get joinedSessions(): InterviewSession[] {
     return [...this.#sessions.values()].filter((session) => session.isWanted);
+  }
+
+  /** The session that was joined last; it stays when it ends. */
+  get current(): Store<InterviewSession | null> {
+    return this.#current;
   }
 
   // ---- Inside ----
@@ -238,6 +251,7 @@ export class GreenroomClient implements Store<ConnectionState> {
       take: (id) => this.#vault.take(id),
       keep: (id, resume) => this.#vault.keep(id, resume),
       forget: (id) => this.#vault.drop(id),
+      joining: (session) => this.#current.set(session),
       ending: async (id) => {
         const { reason = null, reportUrl = null } = await this.api.session(id);
         return { reason, reportUrl };

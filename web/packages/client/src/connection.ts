@@ -95,6 +95,7 @@ interface Attempt {
   up: number;
   refused: GreenroomError | null;
   closing: { code: number; reason: string } | null;
+  /** How many messages came. */
   heard: number;
   gone: () => void;
   timers: Set<ReturnType<typeof setTimeout>>;
@@ -258,7 +259,7 @@ export class Connection {
           message: (message) => mine(() => this.#heard(attempt, message)),
           audio: (chunk) =>
             mine(() => {
-              attempt.heard = Date.now();
+              attempt.heard += 1;
               this.#options.on.audio(chunk);
             }),
           closed: (code, reason) => {
@@ -275,7 +276,7 @@ export class Connection {
   }
 
   #heard(attempt: Attempt, message: ServerMessage): void {
-    attempt.heard = Date.now();
+    attempt.heard += 1;
     switch (message.type) {
       case "connection:success":
         this.#up(attempt, message);
@@ -292,7 +293,7 @@ export class Connection {
         break;
       case "pong":
         this.#pong(attempt, message.ref);
-        return;
+        break;
     }
     this.#options.on.message(message);
   }
@@ -330,11 +331,11 @@ export class Connection {
   }
 
   #probe(attempt: Attempt, patienceMs: number): void {
-    const at = Date.now();
-    attempt.ping = { ref: this.nextRef(), at };
+    const { heard } = attempt;
+    attempt.ping = { ref: this.nextRef(), at: Date.now() };
     attempt.transport?.send({ type: "ping", ref: attempt.ping.ref });
     after(attempt, patienceMs, () => {
-      if (attempt.heard < at) {
+      if (attempt.heard === heard) {
         this.#broken(attempt, new GreenroomError("connection_lost", "The server fell silent."));
       }
     });
@@ -375,7 +376,7 @@ export class Connection {
       return this.#later(error, this.#refusals === 1 ? 0 : undefined, "token");
     }
     const back = known?.[1] ?? "resume";
-    if (back === "no" || back === "new_token") this.#finish(reasonOf(code), error);
+    if (back === "no" || back === "with_new_token") this.#finish(reasonOf(code), error);
     else this.#later(error, this.#retryAfterMs ?? error.retryAfterMs);
   }
 

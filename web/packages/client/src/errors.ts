@@ -1,5 +1,5 @@
 /** The one error class, and which codes may be tried again. Texts are in `texts.ts`. */
-import { type Refused, type ServerErrorCode, TEMPORARY } from "./protocol.ts";
+import { type ServerErrorCode, TEMPORARY } from "./protocol.ts";
 
 /** Codes that this library gives, not the server. */
 export type LocalErrorCode =
@@ -83,7 +83,13 @@ export class TokenDeniedError extends GreenroomError {
 }
 
 /** An error of the server's making. */
-export function refusal(message: Refused & { type?: unknown; ref?: unknown }): GreenroomError {
+export function refusal(message: {
+  code: string;
+  message: string;
+  retryAfterMs?: number;
+  type?: unknown;
+  ref?: unknown;
+}): GreenroomError {
   const { code, message: text, retryAfterMs, type: _, ref: __, ...detail } = message;
   return new GreenroomError(code, text, { retryAfterMs, detail });
 }

@@ -48,6 +48,10 @@ export type ErrorCode =
   | 'token_invalid'
   /** The token's time is over. */
   | 'token_expired'
+  /** The token was taken back. */
+  | 'token_revoked'
+  /** A refresh with somebody else's token, or one with other rights. */
+  | 'token_mismatch'
   /** The page's origin is not on the list. */
   | 'origin_not_allowed'
   /** The role may not do this. */
@@ -98,7 +102,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -137,6 +141,8 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   auth_required: { message: 'Please send a token first.', remedy: 'new_token' },
   token_invalid: { message: 'The token is not valid.', remedy: 'new_token' },
   token_expired: { message: 'The token has expired. Please get a new one.', remedy: 'new_token' },
+  token_revoked: { message: 'This token was taken back. Please get a new one.', remedy: 'new_token' },
+  token_mismatch: { message: 'The new token does not fit this connection. Connect anew with it.', remedy: 'new_token' },
   origin_not_allowed: { message: 'Pages of this address may not connect here.', remedy: 'give_up' },
   not_allowed: { message: 'Your role may not do this.', remedy: 'give_up' },
   session_not_found: { message: 'There is no such session, or you were not invited to it.', remedy: 'give_up' },
@@ -210,7 +216,7 @@ export interface AuthReply {
   connectionId: string
 }
 
-/** A new token for the same user on the same connection. */
+/** A new token on the same connection: of the same user, with the same role and session. */
 export interface AuthRefresh {
   type: 'auth:refresh'
   /** A JSON Web Token. (Text, at most 8192 characters.) */
@@ -220,7 +226,10 @@ export interface AuthRefresh {
 }
 
 /** The connection goes on with the new token. */
-export type AuthRefreshReply = Record<string, never>
+export interface AuthRefreshReply {
+  /** The new token's `exp`. (Time, ms since 1970.) */
+  expiresAt: number
+}
 
 /** What a page shows to get its seat back. */
 export interface Resume {
@@ -552,6 +561,15 @@ export interface ConnectionError {
   message: string
   /** Try again after so long, milliseconds; where that can help. */
   retryAfterMs?: number
+}
+
+/** Your token expires within a minute: send `auth:refresh`, else close 4410 follows. */
+export interface ConnectionTokenExpiring {
+  type: 'connection:token_expiring'
+  /** The token's `exp`. (Time, ms since 1970.) */
+  expiresAt: number
+  /** The server's clock when it said this. (Time, ms since 1970.) */
+  serverNow: number
 }
 
 /** A newer connection of yours took this seat; close 4409 follows, unless you are in another session too. */
@@ -1226,6 +1244,7 @@ export type ClientMessage = ClientMessages[ClientEvent]
 export interface ServerMessages {
   'connection:success': ConnectionSuccess
   'connection:error': ConnectionError
+  'connection:token_expiring': ConnectionTokenExpiring
   'connection:replaced': ConnectionReplaced
   ok: Ok
   error: ErrorMessage
@@ -1278,7 +1297,7 @@ export interface Replies {
 /** Every event a client may send. */
 export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
-export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
+export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
 export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
 
@@ -1286,8 +1305,8 @@ export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated',
 export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'rate_limited', 'busy', 'store_unavailable', 'internal']
 /** Why a request may be refused beside those, and which event says so when it had no `ref`. */
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
-  auth: { errors: ['token_invalid', 'token_expired', 'limited', 'not_supported'], errorsTo: 'error', repeatable: false },
-  'auth:refresh': { errors: ['token_invalid', 'token_expired', 'not_allowed', 'not_supported'], errorsTo: 'error', repeatable: false },
+  auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
+  'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
   'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },

@@ -90,12 +90,13 @@ export class Requests {
 
   /** True if the message was the answer to a request. */
   answered(message: ServerMessage): boolean {
-    if ((message.type !== "ok" && message.type !== "error") || message.ref === undefined) {
+    const { type } = message;
+    if ((type !== "ok" && type !== "error" && type !== "pong") || message.ref === undefined) {
       return false;
     }
     const entry = this.#waiting.get(message.ref as number);
     if (!entry) return true;
-    if (message.type === "ok") {
+    if (message.type !== "error") {
       const { type: _, ref: __, ...fields } = message;
       entry.done(null, fields);
       return true;

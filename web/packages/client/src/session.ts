@@ -10,7 +10,7 @@ import type {
   AskedQuestion,
   AudioFormat,
   ClientMessage,
-  ClockName,
+  Clock,
   EndReason,
   EndResult,
   FinalCaption,
@@ -23,6 +23,7 @@ import type {
   Resume,
   Role,
   ServerMessage,
+  ServerMessages,
   SessionJoined,
   SessionView,
   Status,
@@ -58,7 +59,7 @@ export interface InSession {
   readonly question: OpenQuestion | null;
   readonly answers: readonly ClosedQuestion[];
   /** Clocks that are about to run out, and when. */
-  readonly expiring: Readonly<Partial<Record<ClockName, Wall>>>;
+  readonly expiring: Readonly<Partial<Record<Clock, Wall>>>;
   /** The server cannot store at the moment; the interview goes on. */
   readonly degraded: boolean;
   /** False while the connection is lost and the seat is kept. */
@@ -94,7 +95,7 @@ export interface Transcript {
 
 /** Every message of the session under its type; `audio` for sound others send. */
 export type SessionEvents = {
-  [M in ServerMessage as M["type"]]: M & {
+  [Type in keyof ServerMessages]: ServerMessages[Type] & {
     /** It happened before this page joined and is told again. */
     replayed?: true;
   };
@@ -122,6 +123,8 @@ export interface Link {
   take(sessionId: string): Promise<Resume | null>;
   keep(sessionId: string, resume: Resume): void;
   forget(sessionId: string): void;
+  /** Somebody joins it: from now on it is the current one. */
+  joining(session: InterviewSession): void;
   /** Why a session ended, from the records. */
   ending(sessionId: string): Promise<{ reason: EndReason | null; reportUrl: string | null }>;
 }
@@ -148,6 +151,7 @@ export class InterviewSession {
   readonly state = new Value<SessionState>({ phase: "detached" });
   readonly #transcript = new Value<Transcript>(NOTHING_SAID);
   readonly #suggestions = new Value<readonly Suggestion[]>([]);
+  readonly #requested = new Value<readonly RequestedTranscription[]>([]);
   readonly #events = new Emitter<SessionEvents>();
   readonly #link: Link;
   /** Joined, or to be joined as soon as there is a connection. */
@@ -177,6 +181,11 @@ export class InterviewSession {
 
   get suggestions(): Store<readonly Suggestion[]> {
     return this.#suggestions;
+  }
+
+  /** What came of `transcribe`, the latest 200. */
+  get requested(): Store<readonly RequestedTranscription[]> {
+    return this.#requested;
   }
 
   on<E extends keyof SessionEvents>(
@@ -215,6 +224,7 @@ export class InterviewSession {
       return Promise.reject(new GreenroomError("session_ended", "This session is over."));
     }
     this.#wanted = true;
+    this.#link.joining(this);
     this.#joined ??= deferred();
     const { promise } = this.#joined;
     if (!("live" in state)) this.state.set({ phase: "joining", error: null });
@@ -537,7 +547,9 @@ export class InterviewSession {
   }
 
   #caption(caption: Extract<ServerMessage, { type: "transcription:result" }>): void {
-    if ("requestId" in caption) return;
+    if ("requestId" in caption) {
+      return this.#requested.update((list) => appended(list, caption, SUGGESTIONS_MAX));
+    }
     this.#transcript.update(({ segments, interim }) => {
       const others = interim.filter(
         (c) =>
@@ -643,7 +655,7 @@ function viewed(view: SessionView) {
   };
 }
 
-function without(expiring: InSession["expiring"], what: ClockName): InSession["expiring"] {
+function without(expiring: InSession["expiring"], what: Clock): InSession["expiring"] {
   const { [what]: _, ...rest } = expiring;
   return rest;
 }

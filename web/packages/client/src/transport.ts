@@ -72,6 +72,8 @@ export const plainWebSocket: TransportFactory = ({ baseUrl, token, on, WebSocket
     }
     if (typeof message?.type === "string") on.message(message);
   };
+  // Its close says more; but in Node an error nobody listens to ends the process.
+  socket.onerror = () => {};
   socket.onclose = (event) => over(event.code, event.reason);
   return {
     name: "websocket",

@@ -18,6 +18,7 @@ use crate::auth::{AuthSettings, Claims, Verifier};
 use crate::cors::Origins;
 use crate::describe::check_answer;
 use crate::extract::Peer;
+use crate::guard::Guard;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
     LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord, Told,
@@ -277,6 +278,7 @@ pub(super) fn bench() -> Bench {
         handle: Arc::new(fake.clone()),
         records: Arc::new(fake.clone()),
         verifier: Arc::clone(&verifier),
+        guard: Arc::new(Guard::new(Arc::clone(&verifier))),
         origins: Origins::new([FRONT]),
         plans: Arc::new(coach::plan::Bank::builtin()),
         clock: || NOW,

@@ -251,6 +251,10 @@ pub(crate) fn pushes() -> Vec<ServerMessage> {
         success(),
         ServerMessage::ConnectionError(ErrorCode::TokenExpired.into()),
         ServerMessage::ConnectionReplaced { session: session() },
+        ServerMessage::TokenExpiring {
+            expires_at: Wall(1_790_000_060_000),
+            server_now: Wall(1_790_000_000_000),
+        },
         joined(true),
         joined(false),
         ServerMessage::Left { session: session() },
@@ -353,6 +357,7 @@ fn is_listed(message: &ServerMessage) {
         ServerMessage::ConnectionSuccess(_)
         | ServerMessage::ConnectionError(_)
         | ServerMessage::ConnectionReplaced { .. }
+        | ServerMessage::TokenExpiring { .. }
         | ServerMessage::Joined(_)
         | ServerMessage::Left { .. }
         | ServerMessage::Presence { .. }

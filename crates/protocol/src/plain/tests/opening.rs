@@ -150,12 +150,22 @@ fn a_stranger_cannot_have_a_large_unfinished_message_kept() {
 }
 
 #[test]
-fn a_second_token_on_an_open_connection_is_answered_and_nothing_more() {
+fn a_second_first_message_on_an_open_connection_is_answered_and_nothing_more() {
     let mut bench = Bench::open(Limits::default());
     bench.text(r#"{"type":"auth","token":"a.b.c","ref":1}"#);
-    bench.text(r#"{"type":"auth:refresh","token":"a.b.c"}"#);
-    assert_eq!(bench.said(), ["error not_supported", "error not_supported"]);
+    assert_eq!(bench.said(), ["error not_supported"]);
     assert!(bench.went_up().is_empty() && bench.machine.is_open());
+}
+
+#[test]
+fn a_new_token_on_an_open_connection_goes_up_and_changes_nothing_here() {
+    let mut bench = Bench::open(Limits::default());
+    bench.text(r#"{"type":"auth:refresh","token":"a.b.c","ref":1}"#);
+    assert_eq!(
+        bench.went_up(),
+        [r#"Refresh { token: "a.b.c", reply: Ref("1") }"#]
+    );
+    assert!(bench.said().is_empty() && bench.machine.is_open());
 }
 
 #[test]
