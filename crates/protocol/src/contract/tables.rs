@@ -118,12 +118,12 @@ fn objects() -> String {
 
 fn collect(shape: &Shape, found: &mut Vec<&'static Object>) {
     match shape {
-        Shape::Of(object) | Shape::Closed(object) => {
-            if !found.iter().any(|known| known.name == object.name) {
-                found.push(object);
-                for field in object.fields {
-                    collect(&field.shape, found);
-                }
+        Shape::Of(object) | Shape::Closed(object)
+            if !found.iter().any(|known| known.name == object.name) =>
+        {
+            found.push(object);
+            for field in object.fields {
+                collect(&field.shape, found);
             }
         }
         Shape::List(item, _) | Shape::Or(item) | Shape::Map(item) => collect(item, found),

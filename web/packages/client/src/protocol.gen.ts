@@ -60,6 +60,8 @@ export type ErrorCode =
   | 'session_not_found'
   /** The session is over. */
   | 'session_ended'
+  /** There is a session with this id already. */
+  | 'session_exists'
   /** The candidate has another session running. */
   | 'session_active'
   /** The connection is in no session. */
@@ -102,7 +104,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_exists', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -147,6 +149,7 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   not_allowed: { message: 'Your role may not do this.', remedy: 'give_up' },
   session_not_found: { message: 'There is no such session, or you were not invited to it.', remedy: 'give_up' },
   session_ended: { message: 'This session is over.', remedy: 'look_again' },
+  session_exists: { message: 'There is a session with this id already.', remedy: 'look_again' },
   session_active: { message: 'Another interview of yours is still open.', remedy: 'look_again' },
   not_in_session: { message: 'Join a session first.', remedy: 'look_again' },
   session_required: { message: 'You are in several sessions; say which one you mean.', remedy: 'fix' },
@@ -1206,6 +1209,23 @@ export interface InterviewEnded {
   provisional?: true
 }
 
+/** Something a back end said into the session; the name after `custom:` and the data are its own. */
+export interface CustomEvent {
+  type: `custom:${string}`
+  /** Which session. */
+  sessionId: string
+  /** When. (Time, ms since 1970.) */
+  at: number
+  /** Whatever the back end sent. */
+  data: Record<string, unknown>
+  /** Its place in the session's log: 1, 2, 3 … */
+  seq: number
+  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
+  prev: number
+  /** Sent before it was stored, while the records are away: does not move your resume position. */
+  provisional?: true
+}
+
 /** The server is about to stop; close 4420 follows. Nothing is lost: come back and resume. */
 export interface ServerDraining {
   type: 'server:draining'
@@ -1271,6 +1291,7 @@ export interface ServerMessages {
   'transcription:result': TranscriptionPartial | TranscriptionFinal | TranscriptionAnswer
   'transcription:gap': TranscriptionGap
   interview_ended: InterviewEnded
+  [event: `custom:${string}`]: CustomEvent
   'server:draining': ServerDraining
   pong: Pong
 }
@@ -1296,9 +1317,9 @@ export interface Replies {
 
 /** Every event a client may send. */
 export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
-/** Every event the server may send. */
+/** Every event the server may send, beside those that begin with `custom:`. */
 export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
-/** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
+/** Events that are stored and carry `seq` and `prev`: these (of `transcription:result` the finals of live speech) and those that begin with `custom:`. */
 export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
 
 /** Why any request may be refused. */
@@ -1307,7 +1328,7 @@ export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
   auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
   'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
-  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
+  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'not_in_session', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
