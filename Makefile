@@ -7,6 +7,7 @@ SHELL := /bin/sh
 BINARY := target/debug/greenroom
 WORLDS ?= 100000
 SEED ?= 1
+REPEAT ?= 1
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -20,19 +21,37 @@ setup: ## Everything the other commands need: system packages, crates, the speec
 prepare:
 	@sh scripts/setup.sh || [ $$? -eq 3 ]
 
-build: ## The program for others to use: target/release/greenroom
+build: app ## The program for others to use: target/release/greenroom
 	cargo build --locked --release -p server
+
+# Without Node the program is built all the same, and says on its pages how to get the app.
+.PHONY: app e2e screenshots
+app: ## The web app, into the program's next build
+	@sh scripts/app.sh
+
+e2e: prepare app ## The app in a real browser: make e2e REPEAT=20
+	cargo build --locked --workspace --bin greenroom
+	@sh scripts/e2e.sh --repeat $(REPEAT)
+
+screenshots: prepare app ## Every state of the app as pictures, in target/screenshots
+	cargo build --locked --workspace --bin greenroom
+	@SHOTS=$(CURDIR)/target/screenshots sh scripts/e2e.sh
 
 demo: prepare ## Watch an interview: server, client, recorded speech, captions, report
 	cargo build --locked --workspace --bin greenroom
 	@GREENROOM=$(BINARY) sh scripts/demo.sh
 
-start: prepare ## Run the server for trying things out, on this machine only
+start: prepare app ## Run the server for trying things out, on this machine only
 	cargo build --locked --workspace --bin greenroom
 	@$(BINARY) serve --dev
 
 test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
 	@sh scripts/test.sh
+
+.PHONY: conformance
+PORT ?= 0
+conformance: ## A server for the protocols' own suites: make conformance PORT=3000
+	cargo run --locked -p server --features conformance --bin conformance -- $(PORT)
 
 sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)

@@ -24,6 +24,9 @@ recordings=no
 has dpkg-query && dpkg-query -W -f='${Status}' "$RECORDINGS" 2>/dev/null | grep -q ' installed' &&
     recordings=yes
 [ "$recordings" = yes ] || wanted="$wanted $RECORDINGS"
+# The browser the app is tested in; its tests are left out where it is missing.
+BROWSER=chromium
+has "$BROWSER" || wanted="$wanted $BROWSER"
 
 if [ -n "$wanted" ] && has apt-get && [ "$(id -u)" -eq 0 ]; then
     say "installing$wanted"
@@ -42,6 +45,8 @@ if ! { has dpkg-query &&
     say "without $RECORDINGS some recordings of speech are missing"
     lacks=3
 fi
+
+has "$BROWSER" || say "without $BROWSER make e2e and make screenshots do not run"
 
 # --- Rust ------------------------------------------------------------------------------------
 if ! has cargo; then

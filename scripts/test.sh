@@ -37,10 +37,16 @@ worlds() {
     cargo build --locked --workspace --bin sim && target/debug/sim --worlds "$WORLDS" --seed "$SEED"
 }
 
+# One whole interview in a real browser, axe on every page of it.
+browser() {
+    sh scripts/app.sh && cargo build --locked --workspace --bin greenroom && sh scripts/e2e.sh --first
+}
+
 step format cargo fmt --all --check
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests tests
 step simulation worlds
+step browser browser
 
 passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
 broken=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")

@@ -11,7 +11,7 @@ export default defineConfig({
         ssr,
         test: {
           name: "unit",
-          include: ["packages/*/tests/**/*.test.{ts,tsx}"],
+          include: ["packages/*/tests/**/*.test.{ts,tsx}", "app/tests/**/*.test.{ts,tsx}"],
           exclude: ["**/*.server.test.*"],
           environment: "node",
         },

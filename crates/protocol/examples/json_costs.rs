@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::client::{AudioFormat, AudioIn, AudioPayload, SessionRef};
+use protocol::dialect::Dialect;
 use protocol::id::{ConnectionId, IdError, Participant, SessionId, StreamId, UserId};
 use protocol::json::audio::Received;
 use protocol::json::{Scratch, base64, decode};
@@ -32,7 +33,7 @@ fn main() -> Result<(), IdError> {
         seq: 4711,
         timestamp: Wall(1_770_000_000_000),
     };
-    let sample = received(&raw).text_frame();
+    let sample = received(&raw).text_frame(Dialect::Plain);
     let data = String::from_utf8_lossy(&sample.frame[sample.payload.clone()]).into_owned();
     let text = format!(
         "{{\"type\":\"audio:stream\",\"sessionId\":\"{session}\",\"audioData\":\"{data}\",\
@@ -58,16 +59,16 @@ fn main() -> Result<(), IdError> {
         assert_eq!(seen, 1);
     });
     measure("build audio:received, base64 → text", || {
-        black_box(received(black_box(&base64_chunk)).text_frame());
+        black_box(received(black_box(&base64_chunk)).text_frame(Dialect::Plain));
     });
     measure("build audio:received, raw → binary", || {
-        black_box(received(black_box(&raw)).binary_frame(1));
+        black_box(received(black_box(&raw)).binary_frame(Dialect::Plain, 1));
     });
     measure("build audio:received, base64 → binary", || {
-        black_box(received(black_box(&base64_chunk)).binary_frame(1));
+        black_box(received(black_box(&base64_chunk)).binary_frame(Dialect::Plain, 1));
     });
     measure("build audio:received, raw → text", || {
-        black_box(received(black_box(&raw)).text_frame());
+        black_box(received(black_box(&raw)).text_frame(Dialect::Plain));
     });
     measure("copy of the message alone, for comparison", || {
         black_box(black_box(&text).as_bytes().to_vec());

@@ -28,6 +28,13 @@ pub enum ClientMessage {
         /// Passed over, not answered.
         skip: bool,
     },
+    /// `answer:text`: words typed instead of spoken.
+    AnswerText {
+        /// Which question; none: the open one.
+        question: Option<QuestionId>,
+        /// What was typed: 1 to `limits::ANSWER_CHARS_MAX` characters, not only white space.
+        text: Box<str>,
+    },
     /// `end_interview`.
     End,
     /// `session:status`: ask for a change.
@@ -50,6 +57,7 @@ impl ClientMessage {
             Self::Leave => "session:leave",
             Self::Start { .. } => "interview:start",
             Self::AnswerDone { .. } => "answer:done",
+            Self::AnswerText { .. } => "answer:text",
             Self::End => "end_interview",
             Self::SetStatus(_) => "session:status",
             Self::Extend => "session:extend",

@@ -27,6 +27,10 @@ pub(crate) mod tests;
 
 use std::borrow::Cow;
 
+pub(crate) use self::audio::{finish, room};
+pub(crate) use self::encode::{
+    closing_into, connect_error, encode_into, encode_reply_into, encode_reply_object, event_name,
+};
 pub use self::encode::{encode, encode_frame, encode_reply, encode_reply_frame, name};
 
 use self::scan::{Fault, Fields, Raw, Slot};
@@ -116,7 +120,26 @@ pub enum Kind {
 pub struct Message<'b> {
     fields: Fields<'b>,
     fault: Option<Fault>,
+    /// The sound, where it came beside the text and not in it.
+    sound: Option<&'b [u8]>,
 }
+
+/// What a Socket.IO event holds.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one call, and a box would cost an allocation a message"
+)]
+pub enum Event<'b> {
+    /// A message like those of the plain door.
+    Message(Message<'b>),
+    /// `audio:stream` whose one argument is a chunk in the binary layout (`audio`).
+    Chunk(&'b [u8], ReplyKey),
+}
+
+/// Not an event at all: no array that begins with a name. No official client sends this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
 
 impl<'b> Message<'b> {
     /// One pass over the text.
@@ -125,6 +148,48 @@ impl<'b> Message<'b> {
         Self {
             fields,
             fault: result.err(),
+            sound: None,
+        }
+    }
+
+    /// The text of a Socket.IO event, `["name",{…}]`; `ack` is the number of the acknowledgement
+    /// that is due, `attachments` what came with it. Of those only sound has a place: as the whole
+    /// argument of `audio:stream`, or as `audioData` where there may be base64.
+    ///
+    /// # Errors
+    /// [`Malformed`]; whatever else is wrong shows when it is decoded.
+    pub fn scan_event(
+        text: &'b str,
+        ack: Option<&'b str>,
+        attachments: &[&'b [u8]],
+    ) -> Result<Event<'b>, Malformed> {
+        let (event, result) = scan::scan_event(text);
+        if matches!(result, Err(Fault::Syntax(_))) {
+            return Err(Malformed);
+        }
+        let attached = |text| placeholder(text).and_then(|num| attachments.get(num).copied());
+        let whole = event.argument.and_then(attached);
+        let mut fields = event.fields;
+        fields.set(Slot::Type, event.name);
+        fields.set(Slot::Ref, ack.map_or(Raw::Absent, Raw::Number));
+        let sound = match fields.get(Slot::AudioData) {
+            Raw::Nested(text) => attached(text),
+            _ => None,
+        };
+        let message = Self {
+            fields,
+            fault: result.err(),
+            sound,
+        };
+        match whole {
+            Some(bytes) if message.kind() == Kind::Audio => {
+                Ok(Event::Chunk(bytes, message.reply_key()))
+            }
+            Some(_) => Ok(Event::Message(Self {
+                fault: Some(Fault::Arguments),
+                ..message
+            })),
+            None => Ok(Event::Message(message)),
         }
     }
 
@@ -181,6 +246,18 @@ pub fn decode<'b>(text: &'b str, scratch: &'b mut Scratch) -> Result<Decoded<'b>
     Message::scan(text).decode(scratch)
 }
 
+/// The `token` of a Socket.IO CONNECT's object, if there is one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn connect_token(text: &str) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let message = Message::scan(text);
+    match message.fault {
+        Some(fault) => Err(explain(fault)),
+        None => message.optional_token(),
+    }
+}
+
 fn explain(fault: Fault) -> Refusal {
     match fault {
         Fault::Syntax(at) => Refusal::because(
@@ -191,5 +268,21 @@ fn explain(fault: Fault) -> Refusal {
             ErrorCode::TooDeep,
             format!("The message is nested deeper than {JSON_DEPTH_MAX} levels."),
         ),
+        Fault::Arguments => Refusal::because(
+            ErrorCode::InvalidField,
+            "An event takes one object with its fields and nothing else.",
+        ),
     }
+}
+
+/// The number in `{"_placeholder":true,"num":…}`, which stands where an attachment belongs.
+fn placeholder(text: &str) -> Option<usize> {
+    const LONGEST: usize = 64;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let is_one = value.get("_placeholder")?.as_bool()?;
+    let num = value.get("num")?.as_u64().filter(|_| is_one)?;
+    usize::try_from(num).ok()
 }

@@ -19,6 +19,9 @@ pub mod audio;
 pub mod client;
 pub mod close;
 pub mod contract;
+pub mod dialect;
+pub mod door;
+pub mod engineio;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -32,6 +35,7 @@ pub mod rate;
 pub mod record;
 pub mod said;
 pub mod server;
+pub mod socketio;
 pub mod time;
 pub mod value;
 pub mod ws;

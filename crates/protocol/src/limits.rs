@@ -14,6 +14,10 @@ pub const REQUEST_ID_CHARS_MAX: usize = 64;
 pub const QUESTIONS_MAX: usize = 50;
 /// Longest text of a question in characters.
 pub const QUESTION_CHARS_MAX: usize = 2_000;
+/// Longest piece of a typed answer in characters.
+pub const ANSWER_CHARS_MAX: usize = 4_000;
+/// The stream of what was typed instead of spoken.
+pub const TYPED_STREAM: u32 = u32::MAX;
 /// Shortest time for an answer, milliseconds.
 pub const QUESTION_LIMIT_MS_MIN: u64 = 5_000;
 /// Longest time for an answer, milliseconds.

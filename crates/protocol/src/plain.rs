@@ -24,75 +24,21 @@ mod tests;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::audio::{self, AudioError, Direction};
-use crate::client::{
-    AudioFormat, AudioIn, AudioPayload, ErrorEvent, ReplyKey, Request, SessionRef,
-};
+use crate::client::{ErrorEvent, ReplyKey};
 use crate::close::CloseCode;
+use crate::dialect::Dialect;
+use crate::door::{Desk, OWN_DELAY_MS, TOO_MUCH, answer, push};
 use crate::error::{ErrorCode, Refusal};
-use crate::id::{ConnectionId, StreamId};
-use crate::json::{self, Decoded, Hears, Kind, Message, Refused, Scratch};
+use crate::id::ConnectionId;
+use crate::json::{self, Decoded, Message, Refused, Scratch};
 use crate::limits::Limits;
-use crate::rate::Bucket;
-use crate::server::{Reply, ServerMessage};
-use crate::time::{Mono, Wall};
+use crate::server::ServerMessage;
+use crate::time::Mono;
 use crate::ws::frame;
 
-/// How late the server itself may be before it blames its own sleep for a silence, milliseconds.
-const OWN_DELAY_MS: u64 = 5_000;
-/// Refused requests are counted over so long, milliseconds.
-const ABUSE_WINDOW_MS: u64 = 10_000;
-/// More refused requests than so many bursts in that time close the connection.
-const ABUSE_BURSTS: u32 = 10;
-/// At most one `audio:error` about the rate in so long, milliseconds.
-const AUDIO_ERROR_EVERY_MS: u64 = 1_000;
+pub use crate::door::{Out, Up};
 
-const TOO_MUCH: &str = "Too much came before a valid token.";
-
-/// What goes up to the shell.
-#[derive(Debug, PartialEq)]
-pub enum Up<'b> {
-    /// A token came. Answer with [`Machine::open`] or [`Machine::refuse`].
-    Authenticate {
-        /// As it came; not yet checked.
-        token: &'b str,
-        /// If it is a `ref`, an `ok` is due beside `connection:success`.
-        reply: ReplyKey,
-    },
-    /// `auth:refresh`: another token for this connection. The caller judges it and answers; the
-    /// connection stays whatever comes of it.
-    Refresh {
-        /// As it came; not yet checked.
-        token: &'b str,
-        /// Whom to answer.
-        reply: ReplyKey,
-    },
-    /// A request for the engine.
-    Message(Request),
-    /// A chunk for the room's route.
-    Audio {
-        /// The chunk.
-        audio: AudioIn<'b>,
-        /// Where an error goes; `ok` is due only if this is a `ref`.
-        reply: ReplyKey,
-    },
-    /// The connection wants to hear audio in this form from now on. Comes right before the
-    /// [`Up::Message`] of the join that said so.
-    Hears(Hears),
-}
-
-/// What goes down to the socket, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Out {
-    /// A whole text frame.
-    Text(Bytes),
-    /// A whole ping frame.
-    Ping(Bytes),
-    /// The end: nothing comes after it.
-    Close(CloseCode),
-}
+const DIALECT: Dialect = Dialect::Plain;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -107,18 +53,11 @@ enum State {
 /// One connection of the plain door.
 #[derive(Debug)]
 pub struct Machine {
-    limits: Arc<Limits>,
-    events: Bucket,
-    audio: Bucket,
+    desk: Desk,
     /// Waiting: until when a token must be there. Open: when the next ping is due.
     next_at: Mono,
     /// A ping is out and nothing was heard since: until when something must come.
     answer_by: Option<Mono>,
-    /// When the last `audio:error` about the rate went out.
-    audio_error_at: Option<Mono>,
-    /// Start of the window in which refused requests are counted.
-    refused_since: Mono,
-    refused: u32,
     /// Bytes that came before the connection was authenticated.
     early_bytes: u32,
     state: State,
@@ -128,16 +67,11 @@ impl Machine {
     /// A connection right after its upgrade, not yet authenticated.
     pub fn new(limits: Arc<Limits>, now: Mono) -> Self {
         Self {
-            events: Bucket::new(limits.events_per_second, limits.events_burst),
-            audio: Bucket::new(limits.audio_bytes_per_second, limits.audio_burst_bytes),
             next_at: now.after(limits.auth_timeout_ms.into()),
             answer_by: None,
-            audio_error_at: None,
-            refused_since: now,
-            refused: 0,
             early_bytes: 0,
             state: State::Waiting,
-            limits,
+            desk: Desk::new(limits, now),
         }
     }
 
@@ -148,7 +82,7 @@ impl Machine {
             return;
         }
         self.state = State::Open;
-        let interval = u64::from(self.limits.ping_interval_ms).max(1);
+        let interval = u64::from(self.desk.limits().ping_interval_ms).max(1);
         // Fibonacci hashing: neighbors land far apart.
         let spread = connection.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         self.next_at = now.after(1 + spread % interval);
@@ -159,7 +93,7 @@ impl Machine {
         if self.state == State::Closed {
             return;
         }
-        push(out, &ServerMessage::ConnectionError(refusal));
+        push(DIALECT, out, &ServerMessage::ConnectionError(refusal));
         self.close(code, out);
     }
 
@@ -193,7 +127,7 @@ impl Machine {
             State::Checking => {
                 if self.early(text.len(), out) {
                     let reply = Message::scan(text).reply_key();
-                    answer(out, reply, Refusal::new(ErrorCode::AuthRequired));
+                    answer(DIALECT, out, &reply, ErrorCode::AuthRequired.into());
                 }
             }
             State::Closed => {}
@@ -216,20 +150,8 @@ impl Machine {
             }
             State::Closed => return,
         }
-        if !self.audio_fits(now, bytes.len(), None, out) {
-            return;
-        }
-        let most = self.limits.message_bytes as usize;
-        match audio::decode(Direction::ToServer, bytes, most) {
-            Ok(chunk) => up(Up::Audio {
-                audio: audio_in(&chunk),
-                reply: ReplyKey::Event(ErrorEvent::Audio),
-            }),
-            Err(error) => {
-                let refusal = Refusal::because(binary_code(error), error.to_string());
-                answer(out, ReplyKey::Event(ErrorEvent::Audio), refusal);
-            }
-        }
+        let reply = ReplyKey::Event(ErrorEvent::Audio);
+        self.desk.chunk(now, DIALECT, (bytes, reply), up, out);
     }
 
     /// So many bytes of a message are there that is not finished yet (`Ws::held_bytes`). To be called
@@ -239,7 +161,7 @@ impl Machine {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let total = self.early_bytes.saturating_add(bytes);
         if matches!(self.state, State::Waiting | State::Checking)
-            && total > self.limits.unauthenticated_bytes
+            && total > self.desk.limits().unauthenticated_bytes
         {
             self.unauthenticated(TOO_MUCH, out);
         }
@@ -275,8 +197,8 @@ impl Machine {
             return self.close(CloseCode::HeartbeatMissed, out);
         }
         out.push(Out::Ping(frame::ping(&[])));
-        self.answer_by = Some(now.after(self.limits.ping_timeout_ms.into()));
-        self.next_at = now.after(self.limits.ping_interval_ms.into());
+        self.answer_by = Some(now.after(self.desk.limits().ping_timeout_ms.into()));
+        self.next_at = now.after(self.desk.limits().ping_interval_ms.into());
     }
 
     fn first_text(&mut self, text: &str, up: &mut impl FnMut(Up<'_>), out: &mut Vec<Out>) {
@@ -288,11 +210,13 @@ impl Machine {
             Ok(Decoded::Auth { token, reply }) => {
                 self.state = State::Checking;
                 up(Up::Authenticate {
-                    token: &token,
+                    token: Some(&token),
                     reply,
                 });
             }
-            Ok(Decoded::Ping { reference }) => push(out, &ServerMessage::Pong { reference }),
+            Ok(Decoded::Ping { reference }) => {
+                push(DIALECT, out, &ServerMessage::Pong { reference })
+            }
             Ok(_) => self.unauthenticated("The first message must be `auth`.", out),
             Err(Refused { refusal, .. }) => self.refuse(refusal, CloseCode::Unauthenticated, out),
         }
@@ -302,7 +226,7 @@ impl Machine {
     fn early(&mut self, bytes: usize, out: &mut Vec<Out>) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.early_bytes = self.early_bytes.saturating_add(bytes);
-        let fits = self.early_bytes <= self.limits.unauthenticated_bytes;
+        let fits = self.early_bytes <= self.desk.limits().unauthenticated_bytes;
         if !fits {
             self.unauthenticated(TOO_MUCH, out);
         }
@@ -321,128 +245,14 @@ impl Machine {
         up: &mut impl FnMut(Up<'_>),
         out: &mut Vec<Out>,
     ) {
-        let message = Message::scan(text);
-        let kind = message.kind();
-        if kind != Kind::Audio && !self.event_fits(now, &message, out) {
-            return;
+        let message = (Message::scan(text), text.len());
+        if let Err(code) = self.desk.message(now, DIALECT, message, up, out) {
+            self.close(code, out);
         }
-        if kind != Kind::Event && !self.audio_fits(now, text.len(), Some(&message), out) {
-            return;
-        }
-        let mut scratch = Scratch::default();
-        match message.decode(&mut scratch) {
-            Ok(Decoded::Audio { audio, reply }) => up(Up::Audio { audio, reply }),
-            Ok(Decoded::Request { request, hears }) => {
-                if let Some(hears) = hears {
-                    up(Up::Hears(hears));
-                }
-                up(Up::Message(request));
-            }
-            Ok(Decoded::Ping { reference }) => push(out, &ServerMessage::Pong { reference }),
-            Ok(Decoded::Auth { reply, .. }) => {
-                let why = "This connection is authenticated already.";
-                answer(out, reply, Refusal::because(ErrorCode::NotSupported, why));
-            }
-            Ok(Decoded::AuthRefresh { token, reply }) => up(Up::Refresh {
-                token: &token,
-                reply,
-            }),
-            Err(Refused { reply, refusal }) => answer(out, reply, refusal),
-        }
-    }
-
-    /// Takes one event out of the bucket, or refuses the message.
-    fn event_fits(&mut self, now: Mono, message: &Message<'_>, out: &mut Vec<Out>) -> bool {
-        let Err(wait) = self.events.take(now, 1) else {
-            return true;
-        };
-        if now.since(self.refused_since) > ABUSE_WINDOW_MS {
-            self.refused_since = now;
-            self.refused = 0;
-        }
-        self.refused += 1;
-        if self.refused > self.limits.events_burst.saturating_mul(ABUSE_BURSTS) {
-            self.close(CloseCode::Limited, out);
-        } else {
-            let refusal = Refusal::new(ErrorCode::RateLimited).retry_after(wait);
-            answer(out, message.reply_key(), refusal);
-        }
-        false
-    }
-
-    /// Takes the bytes out of the bucket, or refuses the chunk. The error is said once a second,
-    /// but to a `ref` always.
-    fn audio_fits(
-        &mut self,
-        now: Mono,
-        bytes: usize,
-        message: Option<&Message<'_>>,
-        out: &mut Vec<Out>,
-    ) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let cost = bytes.max(self.limits.audio_chunk_bytes_min);
-        let Err(wait) = self.audio.take(now, cost) else {
-            return true;
-        };
-        let refusal = Refusal::new(ErrorCode::RateLimited).retry_after(wait);
-        match message.map(Message::reply_key) {
-            Some(key @ ReplyKey::Ref(_)) => answer(out, key, refusal),
-            Some(key @ ReplyKey::Event(ErrorEvent::Transcription)) => answer(out, key, refusal),
-            _ => {
-                let said = self.audio_error_at;
-                if said.is_none_or(|at| now.since(at) >= AUDIO_ERROR_EVERY_MS) {
-                    self.audio_error_at = Some(now);
-                    answer(out, ReplyKey::Event(ErrorEvent::Audio), refusal);
-                }
-            }
-        }
-        false
     }
 
     fn close(&mut self, code: CloseCode, out: &mut Vec<Out>) {
         self.state = State::Closed;
         out.push(Out::Close(code));
-    }
-}
-
-fn answer(out: &mut Vec<Out>, key: ReplyKey, refusal: Refusal) {
-    if let Some(frame) = json::encode_reply_frame(&key, &Reply::Refused(refusal)) {
-        out.push(Out::Text(frame));
-    }
-}
-
-fn push(out: &mut Vec<Out>, message: &ServerMessage) {
-    // None of the messages said here shows a time.
-    out.push(Out::Text(json::encode_frame(message, Wall(0))));
-}
-
-fn audio_in<'b>(chunk: &audio::Chunk<'b>) -> AudioIn<'b> {
-    let header = chunk.header;
-    AudioIn {
-        session: match header.room {
-            0 => SessionRef::Only,
-            room => SessionRef::Room(room),
-        },
-        payload: AudioPayload::Raw(chunk.payload),
-        format: match header.format {
-            audio::Format::Pcm16 => AudioFormat::Pcm16,
-            audio::Format::Wav => AudioFormat::Wav,
-            audio::Format::Webm => AudioFormat::Webm,
-            audio::Format::Ogg => AudioFormat::Ogg,
-        },
-        sample_rate: header.sample_rate.into(),
-        stream: StreamId(header.stream),
-        seq: Some(header.seq),
-        at_ms: Some(header.at_ms),
-        is_last: header.is_last,
-    }
-}
-
-fn binary_code(error: AudioError) -> ErrorCode {
-    match error {
-        AudioError::Header | AudioError::Empty | AudioError::OddLength => ErrorCode::BadAudio,
-        AudioError::Format => ErrorCode::UnsupportedFormat,
-        AudioError::SampleRate => ErrorCode::UnsupportedSampleRate,
-        AudioError::TooLarge => ErrorCode::TooLarge,
     }
 }

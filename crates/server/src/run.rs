@@ -71,6 +71,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         Box::new(router),
     );
     settings.welcome = Arc::new(move |headers| doors.judge(headers) != Verdict::Refused);
+    settings.root_is_alias = config.server.socketio_root;
     if let Auto::Of(threads) = config.server.io_threads {
         settings.io_threads = threads as usize;
     }

@@ -183,6 +183,10 @@ impl World {
             (Role::Interviewer, 0..=19) => self.a_start(),
             (Role::Interviewer, 20..=22) => ClientMessage::SetStatus(self.rng.pick(Status::ALL)),
             (Role::Candidate, 65..=66) | (Role::Interviewer, 26..=28) => ClientMessage::End,
+            (Role::Candidate, 67..=69) => ClientMessage::AnswerText {
+                question: self.rng.chance(10).then(|| question("q9", 1).id),
+                text: "typed".into(),
+            },
             (Role::Candidate | Role::Interviewer, 70..=79) => ClientMessage::Extend,
             (Role::Candidate | Role::Interviewer, 80..=85) => self.a_piece_of_audio(),
             // Also what the role may not do.
@@ -476,6 +480,7 @@ fn promise(message: &ClientMessage) -> (&'static str, Option<Status>) {
         ClientMessage::Leave => ("leave", None),
         ClientMessage::Start { .. } => ("start", Some(Status::Active)),
         ClientMessage::AnswerDone { .. } => ("answer", Some(Status::Active)),
+        ClientMessage::AnswerText { .. } => ("text", Some(Status::Active)),
         ClientMessage::End => ("end", Some(Status::Completing)),
         ClientMessage::SetStatus(Status::Active) => ("status", Some(Status::Active)),
         ClientMessage::SetStatus(_) => ("status", Some(Status::Completing)),

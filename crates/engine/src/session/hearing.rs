@@ -103,7 +103,7 @@ impl Session {
             .or_else(|| self.candidate.clone())
     }
 
-    fn transcript_audience(&self) -> Audience {
+    pub(super) fn transcript_audience(&self) -> Audience {
         let shown = self
             .plan
             .as_ref()

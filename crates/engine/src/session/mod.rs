@@ -16,6 +16,7 @@ pub(crate) mod seat;
 mod snapshot;
 pub(crate) mod status;
 pub(crate) mod timer;
+mod typed;
 mod view;
 
 use std::collections::VecDeque;
@@ -253,6 +254,9 @@ impl Session {
             ClientMessage::Start { plan, questions } => self.start(ctx, asked, plan, questions),
             ClientMessage::AnswerDone { question, skip } => {
                 self.answer_done(ctx, asked, question, skip);
+            }
+            ClientMessage::AnswerText { question, text } => {
+                self.answer_text(ctx, asked, question, &text);
             }
             ClientMessage::End => self.end_asked(ctx, asked),
             ClientMessage::SetStatus(status) => self.set_status(ctx, asked, status),

@@ -92,6 +92,29 @@ fn late_words_belong_to_the_question_in_whose_time_they_were_heard() {
 }
 
 #[test]
+fn what_is_typed_stands_in_the_transcript_of_the_open_question() {
+    let (mut w, ana) = running();
+    w.sent(1);
+    let typed = |question: Option<&str>| ClientMessage::AnswerText {
+        question: question.map(|id| QuestionId::parse(id).unwrap()),
+        text: "by hand".into(),
+    };
+    w.message(1, &ana, "s1", typed(None));
+    w.message(1, &ana, "s1", typed(Some("q1")));
+    w.message(1, &ana, "s1", typed(Some("q2")));
+    assert_eq!(
+        w.sent(1),
+        [
+            "2<3 transcription:result q1 by hand",
+            "ok",
+            "3<4 transcription:result q1 by hand",
+            "ok",
+            "error no_open_question",
+        ]
+    );
+}
+
+#[test]
 fn silence_ends_it_as_inactivity_and_voice_keeps_it() {
     let mut w = World::with(|config| config.max_duration_ms = 3_600_000);
     let ana = who("ana");

@@ -6,7 +6,9 @@ use super::common::{
 };
 use super::shape::{Field, Object, Shape, always, maybe};
 use crate::error::ErrorCode;
-use crate::limits::{QUESTIONS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, TOKEN_BYTES_MAX};
+use crate::limits::{
+    ANSWER_CHARS_MAX, QUESTIONS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, TOKEN_BYTES_MAX,
+};
 
 /// What any message may be refused for.
 pub const ALWAYS: &[ErrorCode] = &[
@@ -213,6 +215,35 @@ pub static MESSAGES: &[ClientSpec] = &[
                     "Which question; left out: the open one.",
                 ),
                 maybe("skip", Shape::Flag, "Passed over, not answered."),
+            ],
+        },
+        repeatable: true,
+        errors_to: "session:error",
+        reply: Some(DONE),
+        errors: &[
+            ErrorCode::NotInSession,
+            ErrorCode::SessionRequired,
+            ErrorCode::NotAllowed,
+            ErrorCode::NoOpenQuestion,
+        ],
+    },
+    ClientSpec {
+        event: "answer:text",
+        body: Object {
+            name: "AnswerText",
+            about: "Words of the candidate's answer that are typed instead of spoken. They become a final `transcription:result` with stream 4294967295 and without word times.",
+            fields: &[
+                WHICH,
+                maybe(
+                    "questionId",
+                    Shape::Id,
+                    "Which question; left out: the open one.",
+                ),
+                always(
+                    "text",
+                    Shape::Text(ANSWER_CHARS_MAX as u32),
+                    "What was typed; not only white space.",
+                ),
             ],
         },
         repeatable: true,

@@ -5,10 +5,12 @@
 //! never into the server.
 
 mod outbox;
+mod socketio;
 #[cfg(test)]
 mod tests;
 
 pub use self::outbox::outbox;
+pub use self::socketio::{polling_body, socketio};
 
 use crate::audio::{self, Direction};
 use crate::ws::{Flow, Limits, Packet, Violation, Ws, WsIn, client, handshake};

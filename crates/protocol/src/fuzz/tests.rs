@@ -87,6 +87,16 @@ fn the_corpus_of_the_outbox_holds() {
 }
 
 #[test]
+fn the_corpus_of_polling_bodies_holds() {
+    replay("polling_body", 8, polling_body);
+}
+
+#[test]
+fn the_corpus_of_the_socketio_door_holds() {
+    replay("socketio", 9, socketio);
+}
+
+#[test]
 fn an_outbox_under_random_load_does_what_the_model_does() {
     let mut dice = Dice(5);
     for _ in 0..400 {

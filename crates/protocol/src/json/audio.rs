@@ -11,6 +11,7 @@ use super::base64;
 use super::write::Json;
 use crate::audio::{Direction, Format, HEADER_BYTES, Header};
 use crate::client::{AudioFormat, AudioIn, AudioPayload};
+use crate::dialect::Dialect;
 use crate::id::{Participant, SessionId, UserId};
 use crate::time::Wall;
 use crate::ws::Opcode;
@@ -43,13 +44,26 @@ pub struct Framed {
 }
 
 impl Received<'_> {
-    /// For those who hear JSON.
-    pub fn text_frame(&self) -> Framed {
+    /// For those who hear JSON, as their dialect has it; empty where nothing can be said.
+    pub fn text_frame(&self, dialect: Dialect) -> Framed {
+        const EVENT: &str = "[\"audio:received\",";
         let len = match self.audio.payload {
             AudioPayload::Base64(text) => text.len(),
             AudioPayload::Raw(bytes) => base64::encoded_len(bytes.len()),
         };
         let mut out = room(len + 384);
+        let is_event = match dialect {
+            Dialect::Plain => false,
+            _ => match dialect.namespace() {
+                None => return Framed::nothing(),
+                Some(namespace) => {
+                    for part in ["42", namespace, EVENT] {
+                        out.extend_from_slice(part.as_bytes());
+                    }
+                    true
+                }
+            },
+        };
         let mut json = Json::event(&mut out, "audio:received");
         json.word("sessionId", self.session.as_str());
         json.word("userId", self.user.as_str());
@@ -74,14 +88,16 @@ impl Received<'_> {
             AudioPayload::Raw(bytes) => base64::encode_into(&mut out, bytes),
         }
         let end = out.len();
-        out.extend_from_slice(b"\"}");
+        out.extend_from_slice(if is_event { b"\"}]" } else { b"\"}" });
         framed(out, Opcode::Text, start..end)
     }
 
-    /// For those who hear binary frames; `room` is the session's number on their connection.
+    /// For those who hear binary frames; `room` is the session's number on their connection. On
+    /// Socket.IO it is an event whose one argument is the attachment, in the same layout.
     ///
-    /// None if the payload is base64 that does not decode, which a decoded message never is.
-    pub fn binary_frame(&self, room_number: u16) -> Option<Framed> {
+    /// None if the payload is base64 that does not decode, which a decoded message never is, or
+    /// nothing can be said.
+    pub fn binary_frame(&self, dialect: Dialect, room_number: u16) -> Option<Framed> {
         let header = Header {
             format: match self.audio.format {
                 AudioFormat::Pcm16 => Format::Pcm16,
@@ -102,7 +118,17 @@ impl Received<'_> {
             AudioPayload::Base64(text) => text.len(),
             AudioPayload::Raw(bytes) => bytes.len(),
         };
-        let mut out = room(HEADER_BYTES + len);
+        let event = match dialect {
+            Dialect::Plain => None,
+            _ => Some(dialect.namespace()?),
+        };
+        let mut out = Vec::with_capacity(BINARY_EVENT_BYTES + HEADER_BYTES + len);
+        if let Some(namespace) = event {
+            let parts = ["451-", namespace, BINARY_EVENT].map(str::as_bytes);
+            frame::append(&mut out, Opcode::Text, &parts);
+        }
+        let head = out.len();
+        out.resize(head + frame::HEADER_BYTES_MAX, 0);
         out.extend_from_slice(&header.encode(Direction::ToClient));
         let start = out.len();
         match self.audio.payload {
@@ -114,12 +140,40 @@ impl Received<'_> {
             }
         }
         let end = out.len();
-        Some(framed(out, Opcode::Binary, start..end))
+        Some(behind(out, head, start..end))
+    }
+}
+
+impl Framed {
+    fn nothing() -> Self {
+        Self {
+            frame: Bytes::new(),
+            payload: 0..0,
+        }
+    }
+}
+
+/// What stands before the attachment of an `audio:received`.
+const BINARY_EVENT: &str = "[\"audio:received\",{\"_placeholder\":true,\"num\":0}]";
+/// Room for that, its envelope and two headers.
+const BINARY_EVENT_BYTES: usize = BINARY_EVENT.len() + 40;
+
+/// Puts the header of a binary frame into the room kept for it at `head`, moving up the little that
+/// stands before it.
+fn behind(mut out: Vec<u8>, head: usize, payload: Range<usize>) -> Framed {
+    let body = head + frame::HEADER_BYTES_MAX;
+    let (bytes, len) = frame::header(Opcode::Binary, out.len() - body);
+    let start = frame::HEADER_BYTES_MAX - len;
+    out.copy_within(0..head, start);
+    out[body - len..body].copy_from_slice(&bytes[..len]);
+    Framed {
+        frame: Bytes::from(out).slice(start..),
+        payload: payload.start - start..payload.end - start,
     }
 }
 
 /// A buffer whose first bytes are kept for a frame's header.
-pub(super) fn room(capacity: usize) -> Vec<u8> {
+pub(crate) fn room(capacity: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(frame::HEADER_BYTES_MAX + capacity);
     out.resize(frame::HEADER_BYTES_MAX, 0);
     out
@@ -127,7 +181,7 @@ pub(super) fn room(capacity: usize) -> Vec<u8> {
 
 /// Puts the header in front, without moving what is there. Also says how many bytes of the buffer
 /// were left over before it.
-pub(super) fn finish(mut out: Vec<u8>, opcode: Opcode) -> (Bytes, usize) {
+pub(crate) fn finish(mut out: Vec<u8>, opcode: Opcode) -> (Bytes, usize) {
     let (head, head_len) = frame::header(opcode, out.len() - frame::HEADER_BYTES_MAX);
     let start = frame::HEADER_BYTES_MAX - head_len;
     out[start..frame::HEADER_BYTES_MAX].copy_from_slice(&head[..head_len]);

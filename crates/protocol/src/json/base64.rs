@@ -77,7 +77,7 @@ pub fn decode_into(out: &mut Vec<u8>, text: &str) -> bool {
 }
 
 /// Appends the padded text of some bytes.
-pub(super) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
     let before = out.len();
     out.resize(before + encoded_len(bytes.len()), 0);
     let written = ENGINE.encode_slice(bytes, &mut out[before..]).unwrap_or(0);

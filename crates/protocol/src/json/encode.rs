@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::audio::{finish, room};
 use super::write::Json;
 use crate::client::ReplyKey;
+use crate::close::ComeBack;
 use crate::error::Refusal;
 use crate::server::{
     Asked, ConnectionSuccess, Joined, Logged, PartialCaption, PresenceChange, Reply, ServerMessage,
@@ -48,7 +49,7 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 }
 
 /// Appends a reply; false, and nothing appended, if the client did not ask for one.
-fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
+pub(crate) fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
     match (key, reply) {
         (ReplyKey::Event(_), Reply::Ok(_)) => return false,
         (ReplyKey::Ref(reference), Reply::Ok(fields)) => {
@@ -72,8 +73,58 @@ fn encode_reply_into(out: &mut Vec<u8>, key: &ReplyKey, reply: &Reply) -> bool {
     true
 }
 
+/// Appends a reply as an object without a `ref`, for where something else says what it answers.
+pub(crate) fn encode_reply_object(out: &mut Vec<u8>, reply: &Reply) {
+    match reply {
+        Reply::Ok(fields) => {
+            let mut json = Json::event(out, "ok");
+            json.spliced(fields);
+            json.end();
+        }
+        Reply::Refused(refusal) => {
+            let mut json = Json::event(out, "error");
+            json.refusal(refusal);
+            json.end();
+        }
+    }
+}
+
+/// The object of a CONNECT_ERROR: a sentence, and for programs what `connection:error` says.
+pub(crate) fn connect_error(refusal: &Refusal) -> String {
+    text(|out| {
+        out.push(b'{');
+        let mut json = Json::after(out);
+        json.text("message", &refusal.message);
+        json.open("data");
+        json.word("type", "connection:error");
+        json.refusal(refusal);
+        json.end();
+        json.end();
+    })
+}
+
+/// Appends what a Socket.IO client is told before its connection closes.
+pub(crate) fn closing_into(out: &mut Vec<u8>, code: u16, reason: &str, come_back: ComeBack) {
+    let mut json = Json::event(out, "connection:closing");
+    json.number("code", code.into());
+    json.text("reason", reason);
+    json.word("comeBack", come_back.as_str());
+    json.end();
+}
+
+/// The `type` of a push, that of a durable event too.
+pub(crate) fn event_name(message: &ServerMessage) -> &str {
+    let ServerMessage::Event(logged) = message else {
+        return name(message);
+    };
+    // Stored text begins with its type, which is one of our own words.
+    let rest = logged.body.strip_prefix("{\"type\":\"");
+    let end = rest.and_then(|rest| Some(&rest[..rest.find('"')?]));
+    end.unwrap_or("error")
+}
+
 /// Appends a push.
-fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
+pub(crate) fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
     match message {
         ServerMessage::Event(logged) => logged_into(out, logged),
         ServerMessage::Said(body) => out.extend_from_slice(body.as_bytes()),

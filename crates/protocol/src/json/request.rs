@@ -14,15 +14,16 @@ use crate::client::{
 use crate::error::{ErrorCode, Refusal};
 use crate::id::{Epoch, IdError, PlanId, QuestionId, ResumeKey, Seq, SessionId, StreamId};
 use crate::limits::{
-    QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX, QUESTION_LIMIT_MS_MIN, QUESTIONS_MAX, REF_CHARS_MAX,
-    REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
+    ANSWER_CHARS_MAX, QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX, QUESTION_LIMIT_MS_MIN,
+    QUESTIONS_MAX, REF_CHARS_MAX, REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX,
+    SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
 };
 use crate::value::{Question, Status, Visibility};
 
 /// The error event of an event's domain.
 pub(super) fn domain(event: &str) -> ErrorEvent {
     match event {
-        "interview:start" | "answer:done" | "end_interview" | "user:visibility" => {
+        "interview:start" | "answer:done" | "answer:text" | "end_interview" | "user:visibility" => {
             ErrorEvent::Session
         }
         _ if event.starts_with("session:") => ErrorEvent::Session,
@@ -131,6 +132,10 @@ impl<'b> Message<'b> {
                 question: self.id_of(Slot::QuestionId, QuestionId::parse)?,
                 skip: self.flag(Slot::Skip)?,
             },
+            "answer:text" => ClientMessage::AnswerText {
+                question: self.id_of(Slot::QuestionId, QuestionId::parse)?,
+                text: self.typed()?,
+            },
             "end_interview" => ClientMessage::End,
             "session:status" => {
                 let word = self.required_text(Slot::Status)?;
@@ -170,6 +175,17 @@ impl<'b> Message<'b> {
 
     fn required_text(&self, slot: Slot) -> Result<Cow<'b, str>, Refusal> {
         self.text(slot)?.ok_or_else(|| missing(slot.name()))
+    }
+
+    fn typed(&self) -> Result<Box<str>, Refusal> {
+        let text = self.required_text(Slot::Text)?;
+        if text.trim().is_empty() {
+            return Err(wrong("text", "a string that is not empty"));
+        }
+        if text.chars().nth(ANSWER_CHARS_MAX).is_some() {
+            return Err(large("text", "4000 characters"));
+        }
+        Ok(text.trim().into())
     }
 
     fn flag(&self, slot: Slot) -> Result<bool, Refusal> {
@@ -239,8 +255,13 @@ impl<'b> Message<'b> {
     }
 
     fn token(&self) -> Result<Cow<'b, str>, Refusal> {
-        let token = self.required_text(Slot::Token)?;
-        if token.len() > TOKEN_BYTES_MAX {
+        self.optional_token()?
+            .ok_or_else(|| missing(Slot::Token.name()))
+    }
+
+    pub(super) fn optional_token(&self) -> Result<Option<Cow<'b, str>>, Refusal> {
+        let token = self.text(Slot::Token)?;
+        if token.as_ref().is_some_and(|t| t.len() > TOKEN_BYTES_MAX) {
             return Err(large("token", "8192 characters"));
         }
         Ok(token)
@@ -339,18 +360,21 @@ impl<'b> Message<'b> {
 
     fn audio(&self, scratch: &'b mut Scratch) -> Result<AudioIn<'b>, Refusal> {
         let Scratch { payload, session } = scratch;
-        let text = self.payload()?;
-        let data: &'b str = if text.escaped {
-            *payload = text.value().ok_or_else(bad_base64)?.into_owned();
-            payload
+        let (sound, is_base64) = if let Some(raw) = self.sound {
+            (AudioPayload::Raw(raw), true)
         } else {
-            text.raw()
+            let text = self.payload()?;
+            let data: &'b str = if text.escaped {
+                *payload = text.value().ok_or_else(bad_base64)?.into_owned();
+                payload
+            } else {
+                text.raw()
+            };
+            (AudioPayload::Base64(data), text.is_base64)
         };
         let (format, sample_rate) = self.format_and_rate()?;
         let is_last = self.flag(Slot::IsLast)?;
-        if !(is_last && data.is_empty()) {
-            check_audio(data, text.is_base64, format)?;
-        }
+        check_audio(sound, is_base64, format, is_last)?;
         let session = match self.text(Slot::SessionId)? {
             None => SessionRef::Only,
             Some(id) => {
@@ -366,7 +390,7 @@ impl<'b> Message<'b> {
         };
         Ok(AudioIn {
             session,
-            payload: AudioPayload::Base64(data),
+            payload: sound,
             format,
             sample_rate,
             stream: StreamId(self.number(Slot::StreamId)?.unwrap_or(0)),
@@ -377,14 +401,23 @@ impl<'b> Message<'b> {
     }
 
     fn transcribe(&self) -> Result<TranscribeRequest, Refusal> {
-        let payload = self.payload()?;
-        let text = payload.value().ok_or_else(bad_base64)?;
-        let (format, sample_rate) = self.format_and_rate()?;
-        check_audio(&text, payload.is_base64, format)?;
         let mut audio = Vec::new();
-        if !base64::decode_into(&mut audio, &text) {
-            return Err(bad_base64());
-        }
+        let (format, sample_rate) = if let Some(raw) = self.sound {
+            let (format, rate) = self.format_and_rate()?;
+            check_audio(AudioPayload::Raw(raw), true, format, false)?;
+            audio.extend_from_slice(raw);
+            (format, rate)
+        } else {
+            let payload = self.payload()?;
+            let text = payload.value().ok_or_else(bad_base64)?;
+            let (format, rate) = self.format_and_rate()?;
+            let sound = AudioPayload::Base64(&text);
+            check_audio(sound, payload.is_base64, format, false)?;
+            if !base64::decode_into(&mut audio, &text) {
+                return Err(bad_base64());
+            }
+            (format, rate)
+        };
         Ok(TranscribeRequest {
             audio: audio.into(),
             format,
@@ -400,18 +433,28 @@ fn bad_base64() -> Refusal {
     )
 }
 
-/// `is_base64`: known already; else it is looked at here.
-fn check_audio(data: &str, is_base64: bool, format: AudioFormat) -> Result<(), Refusal> {
-    if data.is_empty() {
-        return Err(Refusal::because(
-            ErrorCode::BadAudio,
-            "The field `audioData` is empty.",
-        ));
-    }
-    if !is_base64 && !base64::is_sound(data) {
-        return Err(bad_base64());
-    }
-    if format == AudioFormat::Pcm16 && !base64::decoded_len(data).is_multiple_of(2) {
+/// `is_base64`: known already; else it is looked at here. Only a last chunk may be empty.
+fn check_audio(
+    sound: AudioPayload<'_>,
+    is_base64: bool,
+    format: AudioFormat,
+    is_last: bool,
+) -> Result<(), Refusal> {
+    let bytes = match sound {
+        AudioPayload::Base64("") | AudioPayload::Raw([]) if is_last => return Ok(()),
+        AudioPayload::Base64("") | AudioPayload::Raw([]) => {
+            return Err(Refusal::because(
+                ErrorCode::BadAudio,
+                "The field `audioData` is empty.",
+            ));
+        }
+        AudioPayload::Base64(data) if !is_base64 && !base64::is_sound(data) => {
+            return Err(bad_base64());
+        }
+        AudioPayload::Base64(data) => base64::decoded_len(data),
+        AudioPayload::Raw(raw) => raw.len(),
+    };
+    if format == AudioFormat::Pcm16 && !bytes.is_multiple_of(2) {
         return Err(Refusal::because(
             ErrorCode::BadAudio,
             "The field `audioData` holds half a sample: pcm16 has two bytes each.",

@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Syntax(usize),
     /// More than [`JSON_DEPTH_MAX`] levels.
     TooDeep,
+    /// An event with something else than one object.
+    Arguments,
 }
 
 /// A string in the text.
@@ -103,6 +105,7 @@ slots! {
     Questions = "questions",
     QuestionId = "questionId",
     Skip = "skip",
+    Text = "text",
     Status = "status",
     State = "state",
 }
@@ -125,6 +128,35 @@ pub(super) fn scan(text: &str) -> (Fields<'_>, Result<(), Fault>) {
     (fields, result)
 }
 
+/// A Socket.IO event's text, `["name",{…}]`.
+#[derive(Debug)]
+pub(super) struct Event<'b> {
+    /// A string or a number; absent after a syntax error before it.
+    pub(super) name: Raw<'b>,
+    /// The fields of its argument.
+    pub(super) fields: Fields<'b>,
+    /// The argument as it stands, if it is an object.
+    pub(super) argument: Option<&'b str>,
+}
+
+/// Reads an event. [`Fault::Syntax`] means that it is none at all.
+pub(super) fn scan_event(text: &str) -> (Event<'_>, Result<(), Fault>) {
+    let mut event = Event {
+        name: Raw::Absent,
+        fields: Fields::default(),
+        argument: None,
+    };
+    let mut scanner = Scanner { text, at: 0 };
+    let result = scanner.event(&mut event);
+    (event, result)
+}
+
+impl<'b> Fields<'b> {
+    pub(super) fn set(&mut self, slot: Slot, value: Raw<'b>) {
+        self.0[slot as usize] = value;
+    }
+}
+
 struct Scanner<'b> {
     text: &'b str,
     at: usize,
@@ -133,6 +165,45 @@ struct Scanner<'b> {
 impl<'b> Scanner<'b> {
     fn object(&mut self, fields: &mut Fields<'b>) -> Result<(), Fault> {
         self.space();
+        self.members(fields)?;
+        self.end()
+    }
+
+    fn event(&mut self, event: &mut Event<'b>) -> Result<(), Fault> {
+        self.space();
+        self.expect(b'[')?;
+        self.space();
+        event.name = self.value()?;
+        if !matches!(event.name, Raw::Text(_) | Raw::Number(_)) {
+            return Err(Fault::Syntax(1));
+        }
+        let (mut arguments, mut are_usable) = (0, true);
+        loop {
+            match self.next_after_space()? {
+                b',' => self.space(),
+                b']' => break,
+                _ => return Err(self.fault_behind()),
+            }
+            arguments += 1;
+            let start = self.at;
+            if arguments == 1 && self.peek() == Some(b'{') {
+                self.members(&mut event.fields)?;
+                event.argument = Some(&self.text[start..self.at]);
+            } else {
+                let value = self.value()?;
+                are_usable &= arguments == 1 && matches!(value, Raw::Absent);
+            }
+        }
+        self.end()?;
+        if are_usable {
+            Ok(())
+        } else {
+            Err(Fault::Arguments)
+        }
+    }
+
+    /// An object, from bracket to bracket.
+    fn members(&mut self, fields: &mut Fields<'b>) -> Result<(), Fault> {
         self.expect(b'{')?;
         self.space();
         if self.peek() == Some(b'}') {
@@ -147,6 +218,11 @@ impl<'b> Scanner<'b> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Nothing but space is left.
+    fn end(&mut self) -> Result<(), Fault> {
         self.space();
         if self.at == self.text.len() {
             Ok(())

@@ -86,6 +86,7 @@ fn shown(out: &Out) -> String {
             "ping".to_owned()
         }
         Out::Close(code) => format!("close {}", code.number()),
+        Out::HangUp => "hang up".to_owned(),
         Out::Text(frame) => {
             let message = message(frame);
             let name = message["type"].as_str().unwrap();

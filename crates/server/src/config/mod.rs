@@ -97,6 +97,8 @@ section! {
         /// Pages of these origins may use the API and connect; besides pages of the server itself.
         /// Also set by FRONTEND_URL, separated by commas.
         frontend_origins: Origins = Origins(vec!["http://localhost:3000".to_owned()]),
+        /// Socket.IO clients may join the namespace "/" instead of "/interview".
+        socketio_root: bool = true,
         /// Threads for sockets. "auto": one per core.
         io_threads: Auto = Auto::Auto,
         /// How long a stop may take: members are told to come back later, everything is written.

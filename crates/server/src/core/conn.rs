@@ -5,17 +5,19 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::close::CloseCode;
+use protocol::dialect::{self, Dialect};
+use protocol::engineio::polling;
 use protocol::id::{ConnectionId, Generation, SessionId};
 use protocol::json::Hears;
 use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
 use protocol::time::Mono;
 use protocol::value::Role;
-use protocol::ws::frame;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -25,16 +27,6 @@ use super::{ShardId, dirty};
 
 /// How long a closing connection may take to write its last words, milliseconds.
 pub const CLOSE_FLUSH_MS: u64 = 2_000;
-
-/// Which door a connection came through: how its messages are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// `/ws`: JSON text frames.
-    Plain,
-}
-
-/// How many dialects there are: the size of a broadcast's cache.
-pub(crate) const DIALECTS: usize = 1;
 
 /// A seat that a connection holds.
 #[derive(Debug, Clone)]
@@ -60,11 +52,21 @@ struct Seats {
     held: SmallVec<[Seat; 1]>,
 }
 
-/// What guards the socket's writing end.
+/// What takes the frames out of the outbox.
+#[derive(Debug)]
+pub(crate) enum Carrier {
+    /// A socket, which whoever pushed writes to.
+    Socket(OwnedWriteHalf),
+    /// A client that asks again and again; the request that waits, if one does.
+    Poll(Option<Waker>),
+    /// Nobody, after the close is done.
+    Nobody,
+}
+
+/// What guards the writing end.
 #[derive(Debug)]
 struct Wire {
-    /// `None` before the socket is there and after the close is done.
-    carrier: Option<OwnedWriteHalf>,
+    carrier: Carrier,
     outbox: Outbox,
     /// The task that reads the socket, to be woken when only it can go on.
     owner: Option<Waker>,
@@ -95,7 +97,8 @@ pub(crate) enum WireState {
 #[derive(Debug)]
 pub struct Conn {
     id: ConnectionId,
-    dialect: Dialect,
+    /// A [`Dialect`]; on Socket.IO it changes when the client joins its namespace or leaves.
+    dialect: AtomicU8,
     dirty: AtomicBool,
     /// Not closing yet; a hint that needs no lock.
     open: AtomicBool,
@@ -108,22 +111,22 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// A connection over this socket.
+    /// A connection over this carrier.
     pub(crate) fn new(
         id: ConnectionId,
         dialect: Dialect,
-        carrier: OwnedWriteHalf,
+        carrier: Carrier,
         limits: outbox::Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
-            dialect,
+            dialect: AtomicU8::new(dialect as u8),
             dirty: AtomicBool::new(false),
             open: AtomicBool::new(true),
             binary: AtomicBool::new(false),
             due: AtomicU64::new(u64::MAX),
             wire: Mutex::new(Wire {
-                carrier: Some(carrier),
+                carrier,
                 outbox: Outbox::new(limits),
                 owner: None,
             }),
@@ -138,7 +141,12 @@ impl Conn {
 
     /// How its messages are written.
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        Dialect::from_number(self.dialect.load(Ordering::Acquire))
+    }
+
+    /// From now on its messages are written so.
+    pub(crate) fn set_dialect(&self, dialect: Dialect) {
+        self.dialect.store(dialect as u8, Ordering::Release);
     }
 
     /// Whether no close was queued yet.
@@ -202,7 +210,8 @@ impl Conn {
                 counters.slow_consumers.add(1);
                 self.open.store(false, Ordering::Release);
                 let code = CloseCode::SlowConsumer;
-                wire.close_with(code.number(), code.reason(), None, now);
+                let words = self.last_words(code.number(), code.reason());
+                wire.close(words, None, now);
             }
         }
         drop(wire);
@@ -223,8 +232,23 @@ impl Conn {
         reason: &str,
         last: Option<Frame>,
     ) -> bool {
+        let words = self.last_words(code, reason);
+        self.end_with(now, words, last)
+    }
+
+    /// Closes a connection whose client has left: no word but the carrier's.
+    pub(crate) fn hang_up(self: &Arc<Self>, now: Mono) {
+        let code = CloseCode::SessionOver.number();
+        self.end_with(now, dialect::encode_close(Dialect::Unnamed, code, ""), None);
+    }
+
+    fn last_words(&self, code: u16, reason: &str) -> Bytes {
+        dialect::encode_close(self.dialect(), code, reason)
+    }
+
+    fn end_with(self: &Arc<Self>, now: Mono, words: Bytes, last: Option<Frame>) -> bool {
         let mut wire = self.wire.lock();
-        let closed = wire.close_with(code, reason, last, now);
+        let closed = wire.close(words, last, now);
         self.open.store(false, Ordering::Release);
         drop(wire);
         if closed {
@@ -260,8 +284,55 @@ impl Conn {
 
     /// For the owner, when all is written: the peer sees the end of the stream.
     pub(crate) fn finish_writing(&self) {
-        let carrier = self.wire.lock().carrier.take();
-        drop(carrier);
+        drop(self.let_go());
+    }
+
+    /// Takes the carrier away; nothing is written any more.
+    pub(crate) fn let_go(&self) -> Carrier {
+        std::mem::replace(&mut self.wire.lock().carrier, Carrier::Nobody)
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_written(&self) -> bool {
+        self.wire.lock().outbox.is_empty()
+    }
+
+    /// Puts this carrier in the place of the polling client's requests. What waits goes out over it
+    /// with the next flush.
+    pub(crate) fn carry_on(self: &Arc<Self>, carrier: Carrier) {
+        self.wire.lock().carrier = carrier;
+        dirty::mark(self);
+    }
+
+    /// For the request of a polling client: what waits for it, or nothing yet. Whoever pushes wakes
+    /// the request. An empty body: the connection is over.
+    pub(crate) fn poll_body(&self, cx: &mut Context<'_>, max: usize) -> Poll<Vec<u8>> {
+        let mut wire = self.wire.lock();
+        if wire.outbox.state() == outbox::State::Broken {
+            return Poll::Ready(Vec::new());
+        }
+        let body = polling::join(&mut wire.outbox, max);
+        if wire.outbox.is_closed() {
+            wire.wake_owner();
+        }
+        if !body.is_empty() {
+            return Poll::Ready(body);
+        }
+        if let Carrier::Poll(waiting) = &mut wire.carrier {
+            *waiting = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Wakes the request of a polling client, if one waits.
+    pub(crate) fn wake_poll(&self) {
+        let waker = match &mut self.wire.lock().carrier {
+            Carrier::Poll(waiting) => waiting.take(),
+            Carrier::Socket(_) | Carrier::Nobody => None,
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// The socket's task is over: nothing is written any more, nobody sits down. Returns the seats
@@ -271,9 +342,17 @@ impl Conn {
             let mut wire = self.wire.lock();
             wire.outbox.broke();
             wire.owner = None;
-            wire.carrier.take()
+            std::mem::replace(&mut wire.carrier, Carrier::Nobody)
         };
+        if let Carrier::Poll(Some(waiting)) = &carrier {
+            waiting.wake_by_ref();
+        }
         drop(carrier);
+        self.give_up_seats()
+    }
+
+    /// Nobody sits down here any more. Returns the seats that were held.
+    pub(crate) fn give_up_seats(&self) -> SmallVec<[Seat; 1]> {
         let mut seats = self.seats.lock();
         seats.gone = true;
         std::mem::take(&mut seats.held)
@@ -319,10 +398,9 @@ pub(crate) struct Stood {
 }
 
 impl Wire {
-    fn close_with(&mut self, code: u16, reason: &str, last: Option<Frame>, now: Mono) -> bool {
-        let close = Frame::control(frame::close(code, reason));
+    fn close(&mut self, words: Bytes, last: Option<Frame>, now: Mono) -> bool {
         let by = now.after(CLOSE_FLUSH_MS);
-        let closed = self.outbox.close(last, close, by.0);
+        let closed = self.outbox.close(last, Frame::control(words), by.0);
         if closed {
             self.wake_owner();
         }
@@ -350,8 +428,15 @@ impl Wire {
 
     /// Writes until nothing waits, the socket takes no more, or it fails.
     fn write(&mut self) {
-        let Some(carrier) = &self.carrier else {
-            return;
+        let carrier = match &mut self.carrier {
+            Carrier::Socket(socket) => socket,
+            Carrier::Poll(waiting) => {
+                if let Some(waiting) = waiting.take_if(|_| !self.outbox.is_empty()) {
+                    waiting.wake();
+                }
+                return;
+            }
+            Carrier::Nobody => return,
         };
         while !self.outbox.is_empty() {
             let written = if self.outbox.frames() == 1 {

@@ -31,8 +31,8 @@ use engine::input::{AskId, SpeechReport};
 use engine::{Effect, Input, Node};
 use parking_lot::Mutex;
 use protocol::client::ReplyTo;
+use protocol::dialect::{self, DIALECTS};
 use protocol::id::{ConnectionId, EffectId, Generation, SessionId, UserId};
-use protocol::json;
 use protocol::outbox::Frame;
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
@@ -40,7 +40,7 @@ use protocol::time::{Mono, Now};
 use protocol::value::Role;
 
 use self::clock::Clock;
-use self::conn::{Conn, DIALECTS, Seat};
+use self::conn::{Conn, Seat};
 use self::conns::Conns;
 use self::counters::Counters;
 use self::inbox::Inboxes;
@@ -308,8 +308,9 @@ impl Core {
     fn send(&self, now: Now, to: &[ConnectionId], message: &ServerMessage) {
         let written: [OnceCell<Bytes>; DIALECTS] = Default::default();
         for conn in to.iter().filter_map(|id| self.conns.get(*id)) {
-            let bytes = written[conn.dialect() as usize]
-                .get_or_init(|| json::encode_frame(message, now.wall))
+            let dialect = conn.dialect();
+            let bytes = written[dialect as usize]
+                .get_or_init(|| dialect::encode(dialect, message, now.wall))
                 .clone();
             conn.push(now.mono, class(message, bytes), &self.counters);
         }
@@ -317,8 +318,8 @@ impl Core {
 
     /// Queues an answer on the connection that asked.
     fn reply(&self, now: Now, to: &ReplyTo, reply: &Reply) {
-        if let Some(bytes) = json::encode_reply_frame(&to.key, reply)
-            && let Some(conn) = self.conns.get(to.conn)
+        if let Some(conn) = self.conns.get(to.conn)
+            && let Some(bytes) = dialect::encode_reply(conn.dialect(), &to.key, reply)
         {
             conn.push(now.mono, Frame::event(bytes), &self.counters);
         }
@@ -392,7 +393,7 @@ impl Core {
     ) {
         let now = self.clock.now();
         let message = ServerMessage::Draining { retry_after_ms };
-        let last = Frame::event(json::encode_frame(&message, now.wall));
+        let last = Frame::event(dialect::encode(conn.dialect(), &message, now.wall));
         conn.close(now.mono, code, Some(last));
         dirty::flush();
     }
@@ -400,7 +401,16 @@ impl Core {
     /// The socket of a connection is gone: its seats are given back.
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
-        for seat in conn.retire() {
+        self.vacate(conn, conn.retire());
+    }
+
+    /// The client has left, though its socket is still there: its seats are given back.
+    pub(crate) fn connection_left(&self, conn: &Conn) {
+        self.vacate(conn, conn.give_up_seats());
+    }
+
+    fn vacate(&self, conn: &Conn, seats: impl IntoIterator<Item = Seat>) {
+        for seat in seats {
             let input = Input::ConnectionClosed {
                 conn: conn.id(),
                 session: seat.session,

@@ -97,6 +97,11 @@ pub struct Settings {
     pub guard: Arc<dyn Guard>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
+    /// Socket.IO clients may join the namespace `/` instead of `/interview`.
+    pub root_is_alias: bool,
+    /// Serve the suites of the protocols in the place of the product.
+    #[cfg(feature = "conformance")]
+    pub conformance: bool,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -138,6 +143,9 @@ impl Settings {
             plans: Arc::default(),
             guard,
             welcome: Arc::new(|_| true),
+            root_is_alias: true,
+            #[cfg(feature = "conformance")]
+            conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
             data,
             speech: None,
@@ -262,6 +270,10 @@ impl Server {
             limits: Arc::new(settings.limits),
             outbox: settings.outbox,
             closing: AtomicBool::new(false),
+            root_is_alias: settings.root_is_alias,
+            polls: Arc::default(),
+            #[cfg(feature = "conformance")]
+            conformance: settings.conformance,
         });
         let http = Arc::new(Http {
             core: Arc::clone(&core),

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use protocol::dialect::Dialect;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::limits::Limits;
 use protocol::outbox;
@@ -22,12 +23,18 @@ use protocol::time::Wall;
 use protocol::ws::{self, Ws, handshake};
 use tokio::net::TcpStream;
 
+use super::door::Door;
+use super::engineio;
 use super::guest::{Checked, Guard, in_time};
 use super::http::{Http, error_body, refusal};
 use super::listener::Place;
-use super::plain::{Entry, Here, Plain};
-use super::socket::{Door, Socket};
-use crate::core::conn::{Conn, Dialect};
+use super::peer::{Entry, Here};
+use super::plain::Plain;
+use super::polling::{Polled, Polls};
+use super::probe::Probe;
+use super::socket::Socket;
+use super::socketio::SocketIo;
+use crate::core::conn::{Carrier, Conn};
 
 /// When a client that comes while the server drains should come again, milliseconds.
 const DRAIN_RETRY_MS: u64 = 2_000;
@@ -44,24 +51,68 @@ pub(crate) struct Doors {
     pub(crate) gate: Mutex<Gate>,
     /// Set when the server drains: nobody new.
     pub(crate) closing: AtomicBool,
+    /// The namespace `/` is let in like `/interview`.
+    pub(crate) root_is_alias: bool,
+    /// The connections that poll.
+    pub(crate) polls: Arc<Polls>,
+    /// Serve the suites of the protocols in the place of the product.
+    #[cfg(feature = "conformance")]
+    pub(crate) conformance: bool,
 }
 
 /// Which door a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DoorKind {
     Plain,
+    SocketIo,
+    #[cfg(feature = "conformance")]
+    Mirror,
     #[cfg(feature = "conformance")]
     Echo,
+    #[cfg(feature = "conformance")]
+    Rooms,
+}
+
+/// What a WebSocket is to become.
+pub(crate) enum Wanted {
+    /// A connection of its own.
+    Door(DoorKind),
+    /// The carrier of a connection that polls; none if there is none of that name.
+    Upgrade(Option<Arc<Polled>>),
 }
 
 impl Doors {
     /// The door of a path.
     pub(crate) fn of(&self, path: &str) -> Option<DoorKind> {
+        #[cfg(feature = "conformance")]
+        if self.conformance {
+            return match path {
+                "/engine.io" | "/engine.io/" => Some(DoorKind::Echo),
+                "/socket.io" | "/socket.io/" => Some(DoorKind::Rooms),
+                "/echo" => Some(DoorKind::Mirror),
+                _ => None,
+            };
+        }
         match path {
             "/ws" => Some(DoorKind::Plain),
-            #[cfg(feature = "conformance")]
-            "/conformance/echo" => Some(DoorKind::Echo),
+            "/socket.io" | "/socket.io/" => Some(DoorKind::SocketIo),
             _ => None,
+        }
+    }
+
+    /// The side of a connection that has just opened.
+    pub(crate) fn door(self: &Arc<Self>, kind: DoorKind, here: Here<'_>, entry: Entry) -> Door {
+        match kind {
+            DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(self), here, entry)),
+            DoorKind::SocketIo => {
+                Door::SocketIo(Box::new(SocketIo::new(Arc::clone(self), here, entry)))
+            }
+            #[cfg(feature = "conformance")]
+            DoorKind::Mirror => Door::Mirror,
+            #[cfg(feature = "conformance")]
+            DoorKind::Echo => Door::Echo(Box::new(super::conformance::Echo::new(self, here))),
+            #[cfg(feature = "conformance")]
+            DoorKind::Rooms => Door::Rooms(Box::new(super::conformance::Rooms::new(self, here))),
         }
     }
 
@@ -75,21 +126,36 @@ impl Doors {
     }
 }
 
+/// Counts a handshake.
+///
+/// # Errors
+/// The answer if this address has too many.
+pub(crate) fn count(http: &Http, peer: SocketAddr) -> Result<(), Box<Response<Body>>> {
+    let now = http.core.clock().mono();
+    http.doors
+        .gate
+        .lock()
+        .handshake(now, peer.ip())
+        .map_err(|retry_ms| {
+            http.core.counters().handshake_limited.add(1);
+            let code = ErrorCode::RateLimited;
+            Box::new(refusal(StatusCode::TOO_MANY_REQUESTS, code, Some(retry_ms)))
+        })
+}
+
 /// Answers an upgrade request; on 101 the connection's task is started once hyper lets go of the
 /// socket.
 pub(crate) fn answer(
     http: &Arc<Http>,
-    kind: DoorKind,
+    wanted: Wanted,
     mut request: Request<Incoming>,
     peer: SocketAddr,
     place: Arc<Place>,
 ) -> Response<Body> {
     let core = &http.core;
     let now = core.clock().now();
-    if let Err(retry_ms) = http.doors.gate.lock().handshake(now.mono, peer.ip()) {
-        core.counters().handshake_limited.add(1);
-        let code = ErrorCode::RateLimited;
-        return refusal(StatusCode::TOO_MANY_REQUESTS, code, Some(retry_ms));
+    if let Err(limited) = count(http, peer) {
+        return *limited;
     }
     let upgrade = hyper::upgrade::on(&mut request);
     let headers = request.headers();
@@ -104,9 +170,9 @@ pub(crate) fn answer(
             return malformed(refused);
         }
     };
-    let (entry, chosen) = entry(http, &request, &shake, now.wall);
+    let (entry, chosen) = entry(http, &request, &shake.protocols, now.wall);
     let response = switching(shake.accept(), chosen);
-    tokio::spawn(open(Arc::clone(http), kind, upgrade, entry, place));
+    tokio::spawn(open(Arc::clone(http), wanted, upgrade, entry, place));
     response
 }
 
@@ -138,14 +204,14 @@ fn switching(accept: &str, protocol: Option<&'static str>) -> Response<Body> {
 }
 
 /// What the request says about who comes, and the subprotocol to answer with.
-fn entry(
+pub(crate) fn entry(
     http: &Http,
     request: &Request<Incoming>,
-    shake: &handshake::Handshake<'_>,
+    protocols: &[&str],
     now: Wall,
 ) -> (Entry, Option<&'static str>) {
     let doors = &http.doors;
-    let offered = shake.protocols.contains(&PROTOCOL).then_some(PROTOCOL);
+    let offered = protocols.contains(&PROTOCOL).then_some(PROTOCOL);
     if doors.closing.load(Ordering::Acquire) {
         let refusal = Refusal::new(ErrorCode::Draining).retry_after(DRAIN_RETRY_MS);
         return (Entry::Refused(refusal), offered);
@@ -163,7 +229,7 @@ fn entry(
         Some(Ok(text)) => Some(text),
         None => None,
     };
-    let found = match credentials(header, &shake.protocols, request.uri().query()) {
+    let found = match credentials(header, protocols, request.uri().query()) {
         Ok(found) => found,
         Err(refusal) => return (Entry::Refused(refusal), offered),
     };
@@ -181,7 +247,7 @@ fn entry(
 /// connection does not keep the handshake's future.
 async fn open(
     http: Arc<Http>,
-    kind: DoorKind,
+    wanted: Wanted,
     upgrade: OnUpgrade,
     entry: Entry,
     place: Arc<Place>,
@@ -200,19 +266,49 @@ async fn open(
     let (read, write) = parts.io.into_inner().into_split();
     let doors = &http.doors;
     let core = Arc::clone(&http.core);
-    let conn = Conn::new(core.conns().name(), Dialect::Plain, write, doors.outbox);
+    let dialect = match wanted {
+        Wanted::Door(DoorKind::Plain) => Dialect::Plain,
+        Wanted::Door(_) | Wanted::Upgrade(_) => Dialect::Unnamed,
+    };
+    let conn = Conn::new(
+        core.conns().name(),
+        dialect,
+        Carrier::Socket(write),
+        doors.outbox,
+    );
     let here = Here {
         core: &core,
         conn: &conn,
         now: core.clock().now(),
     };
-    let door = match kind {
-        DoorKind::Plain => Door::Plain(Plain::new(Arc::clone(doors), here, entry)),
-        #[cfg(feature = "conformance")]
-        DoorKind::Echo => Door::Echo,
+    let door = match wanted {
+        Wanted::Door(kind) => {
+            if kind.is_engineio() {
+                engineio::say_open(doors, here, &conn.id().to_string(), false);
+            }
+            doors.door(kind, here, entry)
+        }
+        Wanted::Upgrade(polled) => {
+            let may = !matches!(entry, Entry::Refused(_));
+            Door::Probe(Probe::new(here, polled.filter(|_| may)))
+        }
     };
     let timeout = doors.limits.write_timeout_ms;
     let mut socket = Socket::new(core, conn, read, (doors.ws(), door), timeout, place);
     socket.begin(&parts.read_buf);
     tokio::spawn(socket);
+}
+
+impl DoorKind {
+    /// Whether Engine.IO lies under it.
+    pub(crate) fn is_engineio(self) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::SocketIo => true,
+            #[cfg(feature = "conformance")]
+            Self::Mirror => false,
+            #[cfg(feature = "conformance")]
+            Self::Echo | Self::Rooms => true,
+        }
+    }
 }

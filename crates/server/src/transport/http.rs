@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use protocol::error::ErrorCode;
 use tower::ServiceExt as _;
 
-use super::handshake::Doors;
+use super::engineio;
+use super::handshake::{self, Doors, Wanted};
 use super::listener::Place;
 use crate::core::Core;
 
@@ -40,11 +41,13 @@ impl Http {
         peer: SocketAddr,
         place: Arc<Place>,
     ) -> Result<Response<Body>, Infallible> {
-        let door = self.doors.of(request.uri().path());
-        if let Some(door) = door {
-            return Ok(super::handshake::answer(&self, door, request, peer, place));
-        }
-        Ok(self.route(request, peer).await)
+        Ok(match self.doors.of(request.uri().path()) {
+            Some(kind) if kind.is_engineio() => {
+                engineio::answer(&self, kind, request, peer, place).await
+            }
+            Some(kind) => handshake::answer(&self, Wanted::Door(kind), request, peer, place),
+            None => self.route(request, peer).await,
+        })
     }
 
     async fn route(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {

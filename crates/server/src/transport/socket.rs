@@ -18,8 +18,9 @@ use protocol::ws::{Flow, Ws, WsIn, frame};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
+use super::door::Door;
 use super::listener::Place;
-use super::plain::{Here, Plain};
+use super::peer::Here;
 use crate::core::conn::{Conn, WireState};
 use crate::core::{Core, dirty};
 
@@ -32,25 +33,6 @@ const LINGER_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
-}
-
-/// What the messages of a connection mean.
-pub(crate) enum Door {
-    /// `/ws`.
-    Plain(Plain),
-    /// Everything comes back as it was: for the conformance of the carrier.
-    #[cfg(feature = "conformance")]
-    Echo,
-}
-
-impl Door {
-    fn alive(&mut self) {
-        match self {
-            Self::Plain(plain) => plain.alive(),
-            #[cfg(feature = "conformance")]
-            Self::Echo => {}
-        }
-    }
 }
 
 /// The task.
@@ -125,14 +107,23 @@ impl Socket {
             peer_closed,
             ..
         } = self;
-        let here = Here { core, conn, now };
         let mut on = |event: WsIn<'_>| {
             match event {
-                WsIn::Packet(packet) => match door {
-                    Door::Plain(plain) => plain.packet(here, packet),
-                    #[cfg(feature = "conformance")]
-                    Door::Echo => echo(here, packet),
-                },
+                WsIn::Packet(packet) => {
+                    let here = Here { core, conn, now };
+                    let taken = match door {
+                        Door::Probe(probe) => probe.packet(here, packet),
+                        _ => {
+                            door.packet(here, packet);
+                            None
+                        }
+                    };
+                    // From now on this task serves the connection that polled before.
+                    if let Some((of_polling, its_door)) = taken {
+                        *conn = of_polling;
+                        *door = its_door;
+                    }
+                }
                 WsIn::Ping(payload) => {
                     let pong = Frame::control(frame::pong(payload));
                     conn.push(now.mono, pong, core.counters());
@@ -154,6 +145,9 @@ impl Socket {
         if let Err(violation) = ws.receive(now.mono.0, bytes, &mut on) {
             core.counters().violations.add(1);
             conn.close_with(now.mono, violation.code, violation.reason, None);
+        } else if ws.held_bytes() > 0 {
+            let here = Here { core, conn, now };
+            door.unfinished(here, ws.held_bytes());
         }
     }
 
@@ -200,15 +194,11 @@ impl Socket {
             self.core.counters().slow_consumers.add(1);
             self.conn.close(now.mono, CloseCode::SlowConsumer, None);
         }
-        let door = match &mut self.door {
-            Door::Plain(plain) => plain.clocks(Here {
-                core: &self.core,
-                conn: &self.conn,
-                now,
-            }),
-            #[cfg(feature = "conformance")]
-            Door::Echo => None,
-        };
+        let door = self.door.clocks(Here {
+            core: &self.core,
+            conn: &self.conn,
+            now,
+        });
         dirty::flush();
         [door, stuck, self.ws.poll_timeout().map(Mono)]
             .into_iter()
@@ -316,21 +306,7 @@ impl Future for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.core.counters().closed.add(1);
-        match &mut self.door {
-            Door::Plain(plain) => plain.end(),
-            #[cfg(feature = "conformance")]
-            Door::Echo => {}
-        }
+        self.door.end();
         self.core.connection_gone(&self.conn);
     }
-}
-
-#[cfg(feature = "conformance")]
-fn echo(here: Here<'_>, packet: protocol::ws::Packet<'_>) {
-    let bytes = match packet {
-        protocol::ws::Packet::Text(text) => frame::text(text),
-        protocol::ws::Packet::Binary(bytes) => frame::binary(&[bytes]),
-    };
-    let frame = Frame::event(bytes);
-    here.conn.push(here.now.mono, frame, here.core.counters());
 }

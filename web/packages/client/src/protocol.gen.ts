@@ -334,6 +334,21 @@ export interface AnswerDone {
   id?: string | undefined
 }
 
+/** Words of the candidate's answer that are typed instead of spoken. They become a final `transcription:result` with stream 4294967295 and without word times. */
+export interface AnswerText {
+  type: 'answer:text'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Which question; left out: the open one. */
+  questionId?: string | undefined
+  /** What was typed; not only white space. (Text, at most 4000 characters.) */
+  text: string
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
 /** Ends the interview in order: last words, report, `interview_ended`, `session_ended`, close 1000. */
 export interface EndInterview {
   type: 'end_interview'
@@ -1248,6 +1263,7 @@ export interface ClientMessages {
   'session:leave': SessionLeave
   'interview:start': InterviewStart
   'answer:done': AnswerDone
+  'answer:text': AnswerText
   end_interview: EndInterview
   'session:status': SessionStatus
   'session:extend': SessionExtend
@@ -1306,6 +1322,7 @@ export interface Replies {
   'session:leave': SessionReply
   'interview:start': InterviewStartReply
   'answer:done': SessionReply
+  'answer:text': SessionReply
   end_interview: EndInterviewReply
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
@@ -1316,7 +1333,7 @@ export interface Replies {
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send, beside those that begin with `custom:`. */
 export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored and carry `seq` and `prev`: these (of `transcription:result` the finals of live speech) and those that begin with `custom:`. */
@@ -1332,6 +1349,7 @@ export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: rea
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
+  'answer:text': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },
   end_interview: { errors: ['not_in_session', 'session_required', 'not_allowed'], errorsTo: 'session:error', repeatable: true },
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },

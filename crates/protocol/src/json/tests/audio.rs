@@ -2,6 +2,7 @@
 
 use crate::audio::{self, Direction};
 use crate::client::{AudioFormat, AudioIn, AudioPayload, SessionRef};
+use crate::dialect::Dialect;
 use crate::id::{Participant, SessionId, StreamId, UserId};
 use crate::json::audio::{Framed, Received};
 use crate::json::{Decoded, Scratch, decode};
@@ -44,7 +45,7 @@ pub(crate) fn samples() -> Vec<String> {
     let mut texts = Vec::new();
     for audio in [short, full] {
         check(&audio, |received| {
-            let framed = received.text_frame();
+            let framed = received.text_frame(Dialect::Plain);
             texts.push(String::from_utf8(opened(&framed).1.to_vec()).unwrap());
         });
     }
@@ -71,7 +72,7 @@ fn opened(framed: &Framed) -> (u8, &[u8]) {
 #[test]
 fn base64_reaches_json_hearers_as_it_came_and_binary_hearers_as_bytes() {
     check(&chunk(AudioPayload::Base64("AQIDBA")), |received| {
-        let text = received.text_frame();
+        let text = received.text_frame(Dialect::Plain);
         assert_eq!(&text.frame[text.payload.clone()], b"AQIDBA");
         let (opcode, message) = opened(&text);
         assert_eq!(opcode, 0x81);
@@ -79,7 +80,7 @@ fn base64_reaches_json_hearers_as_it_came_and_binary_hearers_as_bytes() {
             std::str::from_utf8(message).unwrap(),
             r#"{"type":"audio:received","sessionId":"s1","userId":"ana","participant":2,"streamId":3,"seq":7,"format":"pcm16","sampleRate":16000,"timestamp":1770000000123,"audioData":"AQIDBA"}"#
         );
-        let binary = received.binary_frame(9).unwrap();
+        let binary = received.binary_frame(Dialect::Plain, 9).unwrap();
         assert_eq!(&binary.frame[binary.payload.clone()], [1, 2, 3, 4]);
         let (opcode, message) = opened(&binary);
         assert_eq!(opcode, 0x82);
@@ -96,7 +97,7 @@ fn raw_bytes_reach_binary_hearers_as_they_came_and_json_hearers_as_base64() {
     raw.at_ms = Some(900);
     raw.is_last = true;
     check(&raw, |received| {
-        let text = received.text_frame();
+        let text = received.text_frame(Dialect::Plain);
         assert_eq!(&text.frame[text.payload.clone()], b"AQIDBA==");
         let (_, message) = opened(&text);
         let message = std::str::from_utf8(message).unwrap();
@@ -104,7 +105,7 @@ fn raw_bytes_reach_binary_hearers_as_they_came_and_json_hearers_as_base64() {
             message.contains(r#","atMs":900,"isLast":true,"#),
             "{message}"
         );
-        let binary = received.binary_frame(1).unwrap();
+        let binary = received.binary_frame(Dialect::Plain, 1).unwrap();
         let (_, message) = opened(&binary);
         let chunk = audio::decode(Direction::ToClient, message, 100).unwrap();
         assert_eq!((chunk.header.at_ms, chunk.header.is_last), (900, true));
@@ -119,9 +120,9 @@ fn frames_of_every_header_size_are_whole() {
         let mut audio = chunk(AudioPayload::Raw(&sound));
         audio.is_last = samples == 0;
         check(&audio, |received| {
-            let text = received.text_frame();
+            let text = received.text_frame(Dialect::Plain);
             serde_json::from_slice::<serde_json::Value>(opened(&text).1).unwrap();
-            let binary = received.binary_frame(1).unwrap();
+            let binary = received.binary_frame(Dialect::Plain, 1).unwrap();
             assert_eq!(&binary.frame[binary.payload.clone()], &sound[..]);
             audio::decode(Direction::ToClient, opened(&binary).1, usize::MAX).unwrap();
         });
@@ -134,10 +135,10 @@ fn a_format_without_a_rate_is_relayed_without_one() {
     audio.format = AudioFormat::Wav;
     audio.sample_rate = 0;
     check(&audio, |received| {
-        let text = received.text_frame();
+        let text = received.text_frame(Dialect::Plain);
         let message = std::str::from_utf8(opened(&text).1).unwrap();
         assert!(!message.contains("sampleRate"), "{message}");
-        assert!(received.binary_frame(1).is_some());
+        assert!(received.binary_frame(Dialect::Plain, 1).is_some());
     });
 }
 

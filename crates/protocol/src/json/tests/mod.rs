@@ -11,3 +11,8 @@ mod properties;
 pub(crate) mod samples;
 mod syntax;
 pub(crate) mod vectors;
+
+/// One message of every kind, for whoever writes them elsewhere.
+pub(crate) fn messages() -> Vec<crate::server::ServerMessage> {
+    samples::pushes()
+}

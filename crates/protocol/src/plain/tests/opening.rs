@@ -14,7 +14,7 @@ fn a_token_as_first_message_goes_up_and_opens_the_door() {
     bench.text(r#"{"type":"auth","token":"a.b.c","ref":"r"}"#);
     assert_eq!(
         bench.went_up(),
-        [r#"Authenticate { token: "a.b.c", reply: Ref("\"r\"") }"#]
+        [r#"Authenticate { token: Some("a.b.c"), reply: Ref("\"r\"") }"#]
     );
     assert!(bench.said().is_empty());
     assert!(!bench.machine.is_open());

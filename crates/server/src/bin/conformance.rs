@@ -1,0 +1,58 @@
+//! A server for the suites of WebSocket, Engine.IO and Socket.IO, on the product's own transport
+//! code. For tests only: no tokens, no sessions, loopback. `make conformance PORT=…` starts it.
+#![allow(clippy::print_stdout, reason = "it says where it is")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use protocol::error::{ErrorCode, Refusal};
+use protocol::time::Wall;
+use server::driver::server::{RecordsAt, Server, Settings};
+use server::transport::guest::{Checked, Guard, Verified};
+
+fn main() -> anyhow::Result<()> {
+    let port = match std::env::args().nth(1) {
+        None => 0,
+        Some(text) => text.parse().context("the port must be a number")?,
+    };
+    let data = tempfile::tempdir().context("no folder for temporary files")?;
+    let router = Box::new(|_| axum::Router::new());
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut settings = Settings::new(addr, data.path(), Arc::new(Nobody), router);
+    settings.conformance = true;
+    settings.records = RecordsAt::Memory;
+    settings.io_threads = 1;
+    // What the suites expect to be told, and room for the carrier's largest messages.
+    let wants_mirror = std::env::args().nth(2).as_deref() == Some("large");
+    settings.limits.message_bytes = if wants_mirror { 64 << 20 } else { 1_000_000 };
+    settings.limits.ping_interval_ms = 300;
+    settings.limits.ping_timeout_ms = 200;
+    settings.limits.auth_timeout_ms = 1_000;
+    settings.outbox.event_bytes_max = 64 << 20;
+    let running = Server::start(settings).context("it does not start")?;
+    let signals = running.signals()?;
+    let addr = running.addr();
+    println!("WebSocket echo   ws://{addr}/echo");
+    println!("Engine.IO echo   http://{addr}/engine.io/");
+    println!("Socket.IO        http://{addr}/socket.io/");
+    running.serve_until(signals);
+    Ok(())
+}
+
+/// Lets nobody in: the suites bring no tokens.
+struct Nobody;
+
+impl Guard for Nobody {
+    fn check(&self, _token: &str, _now: Wall) -> Checked {
+        Checked::Now(Err(ErrorCode::TokenInvalid.into()))
+    }
+
+    fn revocations(&self) -> u64 {
+        0
+    }
+
+    fn still_good(&self, _came_with: &Verified) -> Result<(), Refusal> {
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+// The candidate's way: is something unfinished, what will happen, agree, check the microphone, in.
+// Which step comes next is all that is decided here.
+import type { ActiveSession, GreenroomClient, PlanSummary } from "@greenroom/client";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { Link } from "../link.ts";
+import { go } from "../route.ts";
+import { clientFor, codeOf, isPassing } from "../session.ts";
+import { consent, recovery } from "../texts.ts";
+import { Frame, Message, useEvery, Waiting } from "../ui/parts.tsx";
+import { Check } from "./Check.tsx";
+import { Consent } from "./Consent.tsx";
+import { useMicrophone } from "./microphone.ts";
+import { Recovery, type Unfinished, Unreachable } from "./Recovery.tsx";
+import { Failed, Room } from "./Room.tsx";
+import { type PlanInfo, Start } from "./Start.tsx";
+
+type Step =
+  | { at: "checking" }
+  | { at: "unreachable" }
+  | { at: "recovery"; found: Unfinished }
+  | { at: "start" }
+  | { at: "consent" }
+  | { at: "check" }
+  | { at: "room" }
+  | { at: "declined" }
+  | { at: "refused"; code: string };
+
+interface About {
+  title: string | null;
+  plan: PlanInfo | null;
+  choices: PlanInfo[];
+}
+
+const RETRY_S = 10;
+/** Marks that this tab is in an interview, so that loading it again goes straight back in. */
+const INSIDE = "greenroom.inside";
+
+export function InterviewPage({ link, id: named }: { link: Link; id: string | null }) {
+  const client = clientFor(link);
+  const [id, setId] = useState(() => named ?? link.only ?? fresh());
+  const [step, setStep] = useState<Step>({ at: "checking" });
+  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [] });
+  const [plan, setPlan] = useState<string | null>(null);
+  const mic = useMicrophone();
+  const session = useMemo(() => client.session(id), [client, id]);
+
+  useEffect(() => {
+    if (named !== id) go(`/interview/${encodeURIComponent(id)}`, true);
+  }, [named, id]);
+
+  const look = useCallback(async () => {
+    setStep({ at: "checking" });
+    try {
+      const active = await client.api.activeSession();
+      if (active && inside() === active.sessionId) {
+        setId(active.sessionId);
+        setStep({ at: "room" });
+        void backOn(mic.turnOn);
+        return;
+      }
+      if (active) return setStep({ at: "recovery", found: unfinished(active) });
+      setAbout(await describe(client, id));
+      setStep({ at: "start" });
+    } catch (error) {
+      if (isPassing(error)) setStep({ at: "unreachable" });
+      else setStep({ at: "refused", code: codeOf(error) });
+    }
+  }, [client, id, mic.turnOn]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once; later looks are asked for
+  useEffect(() => void look(), []);
+  useEffect(() => {
+    if (step.at === "room") sessionStorage.setItem(INSIDE, id);
+  }, [step.at, id]);
+
+  const again = link.only
+    ? null
+    : () => {
+        sessionStorage.removeItem(INSIDE);
+        const next = fresh();
+        setId(next);
+        setStep({ at: "start" });
+        void describe(client, next).then(setAbout, () => {});
+      };
+
+  if (step.at === "room") {
+    return (
+      <Room
+        client={client}
+        session={session}
+        mic={mic}
+        plan={plan}
+        onActiveElsewhere={() => {
+          void session.leave();
+          void look();
+        }}
+        onReport={() => go(`/report/${encodeURIComponent(id)}`)}
+        onAgain={again}
+      />
+    );
+  }
+  return <Frame topic={about.title ? <bdi>{about.title}</bdi> : null}>{shown()}</Frame>;
+
+  function shown() {
+    switch (step.at) {
+      case "checking":
+        return <Waiting>{recovery.checking}</Waiting>;
+      case "unreachable":
+        return <Later onNow={look} />;
+      case "recovery":
+        return (
+          <Recovery
+            found={step.found}
+            onContinue={() => {
+              // From a click, so the microphone may be asked for.
+              void mic.turnOn();
+              setId(step.found.id);
+              setStep({ at: "room" });
+            }}
+            onClear={async () => {
+              await client.api.clearActiveSession();
+              const own = step.found.id === id;
+              const next = own && !link.only ? fresh() : id;
+              setId(next);
+              setAbout(await describe(client, next));
+              setStep(
+                own && link.only ? { at: "refused", code: "session_ended" } : { at: "start" },
+              );
+            }}
+          />
+        );
+      case "start":
+        return (
+          <Start
+            name={link.name}
+            title={about.title}
+            plan={about.plan}
+            choices={about.choices}
+            onNext={(chosen) => {
+              setPlan(chosen);
+              const used = about.plan ?? about.choices.find((p) => p.id === chosen);
+              // Where the people who invite have their own wording, the server asks with that.
+              setStep({ at: used?.asksConsent ? "check" : "consent" });
+            }}
+          />
+        );
+      case "consent":
+        return (
+          <Consent
+            asked={null}
+            onYes={() => setStep({ at: "check" })}
+            onNo={() => setStep({ at: "declined" })}
+          />
+        );
+      case "check":
+        return (
+          <Check
+            mic={mic}
+            onReady={() => setStep({ at: "room" })}
+            onWithout={() => {
+              mic.turnOff();
+              setStep({ at: "room" });
+            }}
+          />
+        );
+      case "declined":
+        return <Message title={consent.noTitle} body={consent.noBody} />;
+      case "refused":
+        return <Failed code={step.code} id={id} onAgain={look} />;
+      case "room":
+        return null;
+    }
+  }
+}
+
+function Later({ onNow }: { onNow: () => void }) {
+  const [seconds, setSeconds] = useState(RETRY_S);
+  useEvery(1000, () => {
+    if (seconds <= 1) onNow();
+    else setSeconds(seconds - 1);
+  });
+  return <Unreachable seconds={seconds} onNow={onNow} />;
+}
+
+/** A name for an interview nobody made yet: short enough to be read out to somebody. */
+function fresh(): string {
+  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
+  const random = crypto.getRandomValues(new Uint8Array(12));
+  return `practice-${Array.from(random, (n) => letters[n % letters.length]).join("")}`;
+}
+
+function inside(): string | null {
+  try {
+    return sessionStorage.getItem(INSIDE);
+  } catch {
+    return null;
+  }
+}
+
+/** After a reload the microphone goes on if the browser still allows it. */
+async function backOn(turnOn: () => Promise<void>) {
+  try {
+    const { state } = await navigator.permissions.query({ name: "microphone" as PermissionName });
+    if (state === "granted") await turnOn();
+  } catch {
+    // A browser that cannot say: the button is there.
+  }
+}
+
+/** What the card shows, out of what the server tells. */
+function unfinished(active: ActiveSession): Unfinished {
+  const more = active as ActiveSession & {
+    questionsAsked?: number;
+    questionsTotal?: number;
+    connected?: boolean;
+    lastSeenAt?: number | null;
+  };
+  const { questionsAsked = 0, questionsTotal = 0 } = more;
+  return {
+    id: active.sessionId,
+    title: active.title || null,
+    finishing: active.status === "completing",
+    began: active.startedAt ?? active.createdAt,
+    lastSeen: more.lastSeenAt ?? active.lastActivityAt,
+    endsAt: active.deadlineAt,
+    question: questionsAsked > 0 ? { number: questionsAsked, of: questionsTotal } : null,
+    elsewhere: more.connected ?? null,
+  };
+}
+
+async function describe(client: GreenroomClient, id: string): Promise<About> {
+  const plans = await client.api.plans();
+  const infos = plans.map(planInfo);
+  try {
+    const record = await client.api.session(id);
+    const own = infos.find((p) => p.id === record.planId) ?? null;
+    return {
+      title: record.title || own?.title || null,
+      plan: own,
+      choices: record.planId ? [] : infos,
+    };
+  } catch (error) {
+    // Nobody made it yet; where that is allowed, coming in makes it.
+    if (codeOf(error) === "session_not_found") return { title: null, plan: null, choices: infos };
+    throw error;
+  }
+}
+
+function planInfo(plan: PlanSummary): PlanInfo {
+  const more = plan as PlanSummary & {
+    asksConsent?: boolean;
+    extensions?: number;
+    extensionMs?: number;
+  };
+  const { extensions = 0, extensionMs = 0 } = more;
+  return {
+    id: plan.id,
+    title: plan.title,
+    description: plan.description,
+    questions: plan.questionCount,
+    totalMs: plan.totalLimitMs,
+    extra: extensions > 0 && extensionMs > 0 ? { ms: extensionMs, times: extensions } : null,
+    asksConsent: more.asksConsent === true,
+  };
+}

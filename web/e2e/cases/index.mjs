@@ -1,0 +1,7 @@
+// Every case; the first is the one that `make test` runs.
+import { interview } from "./interview.mjs";
+import { losses } from "./losses.mjs";
+import { measures } from "./measures.mjs";
+import { others } from "./others.mjs";
+
+export const cases = [...interview, ...losses, ...others, ...measures];

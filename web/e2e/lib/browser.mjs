@@ -1,0 +1,217 @@
+// Chromium with a microphone that plays a file, and pages that are watched: errors of theirs fail
+// the case, announcements are noted, every state can be judged by axe and photographed.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { token } from "./server.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"];
+const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
+const executablePath = PATHS.find((path) => path && existsSync(path));
+
+export async function launch(sound) {
+  assert(executablePath, "Chromium is missing: run make setup");
+  const folder = mkdtempSync(join(tmpdir(), "greenroom-chromium-"));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath,
+    headless: false,
+    viewport: { width: 1280, height: 860 },
+    args: [
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--use-fake-device-for-media-stream",
+      ...(sound ? [`--use-file-for-fake-audio-capture=${sound}`] : []),
+      "--use-fake-ui-for-media-stream",
+      "--autoplay-policy=no-user-gesture-required",
+      "--disable-dev-shm-usage",
+      // Pages that were handed in have no address, and the browser would not let them talk to one.
+      ...(process.env.APP_DIST ? ["--disable-features=LocalNetworkAccessChecks"] : []),
+    ],
+  });
+  await context.addInitScript(watch);
+  if (process.env.APP_DIST) await fromFolder(context, process.env.APP_DIST);
+  const close = context.close.bind(context);
+  context.close = async () => {
+    await close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return context;
+}
+
+/** While the app is being worked on: its files from its build folder, not out of the program. */
+async function fromFolder(context, folder) {
+  const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
+  await context.route(
+    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/,
+    (route) => {
+      const path = new URL(route.request().url()).pathname;
+      const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
+      const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
+      return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
+    },
+  );
+}
+
+/** Runs in every page, before the page's own script. */
+function watch() {
+  const noted = [];
+  globalThis.__said = noted;
+  globalThis.__shown = [];
+  const spoken = (node) => {
+    const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
+    const region = element?.closest("[aria-live], [role=status], [role=alert], [role=log]");
+    const live =
+      region?.getAttribute("aria-live") ??
+      (region?.getAttribute("role") === "alert" ? "assertive" : "polite");
+    return region && live !== "off" ? { region, live } : null;
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver((changes) => {
+      const now = Date.now();
+      for (const change of changes) {
+        const nodes = change.type === "characterData" ? [change.target] : change.addedNodes;
+        for (const node of nodes) {
+          const found = spoken(node);
+          const text = node.textContent?.trim();
+          if (found && text) noted.push({ at: now, live: found.live, text });
+        }
+        const words = (
+          change.target.nodeType === Node.ELEMENT_NODE ? change.target : change.target.parentElement
+        )?.closest?.(".words");
+        if (words) {
+          for (const line of words.querySelectorAll("[data-said], [data-growing]")) {
+            const text = line.textContent;
+            if (!globalThis.__shown.some((known) => known.text === text))
+              globalThis.__shown.push({ at: now, text });
+          }
+        }
+      }
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
+}
+
+const SHOTS = process.env.SHOTS;
+const WIDTHS = [1280, 360];
+/** Every state that was judged, and what axe found in it. */
+export const judged = new Map();
+
+/** An invitation of a candidate; `at` has the address: a server, or a line to one. */
+export const candidate = (at, id, user = "ana") =>
+  `${at.url}/interview/${id}#token=${token(user, { role: "candidate", name: "Ana" })}`;
+
+/** An invitation to watch. */
+export const watcher = (at, id, role = "observer", user = "olga") =>
+  `${at.url}/watch/${id}#token=${token(user, { role, session: id })}`;
+
+/** A page whose own faults fail the case. */
+export async function open(context, address, { errors = [] } = {}) {
+  const page = await context.newPage();
+  page.faults = [];
+  page.on("pageerror", (error) => page.faults.push(String(error)));
+  page.on("console", (message) => {
+    const text = message.text();
+    if (message.type() === "error" && !/Failed to load resource|WebSocket connection to/.test(text))
+      page.faults.push(text);
+  });
+  page.allowed = errors;
+  await page.goto(address);
+  return page;
+}
+
+/** When a page was judged: it had no time for anything else then. */
+export const busy = [];
+
+/** Judges what is shown by axe, light and dark, and photographs it where that is asked for. */
+export async function state(page, name) {
+  const found = [];
+  const from = Date.now();
+  const size = page.viewportSize();
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
+    const { violations } = await page.evaluate(
+      (tags) => axe.run(document, { runOnly: tags }),
+      TAGS,
+    );
+    for (const { id, nodes } of violations)
+      found.push(`${colorScheme}: ${id}: ${nodes.map((n) => n.html.slice(0, 160)).join(" | ")}`);
+    if (SHOTS) {
+      mkdirSync(SHOTS, { recursive: true });
+      for (const width of WIDTHS) {
+        if (colorScheme === "dark" && width === 360) continue;
+        await page.setViewportSize({ width, height: width === 360 ? 740 : 860 });
+        await page.screenshot({
+          path: join(SHOTS, `${name}-${width}${colorScheme === "dark" ? "-dark" : ""}.png`),
+          fullPage: true,
+        });
+      }
+      await page.setViewportSize(size);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 320, height: 740 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  if (wide > 0) found.push(`320 px: ${wide} px too wide`);
+  await page.setViewportSize(size);
+  busy.push([from, Date.now()]);
+  judged.set(name, [...(judged.get(name) ?? []), ...found]);
+  assert.deepEqual(found, [], `axe on “${name}”`);
+}
+
+export const said = (page) => page.evaluate(() => globalThis.__said);
+
+export function noFaults(page) {
+  assert.deepEqual(page.faults, [], "errors in the page");
+}
+
+/** From the first page to the question, as a candidate goes. */
+export async function begin(page, { judge = false, mic = true, plan } = {}) {
+  const step = async (name) => judge && state(page, name);
+  await page.getByRole("heading", { name: "Before you begin" }).waitFor();
+  await step("start");
+  if (plan) await page.getByLabel("Which interview do you want to try?").selectOption(plan);
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByRole("heading", { name: "Do you agree?" }).waitFor();
+  if (judge) {
+    await page.getByRole("button", { name: "I agree", exact: true }).click();
+    await page.getByText("Please tick each box").waitFor();
+    await step("consent");
+  }
+  for (const box of await page.getByRole("checkbox").all()) await box.check();
+  await page.getByRole("button", { name: "I agree", exact: true }).click();
+  await page.getByRole("heading", { name: "Check your microphone" }).waitFor();
+  await step("check-before");
+  if (mic) {
+    await page.getByRole("button", { name: "Turn on the microphone" }).click();
+    await page.getByText("We can hear you", { exact: true }).first().waitFor({ timeout: 30_000 });
+    await step("check-heard");
+    await page.getByRole("button", { name: "Go to the interview" }).click();
+  } else {
+    await page.getByRole("button", { name: "Go on without a microphone" }).click();
+  }
+  const startNow = page.getByRole("button", { name: "Start the interview" });
+  const question = page.getByRole("button", { name: "I'm done with this answer" });
+  await startNow.or(question).first().waitFor({ timeout: 20_000 });
+  if (await startNow.isVisible()) {
+    await step("lobby");
+    await startNow.click();
+  }
+  await page
+    .getByText(/Question 1 of/)
+    .first()
+    .waitFor();
+}
+
+/** A sure caption is on the screen. */
+export const hears = (page, ms = 60_000) =>
+  page.locator("[data-said]").first().waitFor({ timeout: ms });
