@@ -4,8 +4,8 @@
 #
 #   scripts/setup.sh
 #
-# Ends 0 when everything is there; 3 when all but the speech model or the recordings is there
-# (everything but speech works then); 1 otherwise. Says what to do in both cases.
+# Ends 0 when everything is there; 3 when all but the speech model, the recordings or Node is there
+# (everything but speech or the web part works then); 1 otherwise. Says what to do in both cases.
 set -eu
 cd "$(dirname -- "$0")/.."
 
@@ -71,6 +71,21 @@ fi
 if ! cargo fetch --locked --quiet --offline 2>/dev/null; then
     say "fetching crates"
     cargo fetch --locked >&2 || { say "the crates could not be fetched; check the network"; exit 1; }
+fi
+
+# --- The web part ----------------------------------------------------------------------------
+# Client library, hooks and app are TypeScript; the server itself is built without Node.
+if ! has npm && has apt-get && [ "$(id -u)" -eq 0 ]; then
+    say "installing nodejs npm"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q nodejs npm </dev/null >&2 ||
+        say "apt-get could not install nodejs and npm"
+fi
+if has npm && node -e 'const [a, b] = process.versions.node.split(".").map(Number)
+process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+    sh scripts/web-packages.sh || { say "the packages of web/ could not be installed"; lacks=3; }
+else
+    say "Node 20.19 or later with npm is needed for what is in web/"
+    lacks=3
 fi
 
 # --- The speech model ------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make test: format, lints, every test, simulated worlds. Goes on after a failure, so that one run
-# shows all there is to mend, and ends with one line that says how it went.
+# make test: format, lints, every test, the web part, simulated worlds, a browser. Goes on after a
+# failure, so that one run shows all there is to mend, and ends with one line that says how it went.
 set -u
 cd "$(dirname -- "$0")/.."
 
@@ -45,6 +45,7 @@ browser() {
 step format cargo fmt --all --check
 step lints cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests tests
+step web sh scripts/web.sh target/debug/greenroom
 step simulation worlds
 step browser browser
 

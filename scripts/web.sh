@@ -2,11 +2,13 @@
 # The web part: packages from the lock file, types, lint, unit tests, the tests against the real
 # server, examples, size budgets. Ends with one line; fails where a part failed.
 #
-#   scripts/web.sh [BINARY]       default: target/debug/greenroom, which must be built already
+#   scripts/web.sh [BINARY]       from the top of the tree; default: target/debug/greenroom
+#
+# The binary must be built already.
 set -eu
 cd "$(dirname -- "$0")/.."
 
-GREENROOM=${1:-$PWD/target/debug/greenroom}
+GREENROOM=$PWD/${1:-target/debug/greenroom}
 export GREENROOM
 [ -x "$GREENROOM" ] || { echo "web: there is no $GREENROOM; cargo build --bin greenroom" >&2; exit 1; }
 sh scripts/web-packages.sh

@@ -38,6 +38,8 @@ export type RequestedTranscription = wire.TranscriptionAnswer;
 export type ConnectionSuccess = wire.ConnectionSuccess;
 
 export interface Suggestion {
+  /** Stable within the session, where the server gives one. */
+  id?: string;
   /** What could be asked next. */
   text: string;
   [more: string]: unknown;
@@ -54,12 +56,6 @@ export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
     reason: string;
     comeBack?: wire.ComeBack;
     retryAfterMs?: number;
-  };
-  /** The token runs out; the client sends `auth:refresh` by itself. */
-  "connection:token_expiring": {
-    type: "connection:token_expiring";
-    expiresAt?: Wall;
-    serverNow?: Wall;
   };
   /** What could be asked next, for the roles the plan allows. */
   "responses:suggestions": {

@@ -1,4 +1,14 @@
 /** What a developer should do about each code. Loaded only when asked for. */
+import { ERRORS, type Remedy } from "./protocol.gen.ts";
+
+/** For codes without a better text of their own. */
+const BY_REMEDY: Readonly<Record<Remedy, string>> = {
+  fix: "Correct the request; repeating it changes nothing.",
+  new_token: "Give the client a `getToken` that returns a fresh token.",
+  look_again: "Look at the session's state again, then decide.",
+  retry: "Try again, after `retryAfterMs` where it is given.",
+  give_up: "Nothing a program can do: tell the user.",
+};
 
 const REMEDIES: Readonly<Record<string, string>> = {
   auth_required: "Give the client a `token` or a `getToken`.",
@@ -55,8 +65,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** One sentence; a general one for codes nobody knows. */
 export function remedyFor(code: string): string {
-  return REMEDIES[code] ?? "Look the code up in the server's documentation.";
+  const known = Object.entries(ERRORS).find(([name]) => name === code);
+  const general = known ? BY_REMEDY[known[1].remedy] : undefined;
+  return REMEDIES[code] ?? general ?? "Look the code up in the server's documentation.";
 }
-
-/** Codes with a text of their own. */
-export const KNOWN_CODES: readonly string[] = Object.keys(REMEDIES);
