@@ -7,6 +7,7 @@ use super::common::{
     SESSION_INFO, STATUS, U32, VISIBILITY, WORD, YOU,
 };
 use super::shape::{Field, Object, Shape, always, maybe};
+use crate::close::ComeBack;
 use crate::limits::SAMPLE_RATE_MAX;
 
 /// Fields of the log, in every durable event.
@@ -147,6 +148,24 @@ pub static MESSAGES: &[ServerSpec] = &[
             fields: &[SESSION],
         },
         to: "the connection that lost the seat",
+        durable: false,
+    },
+    ServerSpec {
+        event: "connection:closing",
+        body: Object {
+            name: "ConnectionClosing",
+            about: "Socket.IO only: the close code the plain door would have sent. Then a DISCONNECT, or for who should come back the end of the transport.",
+            fields: &[
+                always(
+                    "code",
+                    Shape::Whole(1_000, 4_999),
+                    "The number of the table of close codes.",
+                ),
+                always("reason", Shape::Text(0), "Its stable word."),
+                always("comeBack", Shape::Word(&ComeBack::WORDS), "What to do."),
+            ],
+        },
+        to: "the one whose connection closes",
         durable: false,
     },
     ServerSpec {

@@ -112,13 +112,15 @@ pub(crate) fn closing_into(out: &mut Vec<u8>, code: u16, reason: &str, come_back
     json.end();
 }
 
-/// The `type` of a push, that of a durable event too.
+/// The `type` of a push, also of one whose text is made already.
 pub(crate) fn event_name(message: &ServerMessage) -> &str {
-    let ServerMessage::Event(logged) = message else {
-        return name(message);
+    let body = match message {
+        ServerMessage::Event(logged) => &logged.body,
+        ServerMessage::Said(body) => body,
+        _ => return name(message),
     };
-    // Stored text begins with its type, which is one of our own words.
-    let rest = logged.body.strip_prefix("{\"type\":\"");
+    // Such text begins with its type, whose characters need no escapes.
+    let rest = body.strip_prefix("{\"type\":\"");
     let end = rest.and_then(|rest| Some(&rest[..rest.find('"')?]));
     end.unwrap_or("error")
 }

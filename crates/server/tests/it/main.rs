@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod documents;
 mod door;
 mod life;
 mod limits;

@@ -597,6 +597,17 @@ export interface ConnectionReplaced {
   sessionId: string
 }
 
+/** Socket.IO only: the close code the plain door would have sent. Then a DISCONNECT, or for who should come back the end of the transport. */
+export interface ConnectionClosing {
+  type: 'connection:closing'
+  /** The number of the table of close codes. (Whole number, 1000 to 4999.) */
+  code: number
+  /** Its stable word. */
+  reason: string
+  /** What to do. */
+  comeBack: ComeBack
+}
+
 /** The reply to a request that was done; its further fields are the request's (`Replies`). */
 export interface Ok {
   type: 'ok'
@@ -1282,6 +1293,7 @@ export interface ServerMessages {
   'connection:error': ConnectionError
   'connection:token_expiring': ConnectionTokenExpiring
   'connection:replaced': ConnectionReplaced
+  'connection:closing': ConnectionClosing
   ok: Ok
   error: ErrorMessage
   'session:error': SessionError
@@ -1335,7 +1347,7 @@ export interface Replies {
 /** Every event a client may send. */
 export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send, beside those that begin with `custom:`. */
-export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
+export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'connection:closing', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored and carry `seq` and `prev`: these (of `transcription:result` the finals of live speech) and those that begin with `custom:`. */
 export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::client::ReplyKey;
 use crate::contract::{check_server, server};
 use crate::json::tests::{audio, samples};
-use crate::json::{encode, encode_reply};
+use crate::json::{closing_into, encode, encode_reply};
 use crate::server::Reply;
 use crate::time::Wall;
 
@@ -24,6 +24,12 @@ fn said() -> Vec<Value> {
             .filter_map(|(key, reply)| encode_reply(key, reply)),
     );
     texts.extend(audio::samples());
+    texts.extend(crate::close::CloseCode::ALL.iter().map(|code| {
+        let mut out = Vec::new();
+        let (number, word) = (code.number(), code.reason());
+        closing_into(&mut out, number, word, code.come_back());
+        String::from_utf8(out).unwrap()
+    }));
     texts
         .iter()
         .map(|text| serde_json::from_str(text).expect(text))
