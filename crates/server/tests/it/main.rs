@@ -7,7 +7,6 @@
     clippy::panic
 )]
 
-mod documents;
 mod door;
 mod life;
 mod limits;
