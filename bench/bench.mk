@@ -1,5 +1,6 @@
 # Included by the Makefile at the root. Each command ends by itself and exits
 # non-zero when a figure falls short; limits are in bench/limits.toml.
+.PHONY: faults soak bench-churn bench-restart
 .PHONY: bench-build bench-peers bench-self-test bench-relay bench-idle bench-joins bench-scale bench-starts bench-speech
 
 # Two builds: together the generator's needs would change the server's.
@@ -36,3 +37,17 @@ bench-starts: bench-build
 
 bench-speech: setup bench-build
 	target/release/bench speech
+
+bench-churn: bench-build
+	target/release/bench churn
+
+bench-restart: bench-build
+	target/release/bench restart
+
+# Faults at full size; small ones run with the tests.
+faults: bench-build
+	target/release/bench faults
+
+MINUTES ?= 30
+soak: bench-build
+	target/release/bench soak --minutes $(MINUTES)

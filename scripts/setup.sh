@@ -20,6 +20,9 @@ RECORDINGS=pocketsphinx-testdata
 wanted=
 has cc || wanted="$wanted build-essential"
 { has python3 && python3 -m pip --version >/dev/null 2>&1; } || wanted="$wanted python3 python3-pip"
+# Faults that tests make: system calls that fail, a wall clock that jumps.
+has strace || wanted="$wanted strace"
+[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || wanted="$wanted libfaketime"
 recordings=no
 has dpkg-query && dpkg-query -W -f='${Status}' "$RECORDINGS" 2>/dev/null | grep -q ' installed' &&
     recordings=yes

@@ -49,10 +49,44 @@ impl Guarded {
         Ok(Guarded { child, what })
     }
 
+    /// As [`Guarded::start`], on whatever core the system gives and by no other program: for
+    /// callers that are not this one.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_free(
+        program: &Path,
+        args: &[OsString],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Guarded> {
+        let what = program.display().to_string();
+        let output = std::fs::File::create(log)?;
+        let child = Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(environment.iter().map(|(k, v)| (*k, v)))
+            .current_dir(log.parent().unwrap_or(Path::new(".")))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("starting {what}"))?;
+        Ok(Guarded { child, what })
+    }
+
     /// Process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Waits until `ready` gives a value.

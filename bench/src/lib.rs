@@ -12,6 +12,9 @@
 )]
 
 pub mod child;
+pub mod churn;
+pub mod crowd;
+pub mod faults;
 pub mod fleet;
 pub mod floor;
 pub mod idle;
@@ -21,9 +24,12 @@ pub mod limits;
 pub mod payload;
 pub mod prometheus;
 pub mod relay;
+pub mod restart;
 pub mod scale;
 pub mod self_test;
+pub mod soak;
 pub mod speech;
+pub mod stand;
 pub mod starts;
 pub mod stats;
 pub mod sys;

@@ -30,6 +30,14 @@ pub struct Limits {
     pub speech: Speech,
     /// The engine alone.
     pub engine: Engine,
+    /// Faults at full size.
+    pub faults: Faults,
+    /// What a soak may leave.
+    pub soak: Soak,
+    /// What connections that vanish may leave.
+    pub churn: Churn,
+    /// Coming back after a restart.
+    pub restart: Restart,
 }
 
 /// What makes a series of rounds a result.
@@ -156,6 +164,64 @@ pub struct Engine {
     pub inputs_per_second: u64,
 }
 
+/// Faults at full size, and what they may cost.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// `kill -9` at random instants.
+    pub kills: u32,
+    /// Most milliseconds from a start to the first answer.
+    pub serving_again_ms: f64,
+    /// Sessions on links that are cut.
+    pub links_sessions: u32,
+    /// For so long.
+    pub links_seconds: u64,
+    /// The database is away for so long.
+    pub away_seconds: u64,
+    /// Most milliseconds until the table of active sessions is right again.
+    pub table_right_ms: f64,
+    /// The process stands still for so long.
+    pub frozen_seconds: u64,
+}
+
+/// What a soak may leave.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Soak {
+    /// Memory afterwards, as a multiple of the base …
+    pub memory_ratio: f64,
+    /// … or this many bytes more, if that is more.
+    pub memory_bytes: u64,
+}
+
+/// What connections that vanish may leave.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    /// All of them.
+    pub connections: u32,
+    /// After so many the base is taken.
+    pub base_connections: u32,
+    /// Most bytes more than the base.
+    pub memory_bytes: u64,
+}
+
+/// Coming back after a restart.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Live sessions.
+    pub sessions: u32,
+    /// Most milliseconds without a server.
+    pub down_ms: f64,
+    /// 99 of 100 are back so soon after its return.
+    pub resumed_99_ms: f64,
+    /// The last is.
+    pub resumed_all_ms: f64,
+    /// The last is, when it was told before.
+    pub drained_all_ms: f64,
+}
+
 /// Why a limits file is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitsError {
@@ -234,6 +300,15 @@ impl Limits {
         }
         if !good(self.speech.word_error_rate) || !good(self.speech.decode_factor) {
             return Err(LimitsError::Senseless("speech"));
+        }
+        if self.churn.base_connections >= self.churn.connections {
+            return Err(LimitsError::Senseless("churn"));
+        }
+        if self.faults.kills == 0 || self.faults.away_seconds < 5 || self.restart.sessions == 0 {
+            return Err(LimitsError::Senseless("faults or restart"));
+        }
+        if !good(self.soak.memory_ratio) || self.soak.memory_ratio < 1.0 {
+            return Err(LimitsError::Senseless("soak"));
         }
         if self.engine.inputs_per_second == 0 {
             return Err(LimitsError::Senseless("engine"));

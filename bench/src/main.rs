@@ -9,7 +9,10 @@ use bench::limits::Limits;
 use bench::relay::{Against, Scenario};
 use bench::sys::Cores;
 use bench::target::{Program, Target};
-use bench::{child, floor, idle, joins, relay, scale, self_test, speech, starts, sys, target};
+use bench::{
+    child, churn, faults, floor, idle, joins, relay, restart, scale, self_test, soak, speech,
+    starts, sys, target,
+};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -93,6 +96,32 @@ enum Command {
         #[arg(long, default_value = "models")]
         models: PathBuf,
     },
+    /// Kills, cut links, a database away, a process that stands still; the judge reads all.
+    Faults {
+        #[command(flatten)]
+        common: Common,
+        /// Only faults whose name contains this.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Mixed load with random cuts; afterwards nothing may be left.
+    Soak {
+        #[command(flatten)]
+        common: Common,
+        /// How long.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1_440))]
+        minutes: u64,
+    },
+    /// Connections that join and vanish: what is left of them.
+    Churn {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Live sessions whose server goes away: how soon all are back.
+    Restart {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Breaks each measured thing once; succeeds if every breakage was caught.
     SelfTest,
     /// The raw relay itself; runs until it is killed.
@@ -149,6 +178,10 @@ fn main() -> Result<ExitCode> {
         | Command::Joins { common, .. }
         | Command::Scale { common }
         | Command::Speech { common, .. }
+        | Command::Faults { common, .. }
+        | Command::Soak { common, .. }
+        | Command::Churn { common }
+        | Command::Restart { common }
             if common.self_test =>
         {
             run_self_test(&limits)?
@@ -175,6 +208,31 @@ fn main() -> Result<ExitCode> {
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
         Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
+        Command::Faults { common, only } => run_life("Faults", &limits, &common, |life, sheet| {
+            let run = faults::Run {
+                binary: life.binary,
+                core: life.core,
+                limits: limits.faults,
+                quick: common.quick,
+            };
+            faults::run(&run, only.as_deref(), sheet)
+        })?,
+        Command::Soak { common, minutes } => run_life("Soak", &limits, &common, |life, sheet| {
+            let seconds = if common.quick { 20 } else { minutes * 60 };
+            let length = Duration::from_secs(seconds);
+            soak::run(life.binary, life.core, length, limits.soak, sheet)
+        })?,
+        Command::Churn { common } => run_life("Churn", &limits, &common, |life, sheet| {
+            churn::run(life.binary, life.core, common.quick, limits.churn, sheet)
+        })?,
+        Command::Restart { common } => run_life("Restart", &limits, &common, |life, sheet| {
+            let sessions = if common.quick {
+                100
+            } else {
+                limits.restart.sessions
+            };
+            restart::run(life.binary, life.core, sessions, limits.restart, sheet)
+        })?,
     };
     Ok(if holds {
         ExitCode::SUCCESS
@@ -374,6 +432,39 @@ fn run_speech(limits: &Limits, common: &Common, models: &Path) -> Result<bool> {
     let outcome = speech::measure(&target, &reference, streams)?;
     let mut sheet = Sheet::new("Speech through the socket", limits.method, common.quick);
     speech::judge(&mut sheet, limits.speech, &reference, &outcome);
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+/// What a run about a session's life is given.
+struct Life<'a> {
+    binary: &'a Path,
+    core: Option<usize>,
+}
+
+fn run_life(
+    title: &str,
+    limits: &Limits,
+    common: &Common,
+    run: impl FnOnce(&Life<'_>, &mut Sheet) -> Result<()>,
+) -> Result<bool> {
+    // Where times are judged the server has a core of its own; else it shares with everybody.
+    let core = match title {
+        "Churn" | "Restart" if !common.quick => Some(prepare()?.measured),
+        _ => {
+            sys::raise_open_files()?;
+            None
+        }
+    };
+    let Program::Server(binary) = server(common)? else {
+        anyhow::bail!("this is measured on the server");
+    };
+    let mut sheet = Sheet::new(title, limits.method, common.quick);
+    let life = Life {
+        binary: &binary,
+        core,
+    };
+    run(&life, &mut sheet)?;
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

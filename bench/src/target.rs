@@ -60,6 +60,11 @@ impl Identity {
         })
     }
 
+    /// What tokens are signed with.
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// The same secret, other users and sessions.
     #[must_use]
     pub fn named(&self, name: &str) -> Identity {
@@ -285,7 +290,12 @@ fn start_server(
 /// The server's settings for a benchmark: its defaults, but for the socket
 /// threads (one where the server has one core), sessions made on join, recognition only
 /// where it is what is measured, and the handshakes of an address.
-fn server_config(address: SocketAddr, threads: u32, speech: &str, folder: &Path) -> String {
+pub(crate) fn server_config(
+    address: SocketAddr,
+    threads: u32,
+    speech: &str,
+    folder: &Path,
+) -> String {
     format!(
         "[server]\nlisten = \"{address}\"\nio_threads = {threads}\n\n\
          [sessions]\ncreate_on_join = true\n\n\
@@ -306,12 +316,12 @@ pub fn raised_limits() -> String {
     )
 }
 
-fn local(port: u16) -> SocketAddr {
+pub(crate) fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(local(0))?;
     Ok(listener.local_addr()?.port())
 }
@@ -326,7 +336,11 @@ pub fn announce(port_file: &Path, port: u16) -> Result<()> {
     std::fs::rename(&fresh, port_file).context("announcing the port")
 }
 
-fn get(address: SocketAddr, path: &str) -> Result<String> {
+/// The body of `GET path` there.
+///
+/// # Errors
+/// When there is no answer, or not a 200.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<String> {
     let limit = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(limit))?;

@@ -25,8 +25,8 @@ function figure(name, value, limit, unit) {
   if (!known || value > known.value) figures.set(name, { value, limit, unit });
 }
 
-async function run({ run: body, sound = "speech", env }) {
-  const server = await Server.start(env);
+async function run({ run: body, sound = "speech", env, plans }) {
+  const server = await Server.start({ env, plans });
   const proxy = await Line.start(server);
   const context = await launch(sounds[sound]);
   let timer;

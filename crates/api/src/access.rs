@@ -4,7 +4,7 @@
 use protocol::value::{EndReason, Role};
 
 use crate::handle::SessionRecord;
-use crate::identity::Identity;
+use crate::identity::{Identity, Via};
 
 /// What somebody is to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +13,19 @@ pub enum Access {
     As(Role),
     /// An administrator.
     Admin,
+    /// A back end with an API key.
+    ApiKey,
 }
 
 /// What this person is to this session; none: nothing, and to them it does not exist.
 pub fn access(who: &Identity, record: &SessionRecord) -> Option<Access> {
     if who.admin {
-        return Some(Access::Admin);
+        let by_key = matches!(who.via, Via::Key(_));
+        return Some(if by_key {
+            Access::ApiKey
+        } else {
+            Access::Admin
+        });
     }
     let named = record.participants.iter().find(|row| row.user == who.user);
     if let Some(named) = named {
@@ -40,6 +47,7 @@ impl Access {
             Self::As(Role::Interviewer) => Some(EndReason::InterviewerEnded),
             Self::As(Role::Observer) => None,
             Self::Admin => Some(EndReason::AdminEnded),
+            Self::ApiKey => Some(EndReason::ApiEnded),
         }
     }
 }

@@ -1,20 +1,24 @@
-//! Tokens: one algorithm, one key, required claims of the right type, time as an argument.
+//! Tokens: one algorithm, keys chosen by us, required claims of the right type, time as an argument.
 //!
 //! Why `exp` and `nbf` are judged here and not by the library: its check reads the system clock
 //! says less about what is wrong. Invariants: claims are read only after the signature was found
 //! right; nothing of a token but its algorithm is ever in an error.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+use parking_lot::Mutex;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{SessionId, UserId};
 use protocol::time::Wall;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
-use crate::identity::{Identity, NAME_CHARS_MAX, TokenRole};
+use crate::identity::{Identity, NAME_CHARS_MAX, TokenRole, Via};
+use crate::keyring::{Algorithm, Fetching, Keyring};
 use crate::secret::{Private, Secret};
 
 #[cfg(test)]
@@ -29,8 +33,12 @@ pub const SECRET_BYTES_MIN: usize = 32;
 /// How tokens are judged and made.
 #[derive(Debug, Clone)]
 pub struct AuthSettings {
-    /// HS256 key, as bytes of this text.
+    /// The one algorithm tokens may have.
+    pub algorithm: Algorithm,
+    /// HS256 key, as bytes of this text. Unused with another algorithm.
     pub secret: Secret<String>,
+    /// Public keys. Unused with HS256.
+    pub keyring: Arc<Keyring>,
     /// When set: `iss` must be this.
     pub issuer: Option<String>,
     /// When set: `aud` must be this, or a list with this in it.
@@ -49,7 +57,9 @@ impl AuthSettings {
     /// The contract's defaults with this secret.
     pub fn with_secret(secret: impl Into<String>) -> Self {
         Self {
+            algorithm: Algorithm::Hs256,
             secret: Secret::new(secret.into()),
+            keyring: Arc::default(),
             issuer: None,
             audience: None,
             leeway_ms: 5_000,
@@ -74,14 +84,37 @@ pub enum AuthError {
     #[error("this is no JSON Web Token: it must be header.claims.signature in base64url")]
     Malformed,
     /// Another algorithm than the configured one.
-    #[error("the token's algorithm is {0}; this server takes HS256 and nothing else")]
-    Algorithm(String),
+    #[error("the token's algorithm is {found}; this server takes {wanted} and nothing else")]
+    Algorithm {
+        /// As the token has it.
+        found: String,
+        /// As configured.
+        wanted: &'static str,
+    },
     /// Extensions we must understand and do not.
     #[error("the token's header demands extensions (`crit`) this server does not have")]
     Critical,
     /// Signed with another key, or changed since.
-    #[error("the signature is wrong: signed with another secret, or changed since")]
+    #[error("the signature is wrong: signed with another key, or changed since")]
     Signature,
+    /// No key of that `kid` is known.
+    #[error("the token's `kid` names no key of this server")]
+    UnknownKey,
+    /// The keys could not be fetched yet.
+    #[error("the keys to check tokens with could not be fetched yet")]
+    NoKeys,
+    /// The token was taken back.
+    #[error("the token was revoked")]
+    Revoked,
+    /// No ticket of ours, or one that was used or is too old.
+    #[error("the ticket is unknown, used or older than a minute")]
+    Ticket,
+    /// No more tickets.
+    #[error("too many tickets wait to be used")]
+    TooManyTickets,
+    /// No API key of ours, or one that was taken back.
+    #[error("the API key is unknown or was revoked")]
+    Key,
     /// A claim that must be there is not.
     #[error("the claim `{0}` is missing")]
     Missing(String),
@@ -120,6 +153,9 @@ pub enum AuthError {
     /// A token could not be made.
     #[error("the token could not be signed")]
     Signing,
+    /// There is nothing to sign tokens with.
+    #[error("this server checks tokens with public keys and makes none itself")]
+    NoSigner,
 }
 
 impl AuthError {
@@ -129,6 +165,10 @@ impl AuthError {
             Self::Required => ErrorCode::AuthRequired,
             Self::Expired { .. } => ErrorCode::TokenExpired,
             Self::Signing => ErrorCode::Internal,
+            Self::NoSigner => ErrorCode::NotSupported,
+            Self::Revoked => ErrorCode::TokenRevoked,
+            Self::NoKeys => ErrorCode::Busy,
+            Self::TooManyTickets => ErrorCode::Limited,
             _ => ErrorCode::TokenInvalid,
         }
     }
@@ -138,7 +178,23 @@ impl From<AuthError> for Refusal {
     /// Clients get the code's own sentence: what exactly was wrong with a token is for whoever
     /// holds the secret (`greenroom token inspect`).
     fn from(error: AuthError) -> Self {
-        Self::new(error.code())
+        let code = error.code();
+        match error {
+            AuthError::Ticket => Self::because(
+                code,
+                "This ticket is unknown, used or older than a minute. Please get a new one.",
+            ),
+            AuthError::Key => Self::because(code, "The API key is unknown or was revoked."),
+            AuthError::TooManyTickets => {
+                Self::because(code, "Too many tickets wait to be used.").retry_after(60_000)
+            }
+            AuthError::NoKeys => Self::because(
+                code,
+                "The keys to check tokens with cannot be reached. Please try again in a moment.",
+            )
+            .retry_after(5_000),
+            _ => Self::new(code),
+        }
     }
 }
 
@@ -170,11 +226,51 @@ impl Claims {
     }
 }
 
-/// Judges and makes tokens. Cheap to share; a check costs a few microseconds and allocates.
+/// Judges and makes tokens. Cheap to share. A check with HS256 costs a few microseconds, one with
+/// a public key some hundred; the latter is remembered, since clients show a token again and again.
 pub struct Verifier {
     settings: AuthSettings,
     decoding: DecodingKey,
     encoding: EncodingKey,
+    seen: Mutex<Seen>,
+}
+
+/// Claims of tokens whose signature was found right, by the hash of the whole token.
+#[derive(Default)]
+struct Seen {
+    /// The keys they were checked with.
+    keys: u64,
+    claims: HashMap<[u8; 32], Arc<Map<String, Value>>>,
+}
+
+/// Tokens whose signature is remembered.
+const SEEN_MAX: usize = 2_048;
+
+impl Seen {
+    /// What was checked with other keys counts no more.
+    fn with(&mut self, keys: u64) -> &mut HashMap<[u8; 32], Arc<Map<String, Value>>> {
+        if self.keys < keys {
+            self.keys = keys;
+            self.claims.clear();
+        }
+        &mut self.claims
+    }
+
+    fn get(&mut self, keys: u64, hash: &[u8; 32]) -> Option<Arc<Map<String, Value>>> {
+        self.with(keys).get(hash).cloned()
+    }
+
+    fn insert(&mut self, keys: u64, hash: [u8; 32], claims: &Arc<Map<String, Value>>) {
+        if self.keys > keys {
+            return;
+        }
+        let known = self.with(keys);
+        // Rare, and cheaper than a list of who came last.
+        if known.len() >= SEEN_MAX {
+            known.clear();
+        }
+        known.insert(hash, Arc::clone(claims));
+    }
 }
 
 impl std::fmt::Debug for Verifier {
@@ -192,8 +288,19 @@ impl Verifier {
         Self {
             decoding: DecodingKey::from_secret(key),
             encoding: EncodingKey::from_secret(key),
+            seen: Mutex::default(),
             settings,
         }
+    }
+
+    /// Whether it can make tokens: with a shared secret alone.
+    pub fn can_issue(&self) -> bool {
+        self.settings.algorithm == Algorithm::Hs256
+    }
+
+    /// Has the public keys fetched anew, if that is due.
+    pub fn refetch(&self) -> Option<Fetching> {
+        self.settings.keyring.refetch()
     }
 
     /// How long tokens made here are good for where nothing else is said, milliseconds.
@@ -208,7 +315,7 @@ impl Verifier {
     }
 
     /// Signature and form; the claims as they stand.
-    fn read(&self, token: &str) -> Result<Map<String, Value>, AuthError> {
+    fn read(&self, token: &str) -> Result<Arc<Map<String, Value>>, AuthError> {
         if token.is_empty() {
             return Err(AuthError::Required);
         }
@@ -221,20 +328,47 @@ impl Verifier {
         if claims.contains('.') {
             return Err(AuthError::Malformed);
         }
+        let algorithm = self.settings.algorithm;
+        let wanted = algorithm.as_str();
         match header.get("alg").and_then(Value::as_str) {
-            Some("HS256") => {}
-            Some(other) => return Err(AuthError::Algorithm(showable(other))),
+            Some(found) if found == wanted => {}
+            Some(other) => {
+                let found = showable(other);
+                return Err(AuthError::Algorithm { found, wanted });
+            }
             None => return Err(AuthError::Malformed),
         }
         if header.contains_key("crit") {
             return Err(AuthError::Critical);
         }
         let message = message.as_bytes();
-        match jsonwebtoken::crypto::verify(signature, message, &self.decoding, Algorithm::HS256) {
-            Ok(true) => object(claims).ok_or(AuthError::Malformed),
-            Ok(false) => Err(AuthError::Signature),
-            Err(_) => Err(AuthError::Malformed),
+        let check = |key: &DecodingKey| {
+            jsonwebtoken::crypto::verify(signature, message, key, algorithm.library())
+        };
+        if algorithm == Algorithm::Hs256 {
+            return match check(&self.decoding) {
+                Ok(true) => object(claims).map(Arc::new).ok_or(AuthError::Malformed),
+                Ok(false) => Err(AuthError::Signature),
+                Err(_) => Err(AuthError::Malformed),
+            };
         }
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let keyring = &self.settings.keyring;
+        let keys = keyring.version();
+        if let Some(claims) = self.seen.lock().get(keys, &hash) {
+            return Ok(claims);
+        }
+        let kid = header.get("kid").and_then(Value::as_str);
+        let fits = |key: &crate::keyring::PublicKey| check(key.decoding()).unwrap_or(false);
+        match keyring.any(kid, fits) {
+            Some(true) => {}
+            Some(false) => return Err(AuthError::Signature),
+            None if keyring.is_empty() => return Err(AuthError::NoKeys),
+            None => return Err(AuthError::UnknownKey),
+        }
+        let claims = Arc::new(object(claims).ok_or(AuthError::Malformed)?);
+        self.seen.lock().insert(keys, hash, &claims);
+        Ok(claims)
     }
 
     fn judge(&self, claims: &Map<String, Value>, now: Wall) -> Result<Identity, AuthError> {
@@ -271,6 +405,7 @@ impl Verifier {
             },
             admin: role == Some(TokenRole::Admin),
             session: session(claims)?,
+            via: Via::Token,
             issued_at: time(claims, "iat")?.unwrap_or_default(),
             expires_at,
         })
@@ -323,7 +458,13 @@ impl Verifier {
     }
 
     /// Makes a token.
+    ///
+    /// # Errors
+    /// With public keys there is nothing to sign with.
     pub fn issue(&self, claims: &Claims, now: Wall) -> Result<String, AuthError> {
+        if !self.can_issue() {
+            return Err(AuthError::NoSigner);
+        }
         let lasts = claims.expires_in_ms.unwrap_or(self.settings.expires_in_ms);
         let mut body = Map::new();
         body.insert("sub".into(), claims.user.as_str().into());
@@ -348,7 +489,7 @@ impl Verifier {
         if let Some(audience) = &self.settings.audience {
             body.insert("aud".into(), audience.as_str().into());
         }
-        let header = Header::new(Algorithm::HS256);
+        let header = Header::new(Algorithm::Hs256.library());
         jsonwebtoken::encode(&header, &body, &self.encoding).map_err(|_| AuthError::Signing)
     }
 }
@@ -369,6 +510,12 @@ pub fn bearer(headers: &http::HeaderMap) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// The `X-API-Key` of a request.
+pub fn api_key(headers: &http::HeaderMap) -> Option<&str> {
+    let key = headers.get("x-api-key")?.to_str().ok()?.trim();
+    key.starts_with(crate::apikey::PREFIX).then_some(key)
 }
 
 /// The `token` of a query string.

@@ -69,7 +69,7 @@ pub const ROUTE: Route = Route {
 pub enum Who {
     /// Anybody.
     Anybody,
-    /// Whoever has a token, in `Authorization: Bearer`.
+    /// Whoever has a token or an API key, in `Authorization: Bearer`; the key also in `X-API-Key`.
     Bearer,
     /// The same, or in `?token=`: pages that are opened in a browser.
     BearerOrQuery,
@@ -199,6 +199,9 @@ impl Route {
                 ErrorCode::AuthRequired,
                 ErrorCode::TokenInvalid,
                 ErrorCode::TokenExpired,
+                ErrorCode::TokenRevoked,
+                // The keys to check a token with cannot be fetched.
+                ErrorCode::Busy,
             ]));
         }
         if self.who == Who::LocalOrAdmin {

@@ -25,7 +25,7 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Who asks, by `Authorization: Bearer`.
+/// Who asks, by `Authorization: Bearer` with a token or an API key, or by `X-API-Key`.
 #[derive(Debug)]
 pub struct Caller(pub Identity);
 
@@ -34,6 +34,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
+        let token = token.or_else(|| auth::api_key(&parts.headers));
         identify(api, token).await.map(Self)
     }
 }
@@ -82,21 +83,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !may_be_json(request.headers()) {
-            return Err(Own::UnsupportedMediaType.into());
-        }
-        let bytes =
-            Bytes::from_request(request, state)
-                .await
-                .map_err(|rejection| match rejection.into_response().status() {
-                    http::StatusCode::PAYLOAD_TOO_LARGE => Problem::from(ErrorCode::TooLarge),
-                    _ => Problem::from(Refusal::because(
-                        ErrorCode::BadJson,
-                        "The body broke off before it was complete.",
-                    )),
-                })?;
-        parse(&bytes).map(Self)
+        parse(&read(request, state).await?).map(Self)
     }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct MaybeBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = read(request, state).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(T::default())),
+            false => parse(&bytes).map(Self),
+        }
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    if !may_be_json(request.headers()) {
+        return Err(Own::UnsupportedMediaType.into());
+    }
+    let bytes = Bytes::from_request(request, state).await;
+    bytes.map_err(|rejection| match rejection.into_response().status() {
+        http::StatusCode::PAYLOAD_TOO_LARGE => Problem::from(ErrorCode::TooLarge),
+        _ => Problem::from(Refusal::because(
+            ErrorCode::BadJson,
+            "The body broke off before it was complete.",
+        )),
+    })
 }
 
 fn may_be_json(headers: &HeaderMap) -> bool {

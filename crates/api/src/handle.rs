@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use protocol::error::Refusal;
-use protocol::id::{PlanId, Seq, SessionId, UserId};
+use protocol::id::{ConnectionId, PlanId, Seq, SessionId, UserId};
 use protocol::record::{ParticipantRow, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
@@ -45,6 +45,9 @@ pub trait Handle: Send + Sync {
     /// Who is in a session's room right now; none: it is not in memory.
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>>;
 
+    /// The latest connections that are over, the latest first; at most 200.
+    fn closed_connections(&self) -> Vec<ClosedConnection>;
+
     /// The figures of L12, counted now.
     fn metrics(&self) -> MetricsSnapshot;
 
@@ -68,6 +71,17 @@ pub trait Records: Send + Sync {
 
     /// Sessions, newest first.
     fn list(&self, query: ListQuery) -> Answer<'_, Result<Vec<SessionRow>, Refusal>>;
+
+    /// How many sessions ended for which reason in `from..until`, in stretches of `bucket_ms`.
+    fn closures(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Answer<'_, Result<Vec<Closure>, Refusal>>;
+
+    /// A session's whole life in order; none: there is no such session.
+    fn story(&self, id: SessionId) -> Answer<'_, Result<Option<Story>, Refusal>>;
 
     /// How full `active_interview_sessions` is.
     fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>>;
@@ -140,6 +154,8 @@ pub struct SessionRecord {
     pub participants: Vec<ParticipantRow>,
     /// The plan it runs, if it has a name.
     pub plan: Option<PlanId>,
+    /// Questions that were put, and how many it has.
+    pub questions: (u32, u32),
 }
 
 /// A row of `active_interview_sessions`.
@@ -164,6 +180,69 @@ pub struct ListQuery {
     pub after: Option<(Wall, SessionId)>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Ends for one reason in one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closure {
+    /// Where the stretch begins.
+    pub from: Wall,
+    /// Why.
+    pub reason: EndReason,
+    /// How many.
+    pub count: u64,
+    /// How long they were active, milliseconds, all together.
+    pub duration_ms: u64,
+}
+
+/// A connection that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClosedConnection {
+    /// Its name.
+    pub connection_id: ConnectionId,
+    /// Whose.
+    pub user_id: UserId,
+    /// The session it was in last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// Since when its user was known.
+    pub opened_at: Wall,
+    /// When it was gone.
+    pub closed_at: Wall,
+    /// The close frame's code; none: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// A word of the table of close codes, `closed_by_client`, or `lost`.
+    pub reason: Box<str>,
+}
+
+/// A session's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    /// In order.
+    pub lines: Vec<StoryLine>,
+    /// Later events were left out: there are too many.
+    pub truncated: bool,
+}
+
+/// One fact of a session's life. Never a word that somebody said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryLine {
+    /// When.
+    pub at: Wall,
+    /// The event's name, or what happened.
+    pub what: String,
+    /// Its place in the log, for events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Whom it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// More in a few words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// How full `active_interview_sessions` is.

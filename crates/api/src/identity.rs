@@ -22,10 +22,23 @@ pub struct Identity {
     pub admin: bool,
     /// The one session this token is an invitation to.
     pub session: Option<SessionId>,
+    /// What they came with.
+    pub via: Via,
     /// The token's `iat`; 0 where it does not say.
     pub issued_at: Wall,
     /// The token's `exp`, without leeway.
     pub expires_at: Wall,
+}
+
+/// What somebody showed to be let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A JSON Web Token.
+    Token,
+    /// A one-time ticket.
+    Ticket,
+    /// The API key of this id.
+    Key(Arc<str>),
 }
 
 /// Longest name that is kept of a token's `name`; the rest is cut off.

@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 pub mod access;
+pub mod apikey;
 pub mod app;
 pub mod auth;
 pub mod cors;
@@ -19,7 +20,11 @@ pub mod extract;
 pub mod guard;
 pub mod handle;
 pub mod identity;
+pub mod keyring;
+pub mod office;
 pub mod problem;
+pub mod revoked;
 pub mod router;
 pub mod routes;
 pub mod secret;
+pub mod ticket;

@@ -148,6 +148,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::BadTransition
         | ErrorCode::NoOpenQuestion
         | ErrorCode::NoExtension
+        | ErrorCode::SeatTaken
         | ErrorCode::RoomFull => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -19,9 +19,11 @@ use crate::describe::Route;
 use crate::extract::BODY_BYTES_MAX;
 use crate::guard::Guard;
 use crate::handle::{Handle, Records};
+use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
-    active, broadcast, contracts, documents, operations, plans, reports, sessions,
+    active, broadcast, contracts, documents, life, operations, plans, reports, revocations,
+    sessions, tickets, webhooks,
 };
 use crate::secret::loggable_path;
 
@@ -31,6 +33,8 @@ pub struct Api {
     pub handle: Arc<dyn Handle>,
     /// What is written down.
     pub records: Arc<dyn Records>,
+    /// The operator's desk.
+    pub office: Arc<dyn Office>,
     /// Makes tokens.
     pub verifier: Arc<Verifier>,
     /// Judges them.
@@ -89,7 +93,15 @@ fn pages() -> Site {
         .serve(&documents::END_SESSION, documents::end_session)
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
         .serve(&plans::LIST, plans::list)
+        .serve(&tickets::CREATE, tickets::create)
+        .serve(&revocations::LIST, revocations::list)
+        .serve(&revocations::CREATE, revocations::create)
+        .serve(&revocations::REMOVE, revocations::remove)
+        .serve(&webhooks::LIST, webhooks::list)
         .serve(&operations::METRICS_JSON, operations::metrics)
+        .serve(&life::CLOSURES_ROUTE, life::closures)
+        .serve(&life::CLOSED_ROUTE, life::closed)
+        .serve(&life::STORY_ROUTE, life::story)
         .serve(&contracts::OPENAPI, contracts::openapi)
         .serve(&contracts::ASYNCAPI, contracts::asyncapi)
         .serve(&reports::PAGE, reports::page)

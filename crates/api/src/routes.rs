@@ -5,10 +5,14 @@ pub mod active;
 pub mod broadcast;
 pub mod contracts;
 pub mod documents;
+pub mod life;
 pub mod operations;
 pub mod plans;
 pub mod reports;
+pub mod revocations;
 pub mod sessions;
+pub mod tickets;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +41,10 @@ async fn find(
     record
         .and_then(|record| access(who, &record).map(|access| (record, access)))
         .ok_or_else(|| ErrorCode::SessionNotFound.into())
+}
+
+fn invalid(message: impl Into<String>) -> Problem {
+    Refusal::because(ErrorCode::InvalidField, message).into()
 }
 
 /// The answer, or `timed_out`.

@@ -1,5 +1,7 @@
 //! What the rules can be told: every time limit and bound of a session. Values only.
 
+use std::sync::Arc;
+
 /// Settings of a node. All times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -9,6 +11,9 @@ pub struct Config {
     pub inactivity_ms: u64,
     /// Longest duration of an active session without a plan's own (L5).
     pub max_duration_ms: u64,
+    /// How long a node may still run that was told to stop: so long a lost seat is kept at least,
+    /// since its page was told to come back to the next process (L9).
+    pub drain_ms: u64,
     /// How long a session may stay scheduled before it ends `expired`.
     pub scheduled_ttl_ms: u64,
     /// How long the end waits for the last finals (S4).
@@ -37,6 +42,9 @@ pub struct Config {
     pub requests: usize,
     /// Sessions in memory per node.
     pub sessions: usize,
+    /// Names the monotonic clock: times another process wrote by a clock of the same name can be
+    /// compared with ours. Empty: none can, and wall times are taken.
+    pub clock: Arc<str>,
     /// Which fault is switched on; only the simulator sets it.
     pub planted: Option<crate::planted::Bug>,
 }
@@ -45,6 +53,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             grace_ms: 60_000,
+            drain_ms: 40_000,
             inactivity_ms: 5 * 60_000,
             max_duration_ms: 10 * 60_000,
             scheduled_ttl_ms: 7 * 24 * 3_600_000,
@@ -61,6 +70,7 @@ impl Default for Config {
             ring_bytes: 64 * 1024,
             requests: 1_024,
             sessions: 20_000,
+            clock: Arc::from(""),
             planted: None,
         }
     }
@@ -78,5 +88,14 @@ pub(crate) const WAITING_MAX: usize = 64;
 pub(crate) const HELD_HARD_FACTOR: usize = 4;
 /// An unanswered save is sent again after this long, milliseconds.
 pub(crate) const SAVE_LOST_MS: u64 = 5_000;
+/// How old the last activity in the records may be while somebody is active.
+pub(crate) const ACTIVITY_SAVE_MS: u64 = 60_000;
+/// How long the last finals are waited for when another program has ended the session: its members
+/// are to know within a second (S8).
+pub(crate) const FOREIGN_FLUSH_MS: u64 = 250;
+/// Facts beside the log that are kept of one session.
+pub(crate) const HAPPENINGS_MAX: u32 = 500;
+/// Streams whose last acknowledgement is remembered.
+pub(crate) const ACKS_MAX: usize = 16;
 /// API calls that may wait for one session's end.
 pub(crate) const ENDERS_MAX: usize = 32;

@@ -52,6 +52,15 @@ pub enum Effect {
         /// When the session began.
         since: Mono,
     },
+    /// The same for a session taken over alive from a dead process: what lies in its files behind
+    /// the last stored final of each stream comes first, whether the stream goes on or not. How
+    /// far each stream lies on disk is reported as `AudioStored`.
+    ListenAgain {
+        /// Where.
+        session: SessionId,
+        /// When the session began.
+        since: Mono,
+    },
     /// No more audio: close the taps, finish what was heard, then report `Flushed`.
     FlushSpeech {
         /// Where.

@@ -92,6 +92,11 @@ pub enum Event {
         /// Which.
         session: SessionId,
     },
+    /// A session of a dead process lives on.
+    Revived {
+        /// Which.
+        session: SessionId,
+    },
     /// A session of a dead process is being ended.
     Recovering {
         /// Which.

@@ -82,6 +82,8 @@ struct Loading {
     id: EffectId,
     by: Mono,
     waiting: Vec<Waiting>,
+    /// It left memory by our fault: it is ended from its records.
+    must_end: bool,
 }
 
 #[derive(Debug)]
@@ -150,7 +152,7 @@ impl Node {
             Input::Ask { ask, session, what } => self.ask(session, ask, what),
             Input::SessionLoaded { id, session, found } => self.loaded(&session, id, found),
             Input::Recover { loaded } => self.recover(*loaded),
-            Input::Drain => self.draining = true,
+            Input::Drain => self.drain(),
             Input::ConnectionClosed { conn, session } => {
                 if let Some(Slot {
                     what: What::Loading(loading),
@@ -390,7 +392,17 @@ impl Node {
         }
     }
 
+    /// Nothing new from here on, and nobody who is away is given up (L9).
+    fn drain(&mut self) {
+        self.draining = true;
+        let live: Vec<SessionId> = self.slots.keys().cloned().collect();
+        for session in live {
+            self.turn(&session, |session, ctx| session.drain(ctx));
+        }
+    }
+
     fn load(&mut self, session: SessionId, first: Option<Waiting>) {
+        let must_end = first.is_none();
         self.next_effect += 1;
         let id = EffectId(self.next_effect);
         let by = self.now.mono.after(self.config.load_ms);
@@ -398,6 +410,7 @@ impl Node {
             id,
             by,
             waiting: first.into_iter().collect(),
+            must_end,
         });
         self.slots.insert(
             session.clone(),
@@ -422,6 +435,7 @@ impl Node {
             return;
         }
         let waiting = std::mem::take(&mut loading.waiting);
+        let must_end = loading.must_end;
         self.remove(session);
         let missing = match found {
             Found::Session(loaded) if loaded.row.status == Status::Ended => {
@@ -431,6 +445,9 @@ impl Node {
                 if loaded.row.status == Status::Scheduled {
                     let restored = self.with_ctx(|ctx| Session::restore(ctx, *loaded));
                     self.insert(restored, false);
+                } else if must_end {
+                    let ended = self.with_ctx(|ctx| Session::recover(ctx, *loaded));
+                    self.insert(ended, false);
                 } else {
                     self.recover(*loaded);
                 }
@@ -618,7 +635,7 @@ impl Node {
             let session = self.with_ctx(|ctx| Session::restore(ctx, loaded));
             self.insert(session, false);
         } else {
-            let session = self.with_ctx(|ctx| Session::recover(ctx, loaded));
+            let session = self.with_ctx(|ctx| Session::take_over(ctx, loaded));
             self.insert(session, false);
         }
         self.turn(&id, |_, _| {});

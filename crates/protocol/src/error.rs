@@ -60,6 +60,8 @@ words! {
         RateLimited = "rate_limited",
         /// The seat changes hands too fast.
         TakeoverStorm = "takeover_storm",
+        /// Another page of the same user has the seat, and it may not be taken over here.
+        SeatTaken = "seat_taken",
         /// Too much is waiting to be stored.
         Busy = "busy",
         /// The records cannot be reached.
@@ -132,6 +134,7 @@ impl ErrorCode {
             Self::Limited => "Too many connections. Please try again later.",
             Self::RateLimited => "Too much at once. Please slow down.",
             Self::TakeoverStorm => "This seat is changing hands too fast. Close the other tabs.",
+            Self::SeatTaken => "You are in this session with another page. Close that one first.",
             Self::Busy => "Too much is waiting. Please try again in a moment.",
             Self::StoreUnavailable => {
                 "The records cannot be reached. Please try again in a moment."
@@ -189,6 +192,7 @@ impl ErrorCode {
             | Self::NotAllowed
             | Self::SessionNotFound
             | Self::RoomFull
+            | Self::SeatTaken
             | Self::SpeechUnavailable
             | Self::NotSupported
             | Self::Internal => Remedy::GiveUp,

@@ -194,6 +194,14 @@ impl ResumeKey {
         u128::from_str_radix(text, 16).ok().map(Self)
     }
 
+    /// What is written down of it: enough to know it again, not to make it.
+    pub fn hash(self) -> KeyHash {
+        use sha2::{Digest as _, Sha256};
+        let digest = Sha256::digest(self.0.to_be_bytes());
+        let half = digest.first_chunk::<16>().copied().unwrap_or_default();
+        KeyHash(u128::from_be_bytes(half))
+    }
+
     /// The text a client is given: 32 hexadecimal digits.
     pub fn reveal(self) -> String {
         format!("{:032x}", self.0)
@@ -205,3 +213,7 @@ impl fmt::Debug for ResumeKey {
         f.write_str("ResumeKey(…)")
     }
 }
+
+/// The first half of the SHA-256 of a [`ResumeKey`], as it stands in the records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyHash(pub u128);

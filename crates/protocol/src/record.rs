@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::id::{
-    BootId, Epoch, Generation, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
+    BootId, Epoch, Generation, KeyHash, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
 };
 use crate::time::Wall;
-use crate::value::{Audience, EndReason, Outcome, Role, Status};
+use crate::value::{Audience, EndReason, Outcome, Role, Status, words};
 
 /// Everything one session wants written, in one transaction. Repeating it is harmless: rows are
 /// absolute images, events are kept as first written.
@@ -33,6 +33,8 @@ pub struct Save {
     pub requests: Vec<RequestRow>,
     /// The report, when the session ends.
     pub report: Option<Arc<str>>,
+    /// What happened around the log since the last save: who came, went, took over.
+    pub happenings: Vec<HappeningRow>,
 }
 
 /// The right to write a session.
@@ -45,7 +47,7 @@ pub struct Fence {
 }
 
 /// A row of `sessions`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
     /// Key.
     pub session: SessionId,
@@ -122,6 +124,57 @@ pub struct ParticipantRow {
     pub generation: Generation,
     /// When they first came.
     pub joined_at: Option<Wall>,
+    /// What the holder's resume key is known by (L2); none: nobody ever held it.
+    pub key: Option<KeyHash>,
+    /// Since when nobody is connected; none: somebody is, or nobody ever was.
+    pub away_since: Option<Wall>,
+    /// Whether the seat is kept; one that was given up stays as a row to remember them by.
+    pub seated: bool,
+}
+
+/// A row of `happenings`: one fact of a session's life that is not in its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HappeningRow {
+    /// Its place, 1, 2, 3 … per session.
+    pub place: u32,
+    /// When.
+    pub at: Wall,
+    /// What.
+    pub what: Happening,
+    /// Whom it is about; none: the session.
+    pub user: Option<UserId>,
+    /// More in a word: a role, a connection, a reason; maybe empty.
+    pub detail: Box<str>,
+}
+
+words! {
+    /// What can happen to a session beside its log (X6).
+    Happening {
+        /// A member came for the first time.
+        Joined = "joined",
+        /// A member came again with the resume key.
+        Resumed = "resumed",
+        /// A member came again without the resume key.
+        Rejoined = "rejoined",
+        /// A newer connection took a member's seat.
+        TookOver = "took_over",
+        /// A takeover was refused: too many, or against the policy.
+        TakeoverRefused = "takeover_refused",
+        /// A member's connection was lost.
+        Disconnected = "disconnected",
+        /// A member left, or did not come back in time.
+        Left = "left",
+        /// The store was slow or away; words went out marked.
+        Degraded = "degraded",
+        /// Everything is stored again.
+        Restored = "restored",
+        /// Another process took the session over from one that died or stopped.
+        Recovered = "recovered",
+        /// A code to move to another device was given out (L10).
+        TransferOffered = "transfer_offered",
+        /// Further facts were not kept: the bound was reached.
+        Truncated = "truncated",
+    }
 }
 
 /// A row of `answers`.
@@ -177,13 +230,24 @@ pub enum Saved {
     /// All of it is on disk; the log reaches to here.
     Committed(Seq),
     /// The candidate's active row belongs to this other session; nothing was written.
-    ActiveElsewhere(SessionId),
+    ActiveElsewhere(Box<Elsewhere>),
     /// Somebody else owns the session; nothing was written.
     Fenced,
     /// Not now (locked, full, away); nothing is known to be written, try again.
     Temporary,
     /// Never (a constraint we broke); nothing was written.
     Rejected,
+}
+
+/// The session that holds a candidate's active row against another one's start (L7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Which.
+    pub session: SessionId,
+    /// Its row; none: the active row is all there is of it.
+    pub row: Option<SessionRow>,
+    /// The candidate's seat in it, if they ever had one.
+    pub seat: Option<ParticipantRow>,
 }
 
 /// A session as read back.
@@ -199,4 +263,9 @@ pub struct Loaded {
     pub requests: Vec<RequestRow>,
     /// Last seq per role that a member of it was entitled to, index = [`Role::index`].
     pub last_seq: [Seq; 3],
+    /// The place of the last happening.
+    pub happened: u32,
+    /// How long its owner had been gone, at least, when it was taken over, milliseconds; 0 when it
+    /// was ours already.
+    pub away_ms: u64,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::auth::AuthError;
 use api::guard::Judged;
 use api::identity::Identity;
-use protocol::error::Refusal;
+use protocol::error::{ErrorCode, Refusal};
 use protocol::time::Wall;
 
 use crate::transport::guest::{Checked, Guard, Verdict, Verified};
@@ -28,7 +28,7 @@ impl DoorGuard {
 impl Guard for DoorGuard {
     fn check(&self, token: &str, now: Wall) -> Checked {
         let leeway_ms = self.leeway_ms;
-        match self.guard.judge(token, now) {
+        match self.guard.admit(token, now) {
             Judged::Now(judged) => Checked::Now(verdict(judged, leeway_ms)),
             Judged::Later(later) => {
                 Checked::Later(Box::pin(async move { verdict(later.await, leeway_ms) }))
@@ -37,17 +37,28 @@ impl Guard for DoorGuard {
     }
 
     fn revocations(&self) -> u64 {
-        0
+        self.guard.revoked().changes()
     }
 
-    fn still_good(&self, _came_with: &Verified) -> Result<(), Refusal> {
-        Ok(())
+    fn still_good(&self, came_with: &Verified) -> Result<(), Refusal> {
+        let Verified {
+            who,
+            issued_at,
+            via,
+            ..
+        } = came_with;
+        let session = who.session.as_ref();
+        if self.guard.still_good(&who.user, session, *issued_at, via) {
+            return Ok(());
+        }
+        Err(ErrorCode::TokenRevoked.into())
     }
 }
 
 fn verdict(judged: Result<Identity, AuthError>, leeway_ms: u64) -> Verdict {
     let known = judged?;
     Ok(Verified {
+        via: known.via.clone(),
         issued_at: known.issued_at,
         expires_at: known.expires_at,
         until: known.expires_at.after(leeway_ms),

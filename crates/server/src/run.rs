@@ -2,23 +2,31 @@
 //! is only translated; what it means is decided where it is used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
+use api::apikey::ApiKeys;
 use api::auth::Verifier;
 use api::cors::{Origins, Verdict};
 use api::guard::Guard;
 use api::router::Api;
+use api::secret::Secret;
 use coach::plan::Bank;
 use engine::Plans;
 use protocol::limits::Limits;
 use speech::{SpeechConfig, moonshine_factory};
+use store::desk::HookKind;
 
 use crate::cli::serve::Start;
 use crate::config::Config;
 use crate::config::setting::{Auto, Speech, Takeover};
 use crate::core::clock::wall_now;
 use crate::driver::server::{Server, Settings, SpeechSetup};
-use crate::guard::DoorGuard;
+use crate::hooks::HookSettings;
+use crate::hooks::message::secret_bytes;
+use crate::hooks::target::Endpoint;
+use crate::identity;
+use crate::jwks::Fetcher;
 
 /// Runs the server until it is told to stop.
 ///
@@ -38,7 +46,11 @@ pub fn run(start: Start) -> anyhow::Result<()> {
 /// # Errors
 /// When plans or the speech model cannot be read.
 pub fn settings(config: &Config) -> anyhow::Result<Settings> {
-    let verifier = Arc::new(Verifier::new(config.auth_settings()));
+    let auth = identity::settings(config)?;
+    if let Some(source) = identity::source(config) {
+        Fetcher::start(source, &auth.keyring).context("cannot start fetching keys")?;
+    }
+    let verifier = Arc::new(Verifier::new(auth));
     let origins = Origins::new(config.server.frontend_origins.0.iter().map(String::as_str));
     let bank = Arc::new(bank(config)?);
     let plans: Plans = bank
@@ -46,14 +58,16 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         .filter_map(|entry| Some((entry.plan.id.clone()?, Arc::new(entry.plan.clone()))))
         .collect();
 
-    let guard = Arc::new(Guard::new(Arc::clone(&verifier)));
-    let of_doors = DoorGuard::new(Arc::clone(&guard), config.auth.leeway.0);
+    let keys = ApiKeys::new(&config.auth.api_keys.0);
+    let guard = Arc::new(Guard::with_keys(Arc::clone(&verifier), keys));
+    let of_doors = Arc::clone(&guard);
     let doors = origins.clone();
     let pages = Arc::clone(&bank);
     let router = move |parts: crate::driver::server::RouterParts| {
         api::router::build(Api {
             handle: parts.handle,
             records: parts.records,
+            office: parts.office,
             verifier,
             guard,
             origins,
@@ -64,12 +78,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     };
 
     let data = config.store.dir.clone();
-    let mut settings = Settings::new(
-        config.server.listen,
-        data,
-        Arc::new(of_doors),
-        Box::new(router),
-    );
+    let mut settings = Settings::new(config.server.listen, data, of_doors, Box::new(router));
     settings.welcome = Arc::new(move |headers| doors.judge(headers) != Verdict::Refused);
     settings.root_is_alias = config.server.socketio_root;
     if let Auto::Of(threads) = config.server.io_threads {
@@ -77,10 +86,12 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     }
     settings.limits = limits(config);
     settings.sockets.sockets_max = config.limits.connections as usize + 500;
+    settings.token_leeway_ms = config.auth.leeway.0;
+    settings.hooks = hooks(config)?;
     settings.engine = rules(config);
     settings.plans = Arc::new(plans);
     settings.speech = speech_setup(config)?;
-    settings.drain_deadline = std::time::Duration::from_millis(config.server.drain.0);
+    settings.drain_deadline = Duration::from_millis(config.server.drain.0);
     Ok(settings)
 }
 
@@ -131,6 +142,32 @@ fn rules(config: &Config) -> engine::Config {
     }
 }
 
+/// Whom to tell what; none: nobody.
+fn hooks(config: &Config) -> anyhow::Result<Option<HookSettings>> {
+    let hooks = &config.webhooks;
+    if hooks.urls.0.is_empty() {
+        return Ok(None);
+    }
+    let endpoints = hooks.urls.0.iter().map(|url| {
+        let wrong = |expected| anyhow::anyhow!("webhooks.urls must be {expected}");
+        Endpoint::parse(url, hooks.allow_private).map_err(wrong)
+    });
+    let secret = secret_bytes(hooks.secret.reveal()).context("webhooks.secret cannot be read")?;
+    let kinds = hooks.types.0.iter();
+    Ok(Some(HookSettings {
+        endpoints: endpoints.collect::<anyhow::Result<_>>()?,
+        secret: Secret::new(secret),
+        kinds: kinds.filter_map(|word| HookKind::parse(word)).collect(),
+        allow_private: hooks.allow_private,
+        timeout: Duration::from_millis(hooks.timeout.0),
+        attempts: hooks.attempts,
+        first_retry: Duration::from_millis(hooks.first_retry.0),
+        longest_retry: Duration::from_millis(hooks.longest_retry.0),
+        keep: Duration::from_millis(hooks.keep.0),
+        public_url: config.server.public_url.clone(),
+    }))
+}
+
 /// The recognizer, where it is wanted and installed.
 fn speech_setup(config: &Config) -> anyhow::Result<Option<SpeechSetup>> {
     if config.speech.enabled == Speech::Off {
@@ -161,8 +198,13 @@ fn speech_setup(config: &Config) -> anyhow::Result<Option<SpeechSetup>> {
 
 /// An id nobody guesses: 26 letters and digits, 130 bits.
 fn new_id() -> String {
+    letters::<26>()
+}
+
+/// So many letters and digits, 5 bits each, that nobody guesses.
+pub fn letters<const N: usize>() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut bytes = [0; 26];
+    let mut bytes = [0; N];
     // The system's generator does not fail once the process runs; without it there is no server.
     if getrandom::fill(&mut bytes).is_err() {
         tracing::error!("the system gives no random numbers");

@@ -210,7 +210,9 @@ impl World {
             } => {
                 self.unseated(session_number(&session), conn.0, generation, close);
             }
-            Effect::Listen { session, since } => self.listen(session_number(&session), since.0),
+            Effect::Listen { session, since } | Effect::ListenAgain { session, since } => {
+                self.listen(session_number(&session), since.0);
+            }
             Effect::FlushSpeech { session } => self.flush(session, false),
             Effect::RecoverSpeech { session } => self.flush(session, true),
             Effect::CloseRoute { session } => {
@@ -577,6 +579,7 @@ impl World {
                 self.rooms[session_number(session)].generations.clear();
             }
             Event::Recovering { .. } => self.took(Path::Recovered),
+            Event::Revived { .. } => self.took(Path::Revived),
             Event::SessionOpened { new: false, .. } => self.took(Path::Reloaded),
             _ => {}
         }

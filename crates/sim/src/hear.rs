@@ -195,7 +195,7 @@ impl World {
             (true, Some(resume)) => {
                 link.pos = resume.seq.0;
                 link.reading = stored > link.pos;
-                let right = link.key_before == Some(resume.key);
+                let right = link.key_before.is_none_or(|key| key == resume.key);
                 if !right || resume.epoch != joined.view.epoch {
                     wrong = Some("with a key or epoch that does not fit");
                 }

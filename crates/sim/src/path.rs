@@ -70,6 +70,8 @@ paths! {
     Crash = "process crash",
     /// A dead process's session was ended.
     Recovered = "crash recovery",
+    /// A dead process's session went on.
+    Revived = "session outlived its process",
     /// A scheduled session was read back.
     Reloaded = "scheduled session read back",
     /// A scheduled session left memory.

@@ -195,6 +195,8 @@ fn config(rng: &mut Rng, planted: Option<Bug>) -> Config {
         max_duration_ms: rng.pick(&[25_000, 60_000, 200_000, 600_000]),
         scheduled_ttl_ms: rng.pick(&[15_000, 60_000, 600_000, 600_000]),
         recovery_flush_ms: 6_000,
+        drain_ms: 3_000,
+        clock: Arc::from("world"),
         create_on_join: rng.chance(70),
         takeover_newest: !rng.chance(8),
         room_size: rng.pick(&[2, 4, 32, 32, 32]),

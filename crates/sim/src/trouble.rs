@@ -93,9 +93,11 @@ impl World {
     }
 
     fn adopt(&mut self, mut loaded: Loaded) -> Option<Loaded> {
-        let (boot, wall) = (self.boot_id(), self.wall());
+        let (boot, now) = (self.boot_id(), self.clock());
         let session = loaded.row.session.clone();
-        loaded.fence = self.records.tables.adopt(&session, &boot, wall)?;
+        let adopted = self.records.tables.adopt(&session, &boot, now)?;
+        loaded.fence = adopted.fence;
+        loaded.away_ms = adopted.away_ms;
         self.rooms[session_number(&session)].fenced = false;
         Some(loaded)
     }
@@ -251,13 +253,14 @@ impl World {
 
     /// Another process takes the session; it dies at once, so that ours may take it back.
     fn steal(&mut self, room: usize) {
-        let wall = self.wall();
+        let now = self.clock();
+        let wall = now.wall;
         let session = self.rooms[room].id.clone();
         let own = self.boot_id();
         let thief: BootId = parse(BootId::parse("thief"));
         let tables = &mut self.records.tables;
         tables.lease(&own, protocol::time::Wall(wall.0 - 1));
-        let taken = tables.adopt(&session, &thief, wall);
+        let taken = tables.adopt(&session, &thief, now);
         tables.lease(&own, protocol::time::Wall(wall.0 + 1_000_000_000));
         if taken.is_some() {
             self.rooms[room].fenced = true;
@@ -279,6 +282,8 @@ impl World {
             }
         }
         self.records.restart(self.now);
+        let (boot, now) = (self.boot_id(), self.clock());
+        self.records.tables.gone(&boot, now);
         self.nodes.clear();
         self.asks.clear();
         for room in &mut self.rooms {
@@ -286,6 +291,8 @@ impl World {
             room.holders.clear();
             // A dead process counts seats from what it wrote.
             room.generations.clear();
+            // And knows the keys it wrote, which need not be the last ones.
+            room.keys.clear();
             room.route_open = false;
         }
         let lines: Vec<u64> = self.conns.keys().copied().collect();

@@ -15,7 +15,7 @@ use protocol::id::{
     BootId, EffectId, Epoch, Generation, IdError, Participant, Seq, SessionId, UserId,
 };
 use protocol::record::{ActiveChange, EventRow, Fence, ParticipantRow, Save, Saved, SessionRow};
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 use protocol::value::{Audience, Role, Status};
 use store::sqlite::{Config, Sqlite};
 use store::{Callbacks, Store};
@@ -40,7 +40,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     });
     let boot = BootId::parse("measure")?;
-    let store = Sqlite::open(&Config::new(&path), boot, || Wall(0), callbacks)?;
+    let store = Sqlite::open(&Config::new(&path), boot, Now::default, callbacks)?;
     let rounds = [
         ("one after another", closed(&store, &answered, 0, 1)?),
         ("16 at a time", closed(&store, &answered, STARTS, 16)?),
@@ -207,6 +207,9 @@ fn start(n: u64) -> Result<Save, IdError> {
         },
         generation: Generation(1),
         joined_at: Some(Wall(1)),
+        key: None,
+        away_since: None,
+        seated: true,
     };
     Ok(Save {
         session: session.clone(),
@@ -241,5 +244,6 @@ fn start(n: u64) -> Result<Save, IdError> {
         segments: Vec::new(),
         requests: Vec::new(),
         report: None,
+        happenings: Vec::new(),
     })
 }

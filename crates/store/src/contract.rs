@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
 use protocol::record::{
-    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
+    AnswerRow, EventRow, HappeningRow, Loaded, ParticipantRow, Save, Saved, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 
+use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
+    Reaped, SpokenRow,
 };
 
 /// Answers to saves, in the order they were decided.
@@ -42,7 +44,7 @@ impl Callbacks {
 }
 
 /// The records. All methods but [`Store::submit`] and [`Store::metrics`] block.
-pub trait Store: Send + Sync {
+pub trait Store: Desk {
     /// Queues a save; never blocks. The answer comes through [`Callbacks::saved`], unless a later
     /// save of the same session takes its place before it is written: then only the later one is
     /// answered (rows are absolute images and its events are a superset).
@@ -110,16 +112,38 @@ pub trait Store: Send + Sync {
         &self,
         session: &SessionId,
         boot: &BootId,
-        now: Wall,
-    ) -> Result<Option<Fence>, StoreError>;
+        now: Now,
+    ) -> Result<Option<Adopted>, StoreError>;
+
+    /// Takes over up to `limit` sessions that run (`active` or `completing`) and whose owner is
+    /// another boot without a lease at `now`. Empty: there is none left.
+    fn adopt_running(
+        &self,
+        boot: &BootId,
+        now: Now,
+        limit: u32,
+    ) -> Result<Vec<(SessionId, Adopted)>, StoreError>;
 
     /// Takes the candidate's row out of `active_interview_sessions`, unless it names a session
     /// that is not ended: that one has to be ended instead. Whether a row went.
     fn clear_active(&self, user: &UserId) -> Result<bool, StoreError>;
 
-    /// Takes out rows of `active_interview_sessions` whose session is ended, and rows older than
-    /// `age_ms` whose session does not exist (L5). How many went.
-    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError>;
+    /// Puts `active_interview_sessions` right (L5, L6): makes it if it is missing, takes out rows
+    /// whose session is ended and rows older than `age_ms` whose session does not exist, and puts
+    /// in what running sessions lack.
+    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError>;
+
+    /// What happened around a session's log, in order (X6).
+    fn happenings(&self, session: &SessionId) -> Result<Vec<HappeningRow>, StoreError>;
+
+    /// How many sessions ended for which reason in `from..until`, in stretches of `bucket_ms` from
+    /// `from` on; stretches without an end are left out. In order of time, then of the words.
+    fn ends_over_time(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Result<Vec<EndBucket>, StoreError>;
 
     /// Deletes every record of an ended session and leaves a tombstone (L13).
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError>;

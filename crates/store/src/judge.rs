@@ -30,6 +30,8 @@ pub(crate) struct Known {
 pub(crate) enum Verdict {
     /// Write it.
     Write,
+    /// Write it, but the row stays ended as the other program left it, and the active row as it is.
+    WriteUnderEnd,
     /// A later save of the same owner is already stored: compare the events, write nothing.
     Overtaken(Seq),
     /// Answer this, write nothing; the sentence is for the log.
@@ -53,8 +55,12 @@ pub(crate) fn judge(save: &Save, known: Option<&Known>, forgotten: bool) -> Verd
         return Verdict::Refuse(Saved::Fenced, "somebody else owns the session");
     }
     if known.status == Status::Ended {
-        if !known.sealed && save.row.status != Status::Ended {
-            return Verdict::EndedElsewhere;
+        match save.row.status {
+            // The owner was told and is ending it: its last words belong in the log.
+            Status::Completing if !known.sealed => return behind_end(save, known),
+            Status::Ended => {}
+            _ if !known.sealed => return Verdict::EndedElsewhere,
+            _ => {}
         }
         if known.sealed && (save.row.status != Status::Ended || save.row.reason != known.reason) {
             return Verdict::Refuse(Saved::Fenced, "an ended session stays ended");
@@ -70,6 +76,20 @@ pub(crate) fn judge(save: &Save, known: Option<&Known>, forgotten: bool) -> Verd
         return Verdict::Refuse(Saved::Rejected, "a status never goes back");
     }
     fits_log(save, known.seq)
+}
+
+/// A save of a session that another program has ended and whose owner is ending it.
+fn behind_end(save: &Save, known: &Known) -> Verdict {
+    if save.row.epoch < known.epoch {
+        return Verdict::Refuse(Saved::Rejected, "the log has a later incarnation");
+    }
+    if save.row.seq < known.seq {
+        return Verdict::Overtaken(known.seq);
+    }
+    match fits_log(save, known.seq) {
+        Verdict::Write => Verdict::WriteUnderEnd,
+        verdict => verdict,
+    }
 }
 
 fn fits_log(save: &Save, stored: Seq) -> Verdict {

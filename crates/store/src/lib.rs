@@ -20,6 +20,8 @@ pub mod audio;
 #[cfg(feature = "disk")]
 mod contract;
 #[cfg(feature = "disk")]
+pub mod desk;
+#[cfg(feature = "disk")]
 pub mod error;
 mod judge;
 pub mod memory;

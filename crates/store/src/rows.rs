@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::id::{SessionId, UserId};
-use protocol::record::SegmentRow;
+use protocol::record::{Fence, SegmentRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, Status};
 
@@ -92,3 +92,34 @@ pub enum Kind {
 
 /// How many sessions ended for a reason.
 pub type EndCounts = Vec<(EndReason, u64)>;
+
+/// How many sessions ended for a reason within one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndBucket {
+    /// Where the stretch begins.
+    pub from: Wall,
+    /// Why they ended.
+    pub reason: EndReason,
+    /// How many.
+    pub count: u64,
+    /// How long they were active, milliseconds, all together.
+    pub duration_ms: u64,
+}
+
+/// A session taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The right to write it.
+    pub fence: Fence,
+    /// How long its owner had been gone, at least, milliseconds; 0 when it was ours already.
+    pub away_ms: u64,
+}
+
+/// How `active_interview_sessions` was put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaped {
+    /// Rows of no running session that were taken out.
+    pub gone: u64,
+    /// Rows of running sessions that were missing.
+    pub come: u64,
+}

@@ -272,6 +272,7 @@ export const live = {
   degraded: "Saving is slow just now. Keep going. What you say is kept here until it is saved.",
   people: "Who is here",
   alone: "Only you",
+  cameIn: (name: string, role: string) => `${name} came in (${role}).`,
   tips: "Ideas",
   tipsHint: "These may help you. You do not have to use them.",
   tipsNone: "Ideas appear here when you pause.",
@@ -295,6 +296,10 @@ export const connection = {
   back: "You are back. Nothing was lost.",
   backWithGap: "You are back. A short piece of sound may be missing.",
   restarting: "The service is being renewed. You will be back in a moment, and nothing is lost.",
+  closed: {
+    title: "The connection was closed",
+    body: "What you said so far is safe. Load the page again, or open your link again.",
+  },
   connecting: "Connecting…",
   connected: "Connected",
 };
@@ -333,7 +338,7 @@ export type Reason =
 export const ended: Record<Reason, { title: string; body: string }> = {
   completed: {
     title: "You are done. Thank you!",
-    body: "You answered all the questions. Your answers are saved.",
+    body: "That was the last question. What you said is saved.",
   },
   candidate_ended: { title: "You ended the interview", body: "What you said is saved." },
   interviewer_ended: {
@@ -458,7 +463,7 @@ export const watch = {
   addLabel: "Link or name of the interview",
   addButton: "Open",
   remove: "Close this one",
-  removeNamed: (title: string) => `Close ${title}`,
+  removeNamed: (title: string) => `Close this one: ${title}`,
   joining: "Opening…",
   scheduled: "Not started yet",
   active: "Running",
@@ -484,6 +489,7 @@ export const watch = {
     admin: "Admin",
   } as Record<string, string>,
   transcript: "What is said",
+  transcriptOf: (title: string) => `What is said in ${title}`,
   transcriptNone: "Nothing was said yet.",
   tips: "Questions you could ask",
   tipsNone: "Ideas for follow-up questions appear when the candidate pauses.",
@@ -536,9 +542,9 @@ export const report = {
   save: "Save as",
   formats: {
     json: "Data (JSON)",
-    markdown: "Text (Markdown)",
+    md: "Text (Markdown)",
     csv: "Table (CSV)",
-    webvtt: "Captions (WebVTT)",
+    vtt: "Captions (WebVTT)",
   },
   saved: (name: string) => `Saved as ${name}.`,
   saveFailed: "This could not be saved. Please try again.",

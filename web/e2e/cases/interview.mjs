@@ -15,6 +15,21 @@ async function answerAll(page, of, each = async () => {}) {
   }
 }
 
+/** One question with little time, and a little more for whoever asks. */
+const HURRY = `id = "hurry"
+title = "In a hurry"
+description = "One short question."
+language = "en"
+[options]
+extensions = 1
+extension = "15s"
+max_duration = "5m"
+[[questions]]
+id = "one"
+text = "What is your name?"
+limit = "12s"
+`;
+
 export const interview = [
   {
     name: "a whole interview, spoken, from the invitation to the report",
@@ -46,6 +61,9 @@ export const interview = [
       });
       assert(late.length >= 5, `${late.length} captions were seen of ${proxy.captions.length}`);
       figure("caption on screen after the server sent it, p95", quantile(late, 0.95), 150, "ms");
+      const again = await open(context, candidate(proxy, "whole"));
+      await again.getByRole("heading", { name: "You are done. Thank you!" }).waitFor();
+      await again.close();
       await page.getByRole("button", { name: "See your report" }).click();
       await page.locator(".reported h1").waitFor({ timeout: 15_000 });
       await state(page, "report");
@@ -142,7 +160,7 @@ export const interview = [
     },
   },
   {
-    name: "a refused, a pulled and a silent microphone are told apart, and the interview goes on",
+    name: "a refused and a pulled microphone are told apart, and the interview goes on",
     async run({ server, context }) {
       const page = await open(context, candidate(server, "pulled"));
       await page.evaluate(() => {
@@ -197,6 +215,52 @@ export const interview = [
       const more = async () => (await page.locator("[data-said]").count()) > before;
       await until("it hears again", 60_000, more);
       assert.equal((await server.session("pulled")).status, "active");
+      noFaults(page);
+    },
+  },
+  {
+    name: "a microphone that hears nothing is told, in the check and in the interview",
+    sound: "silence",
+    async run({ server, context }) {
+      const page = await open(context, candidate(server, "silent"));
+      await page.getByRole("button", { name: "Next" }).click();
+      for (const box of await page.getByRole("checkbox").all()) await box.check();
+      await page.getByRole("button", { name: "I agree", exact: true }).click();
+      await page.getByRole("button", { name: "Turn on the microphone" }).click();
+      await page.getByText("Say a few words").waitFor();
+      await page.getByText("We cannot hear you yet").waitFor({ timeout: 20_000 });
+      await state(page, "check-silent");
+      await page.getByRole("button", { name: "Go to the interview" }).click();
+      await page.getByRole("button", { name: "Start the interview" }).click({ timeout: 20_000 });
+      await page.locator('[data-trouble="silent"]').waitFor({ timeout: 20_000 });
+      await state(page, "microphone-silent");
+      assert.equal((await server.session("silent")).status, "active");
+      noFaults(page);
+    },
+  },
+  {
+    name: "time is warned about, more of it is one press away, and its end cuts nothing off",
+    plans: { hurry: HURRY },
+    async run({ server, context }) {
+      const page = await open(context, candidate(server, "hurry"));
+      await begin(page, { mic: false, plan: "hurry" });
+      const more = page.getByRole("button", { name: "Give me more time" });
+      await more.waitFor();
+      await state(page, "time-nearly-over");
+      await more.click();
+      await until("more time", 5_000, async () => {
+        const seconds = /(\d+) seconds left/.exec(
+          (await page.locator(".time").textContent()) ?? "",
+        );
+        return Number(seconds?.[1]) > 13;
+      });
+      await more.click();
+      await page.getByText("There is no more extra time for this question.").first().waitFor();
+      await page.locator('[data-reason="completed"]').waitFor({ timeout: 45_000 });
+      const told = (await said(page)).map(({ text }) => text);
+      for (const text of ["You have more time now.", "Time is up"]) {
+        assert(told.includes(text), told.join("\n"));
+      }
       noFaults(page);
     },
   },

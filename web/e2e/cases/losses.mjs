@@ -1,6 +1,7 @@
 // What goes wrong in mid-answer: the page, the tab, the line, the server.
 import assert from "node:assert/strict";
 import { begin, candidate, hears, noFaults, open, said, state } from "../lib/browser.mjs";
+import { token } from "../lib/server.mjs";
 import { until } from "../lib/wait.mjs";
 
 const lines = (page) => page.locator("[data-said]").allTextContents();
@@ -178,6 +179,21 @@ export const losses = [
       await server.run();
       await page.getByRole("button", { name: "Check now" }).click();
       await page.getByRole("heading", { name: "Before you begin" }).waitFor({ timeout: 20_000 });
+      noFaults(page);
+    },
+  },
+  {
+    name: "a link that gets too old in mid-interview is said to be so, and what was said is safe",
+    sound: "silence",
+    async run({ server, context }) {
+      const exp = Math.floor(Date.now() / 1000) + 15;
+      const key = token("ana", { role: "candidate", exp });
+      const page = await open(context, `${server.url}/interview/old#token=${key}`);
+      await begin(page, { mic: false });
+      const banner = page.locator('[data-banner="closed"]');
+      await banner.waitFor({ timeout: 60_000 });
+      await banner.getByText("This link is too old").waitFor();
+      await state(page, "link-too-old");
       noFaults(page);
     },
   },

@@ -1,6 +1,6 @@
 // Figures with limits: how much is loaded, how soon it can be used, and that nothing is left over.
 import assert from "node:assert/strict";
-import { begin, candidate, noFaults, open, state, watcher } from "../lib/browser.mjs";
+import { candidate, noFaults, open, state, watcher } from "../lib/browser.mjs";
 import { quantile, until } from "../lib/wait.mjs";
 
 const CYCLES = 200;
@@ -54,11 +54,12 @@ export const measures = [
     name: `${CYCLES} times shown, hidden, loaded again and left: one connection, and none is left`,
     sound: "silence",
     async run({ server, proxy, context, figure }) {
-      const mine = await open(context, candidate(server, "cycles"));
-      await begin(mine, { mic: false });
-      await mine.close({ runBeforeUnload: false });
+      // One that waits to begin, so that no clock ends it meanwhile.
+      const participants = [{ userId: "olga", role: "observer" }];
+      const body = { id: "cycles", candidate: "ana", participants };
+      await server.ask("/api/sessions", { method: "POST", body });
       const page = await open(context, watcher(proxy, "cycles"));
-      const live = () => page.locator('[data-phase="live"]').waitFor({ timeout: 30_000 });
+      const live = () => page.locator('[data-phase="lobby"]').waitFor({ timeout: 30_000 });
       await live();
       const listeners = async () => {
         const session = await context.newCDPSession(page);

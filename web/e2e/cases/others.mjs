@@ -118,8 +118,13 @@ export const others = [
       }
       const boss = await open(context, admin(server));
       await boss.getByText("ended by the candidate").first().waitFor();
+      await boss.getByRole("button", { name: "Story: past-u1" }).click();
+      const story = boss.getByRole("dialog", { name: "The story of past-u1" });
+      await story.getByText("Question asked").first().waitFor();
+      await state(boss, "admin-story");
+      await story.getByRole("button", { name: "Close" }).click();
       await boss.getByRole("link", { name: "How interviews end" }).click();
-      await boss.getByText("3 interviews ended.").first().waitFor();
+      await boss.locator("figcaption", { hasText: "3 interviews ended." }).waitFor();
       await state(boss, "admin-closures");
       await boss.getByRole("link", { name: "Plans" }).click();
       await boss.locator('[data-plan="practice"]').waitFor();
@@ -153,11 +158,12 @@ export const others = [
         assert.equal(reply.type, "ok", JSON.stringify(reply));
         await page.getByText("sam").waitFor();
         const text = await heard;
-        await page.locator("[data-said]", { hasText: text }).waitFor();
+        await page.locator("[data-said]", { hasText: text }).first().waitFor();
+        await socket.timeout(5_000).emitWithAck("session:leave", { sessionId: "mixed" });
+        await page.getByText("Only you").waitFor({ timeout: 10_000 });
       } finally {
         socket.close();
       }
-      await page.getByText("Only you").waitFor({ timeout: 10_000 });
       noFaults(page);
     },
   },

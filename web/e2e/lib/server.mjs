@@ -1,7 +1,7 @@
 // The real program with its own data folder, on a port of its own; can be killed and come back.
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -30,11 +30,18 @@ export function token(user, claims = {}) {
 }
 
 export class Server {
-  static async start(env = {}) {
+  /** `plans`: texts of plan files by name, besides the built-in ones. */
+  static async start({ env = {}, plans } = {}) {
     const server = new Server();
     server.port = await freePort();
     server.data = mkdtempSync(join(tmpdir(), "greenroom-e2e-"));
     server.env = env;
+    if (plans) {
+      server.plans = mkdtempSync(join(tmpdir(), "greenroom-plans-"));
+      for (const [name, text] of Object.entries(plans)) {
+        writeFileSync(join(server.plans, `${name}.toml`), text);
+      }
+    }
     await server.run();
     return server;
   }
@@ -53,6 +60,7 @@ export class Server {
       this.data,
       "--models",
       models,
+      ...(this.plans ? ["--plans", this.plans] : []),
     ];
     this.log = "";
     this.process = spawn(program, args, {

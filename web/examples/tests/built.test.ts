@@ -21,6 +21,16 @@ it.each(["plain", "react"])("%s, with the worklet as a file of its own", async (
   expect(text).not.toContain("createObjectURL");
 });
 
+it("packages, which Node imports without a page, and which say that hooks are for clients", async () => {
+  const names = ["client", "client/audio", "client/texts", "client/diagnose", "react", "socketio"];
+  const script = names.map((name) => `await import("@greenroom/${name}");`).join("\n");
+  await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
+    cwd: join(examples, "next"),
+  });
+  const hooks = readFileSync(join(examples, "../packages/react/dist/index.js"), "utf8");
+  expect(hooks.startsWith('"use client";')).toBe(true);
+});
+
 it(
   "next, rendered on its server and calling the API's address itself",
   async () => {

@@ -9,6 +9,7 @@ use protocol::contract::shape::{always, maybe};
 use protocol::contract::{Field, Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::UserId;
+use protocol::value::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -70,6 +71,22 @@ static OPEN: Object = Object {
             "deadlineAt",
             Shape::Or(&Shape::Time),
             "When it ends by itself.",
+        ),
+        always("questionsAsked", common::U32, "Questions that were put."),
+        always(
+            "questionsTotal",
+            common::U32,
+            "Questions it has; 0: a plain room.",
+        ),
+        always(
+            "connected",
+            Shape::Flag,
+            "A page of the candidate is connected to it now.",
+        ),
+        always(
+            "lastSeenAt",
+            Shape::Or(&Shape::Time),
+            "When the candidate was last connected, if they are not now.",
         ),
     ],
 };
@@ -144,7 +161,13 @@ pub async fn show(
     // The row alone is enough to say that something is open; the session's own row, where there
     // is one, says what.
     let record = within(api.records.session(active.session.clone())).await?;
-    let row = record.map(|record| record.row);
+    let seat = { record.iter() }
+        .flat_map(|record| &record.participants)
+        .find(|seat| seat.role == Role::Candidate && seat.key.is_some());
+    let connected = seat.is_some_and(|seat| seat.seated && seat.away_since.is_none());
+    let last_seen = seat.and_then(|seat| seat.away_since);
+    let (asked, total) = record.as_ref().map_or((0, 0), |record| record.questions);
+    let row = record.as_ref().map(|record| &record.row);
     Ok(Json(json!({ "active": {
         "sessionId": active.session,
         "status": active.status,
@@ -153,6 +176,10 @@ pub async fn show(
         "startedAt": row.as_ref().and_then(|row| row.started_at),
         "lastActivityAt": row.as_ref().map(|row| row.last_activity_at),
         "deadlineAt": row.as_ref().and_then(|row| row.deadline_at),
+        "questionsAsked": asked,
+        "questionsTotal": total,
+        "connected": connected,
+        "lastSeenAt": last_seen,
     }})))
 }
 

@@ -191,7 +191,10 @@ async fn allowed(api: &Api, parts: &Parts) -> Result<(), Problem> {
     if is_local(parts) {
         return Ok(());
     }
-    let who = identify(api, auth::bearer(&parts.headers)).await?;
+    let who = {
+        let token = auth::bearer(&parts.headers);
+        identify(api, token.or_else(|| auth::api_key(&parts.headers))).await?
+    };
     if who.admin {
         Ok(())
     } else {

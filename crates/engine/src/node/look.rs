@@ -34,6 +34,8 @@ pub struct Counts {
     pub degraded: usize,
     /// Bytes waiting for a commit.
     pub waiting_bytes: usize,
+    /// Sessions of which something is not stored yet.
+    pub unsettled: usize,
 }
 
 /// One session, as checks from outside want to see it.
@@ -80,6 +82,7 @@ impl Node {
             counts.question_timers += usize::from(session.has_open_question());
             counts.degraded += usize::from(session.is_degraded());
             counts.waiting_bytes += session.waiting_bytes();
+            counts.unsettled += usize::from(!session.is_quiet());
         }
         counts
     }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use protocol::close::CloseCode;
 use protocol::error::ErrorCode;
 use protocol::id::{EffectId, Seq, UserId};
-use protocol::record::Loaded;
 use protocol::server::{EndResult, EventBody, ServerMessage};
 use protocol::time::{Mono, Wall};
 use protocol::value::{Audience, EndReason, Outcome, Role, Status};
 
 use super::seat::{Rights, role_by_token};
+use super::snapshot::Begun;
 use super::status::{Step, Trigger, step};
-use super::timer::Countdown;
-use super::{Asked, Ctx, Live, Seed, Session, snapshot};
+use super::{Asked, Ctx, Session};
+use crate::config::FOREIGN_FLUSH_MS;
 use crate::effect::{Answer, Effect, ReportFacts};
 use crate::event::Event;
 use crate::input::{AskId, Identity};
@@ -56,6 +56,12 @@ enum Stage {
 }
 
 impl Ending {
+    /// One that waits for words out of files.
+    pub(super) fn of_recovery(begun: Begun, by: Mono) -> Self {
+        let stage = Stage::Flushing { by };
+        Self::new(begun.reason, begun.by, begun.at, begun.duration_ms, stage)
+    }
+
     fn new(
         reason: EndReason,
         by: Option<UserId>,
@@ -167,7 +173,7 @@ impl Session {
                 self.close_question(ctx, Outcome::Lost);
                 self.status = Status::Completing;
                 let stage = Stage::Flushing {
-                    by: ctx.now.mono.after(ctx.config.flush_ms),
+                    by: ctx.now.mono.after(self.flush_ms(ctx, reason)),
                 };
                 let end = Ending::new(reason, by, ctx.now.wall, duration_ms, stage);
                 self.end = Some(Box::new(end));
@@ -183,6 +189,17 @@ impl Session {
                 self.seal(ctx, ctx.config.end_hold_ms);
             }
             Step::Stay | Step::Refused => {}
+        }
+    }
+
+    /// How long the last finals are waited for.
+    fn flush_ms(&self, ctx: &Ctx<'_>, reason: EndReason) -> u64 {
+        let unheard = self.live.as_ref().is_some_and(|live| live.unheard);
+        match reason {
+            EndReason::ClosedExternally => ctx.config.flush_ms.min(FOREIGN_FLUSH_MS),
+            // Nobody is there to wait, and there may be whole answers to recognize.
+            _ if unheard => ctx.config.recovery_flush_ms,
+            _ => ctx.config.flush_ms,
         }
     }
 
@@ -480,89 +497,6 @@ impl Session {
             });
         }
         self.over = true;
-    }
-
-    /// An unfinished session of a dead process: what was heard is transcribed, then it ends
-    /// `server_crash` by the ordinary way.
-    pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
-        let mut session = Self::restore(ctx, loaded);
-        session.recovered = true;
-        ctx.news(Event::Recovering {
-            session: session.id.clone(),
-        });
-        let heard = session.live.is_some();
-        if !heard {
-            session.begin_end(ctx, EndReason::ServerCrash, None);
-            return session;
-        }
-        let row_activity = session.last_activity_at;
-        let live_ms = session.live.as_ref().map_or(0, |live| {
-            u64::try_from(row_activity.0 - live.started_at.0).unwrap_or(0)
-        });
-        session.close_question_at(ctx, Outcome::Lost, live_ms);
-        session.status = Status::Completing;
-        let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
-        let stage = Stage::Flushing { by };
-        let end = Ending::new(EndReason::ServerCrash, None, row_activity, live_ms, stage);
-        session.end = Some(Box::new(end));
-        session.record_status(ctx, None);
-        ctx.out(Effect::RecoverSpeech {
-            session: session.id.clone(),
-        });
-        session
-    }
-
-    /// A session as it was stored. Only a scheduled one goes on living from here.
-    pub(crate) fn restore(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
-        let row = loaded.row;
-        let kept = snapshot::restore(&row.snapshot);
-        let (plan, invited, flow) = match kept {
-            Some(kept) => (kept.plan, kept.invited, kept.flow),
-            None => (None, Vec::new(), super::Flow::default()),
-        };
-        let seed = Seed {
-            id: row.session,
-            title: row.title,
-            candidate: row.candidate,
-            invited,
-            plan,
-            fence: loaded.fence,
-            epoch: row.epoch,
-        };
-        let mut session = Self::new(ctx, seed);
-        session.status = row.status;
-        session.created_at = row.created_at;
-        session.last_activity_at = row.last_activity_at;
-        session.stored = true;
-        session.log =
-            super::Log::new(row.epoch, row.seq, loaded.last_seq).born_after(*ctx.next_effect);
-        session.log.restore_requests(loaded.requests);
-        let left = row
-            .deadline_at
-            .map_or(0, |at| u64::try_from(at.0 - ctx.now.wall.0).unwrap_or(0));
-        session.expires = ctx.now.mono.after(left);
-        let next = loaded
-            .participants
-            .iter()
-            .map(|seat| seat.participant.0)
-            .max();
-        session.next_participant = next.unwrap_or(0).saturating_add(1);
-        let generations = loaded.participants.iter().map(|seat| seat.generation);
-        session.generation = generations.max().unwrap_or_default();
-        if let Some(started_at) = row.started_at {
-            session.live = Some(Box::new(Live {
-                began: Seq(0),
-                started: ctx.now.mono,
-                started_at,
-                flow,
-                flow_saving: 0,
-                inactivity: Countdown::start(ctx.now.mono, ctx.config.inactivity_ms),
-                duration: Countdown::start(ctx.now.mono, left),
-                once: Vec::new(),
-                next_once: 0,
-            }));
-        }
-        session
     }
 
     /// Asks to be stored before the API is told that it exists.

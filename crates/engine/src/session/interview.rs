@@ -3,6 +3,7 @@
 
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{PlanId, QuestionId, SessionId};
+use protocol::record::Elsewhere;
 use protocol::server::{EventBody, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::{
@@ -13,7 +14,7 @@ use super::flow::{Closed, Flow, Open};
 use super::seat::Rights;
 use super::status::{Step, Trigger, step};
 use super::timer::{Countdown, Fired, soonest};
-use super::{Asked, Ctx, Live, Session};
+use super::{Asked, Ctx, Live, Session, card};
 use crate::config::Config;
 use crate::effect::{Effect, To};
 use crate::event::Event;
@@ -87,6 +88,9 @@ impl Session {
             flow_saving: 0,
             inactivity: Countdown::start(now.mono, ctx.config.inactivity_ms),
             duration: Countdown::start(now.mono, own.unwrap_or(ctx.config.max_duration_ms)),
+            activity_saved: now.mono,
+            unheard: false,
+            acks: Vec::new(),
             once: Vec::new(),
             next_once: 0,
         }));
@@ -304,6 +308,9 @@ impl Session {
             self.begin(ctx);
             return;
         }
+        if let Some(live) = &mut self.live {
+            live.unheard = false;
+        }
         let open = self.live.as_mut().and_then(|live| live.flow.open.as_mut());
         let Some(open) = open else { return };
         if let Some(left) = open.paused_left_ms.take() {
@@ -388,13 +395,13 @@ impl Session {
     }
 
     /// The candidate's active row belongs to another session (L7).
-    pub(super) fn collides(&mut self, ctx: &mut Ctx<'_>, other: SessionId) {
+    pub(super) fn collides(&mut self, ctx: &mut Ctx<'_>, elsewhere: &Elsewhere) {
         let began = self.live.as_ref().map(|live| live.began);
         let unstored = began.is_some_and(|began| self.log.committed < began);
         let untold = self.status == Status::Active && unstored && !self.told_early();
         if untold && step(self.status, Trigger::StartRefused) == Step::To(Status::Scheduled) {
             let refusal = Refusal {
-                detail: Some(format!("\"activeSessionId\":\"{other}\"").into()),
+                detail: Some(card::fields(elsewhere, ctx.now).into()),
                 ..Refusal::new(ErrorCode::SessionActive)
             };
             self.status = Status::Scheduled;
@@ -410,7 +417,7 @@ impl Session {
             self.contesting = true;
             let mine = self.id.clone();
             ctx.out(Effect::Contest {
-                other,
+                other: elsewhere.session.clone(),
                 mine,
                 live: self.candidate_is_here(),
             });

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use protocol::client::ReplyTo;
 use protocol::close::CloseCode;
 use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, UserId};
-use protocol::record::{EventRow, RequestRow, Saved};
+use protocol::record::{Elsewhere, EventRow, RequestRow, Saved};
 use protocol::server::{EventBody, Logged, Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::Audience;
@@ -518,6 +518,11 @@ impl Session {
             let done = self.requests_saving.min(buffers.unsaved_requests.len());
             buffers.unsaved_requests.drain(..done);
         }
+        let done = self.happenings_saving.min(self.happenings.len());
+        self.happenings.drain(..done);
+        if !self.seats_dirty_since_save {
+            self.departed.clear();
+        }
         self.seats_dirty = self.seats_dirty_since_save;
         self.seats_dirty_since_save = false;
     }
@@ -674,7 +679,7 @@ fn logged(row: &EventRow, prev: Seq, provisional: bool) -> Logged {
 pub(crate) enum SavedStep {
     Fine,
     /// The candidate's active row belongs to another session.
-    Collides(protocol::id::SessionId),
+    Collides(Box<Elsewhere>),
     Fenced,
     Rejected,
     /// More is stored than this log knows of.

@@ -5,10 +5,12 @@
 //! Methods come in four kinds: `handle_*` and named inputs (facts), `next_timeout` (when to ask
 //! again), getters for counts, and inner rules. After each input `settle` is called once.
 
+mod card;
 mod end;
 mod flow;
 mod hearing;
 mod interview;
+mod life;
 pub(crate) mod log;
 mod room;
 mod say;
@@ -24,8 +26,10 @@ use std::sync::Arc;
 
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, SessionId, UserId};
-use protocol::record::{Fence, Saved};
+use protocol::id::{
+    ConnectionId, EffectId, Epoch, Generation, Participant, Seq, SessionId, StreamId, UserId,
+};
+use protocol::record::{Fence, HappeningRow, ParticipantRow, Saved};
 use protocol::server::Reply;
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{Invited, Plan, Role, Status};
@@ -35,7 +39,7 @@ use self::flow::Flow;
 use self::log::{Log, SavedStep};
 use self::seat::{Rights, Seat};
 use self::timer::{Countdown, soonest};
-use crate::config::Config;
+use crate::config::{ACTIVITY_SAVE_MS, Config};
 use crate::effect::{Effect, To};
 use crate::event::Event;
 use crate::input::{Caller, SpeechReport};
@@ -69,6 +73,14 @@ impl Ctx<'_> {
     }
 }
 
+/// The last acknowledgement of a stream.
+#[derive(Debug, Clone, Copy)]
+struct Acked {
+    participant: Participant,
+    stream: StreamId,
+    seq: u32,
+}
+
 /// What only an interview that began needs.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -82,6 +94,13 @@ pub(crate) struct Live {
     flow_saving: usize,
     inactivity: Countdown,
     duration: Countdown,
+    /// When the records last learned of activity.
+    activity_saved: Mono,
+    /// It was taken over from a dead process, and its candidate is not back: what lies in its
+    /// files and was never recognized is waited for at the end.
+    unheard: bool,
+    /// How far the candidate's streams lie on disk (I11).
+    acks: Vec<Acked>,
     /// Requests for a single recognition that are under way: number, who asked, how to answer.
     once: Vec<(u32, ConnectionId)>,
     next_once: u32,
@@ -109,6 +128,12 @@ pub(crate) struct Session {
     generation: Generation,
     seats_dirty: bool,
     seats_dirty_since_save: bool,
+    /// Seats that were given up and still stand in the records as kept.
+    departed: Vec<ParticipantRow>,
+    /// Facts beside the log that are not stored yet, and the place of the last one (X6).
+    happenings: Vec<HappeningRow>,
+    happened: u32,
+    happenings_saving: usize,
     requests_saving: usize,
     log: Log,
     live: Option<Box<Live>>,
@@ -176,6 +201,10 @@ impl Session {
             generation: Generation(0),
             seats_dirty: false,
             seats_dirty_since_save: false,
+            departed: Vec::new(),
+            happenings: Vec::new(),
+            happened: 0,
+            happenings_saving: 0,
             requests_saving: 0,
             log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]).born_after(*ctx.next_effect),
             live: None,
@@ -274,7 +303,7 @@ impl Session {
     pub(crate) fn handle_saved(&mut self, ctx: &mut Ctx<'_>, id: EffectId, saved: &Saved) {
         match self.saved(ctx, id, saved) {
             SavedStep::Fine => self.after_save(ctx),
-            SavedStep::Collides(other) => self.collides(ctx, other),
+            SavedStep::Collides(other) => self.collides(ctx, &other),
             SavedStep::Fenced => self.fenced(ctx),
             SavedStep::Rejected => self.rejected(ctx),
             SavedStep::Behind(seq) => {
@@ -333,6 +362,7 @@ impl Session {
             && self.expires > now
             && self.seats.is_empty()
             && self.creators.is_empty()
+            && (self.happenings.is_empty() || !self.stored)
             && self.log.is_quiet()
     }
 
@@ -406,6 +436,10 @@ impl Session {
         self.last_activity_at = ctx.now.wall;
         if let Some(live) = &mut self.live {
             live.inactivity = Countdown::start(ctx.now.mono, ctx.config.inactivity_ms);
+            let stale = ctx.now.mono.since(live.activity_saved) >= ACTIVITY_SAVE_MS;
+            if stale && self.status == Status::Active {
+                self.log.row_dirty = true;
+            }
         }
     }
 

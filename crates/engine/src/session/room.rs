@@ -3,15 +3,16 @@
 use protocol::client::{ReplyTo, Resume};
 use protocol::close::CloseCode;
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{ConnectionId, Participant};
+use protocol::id::{ConnectionId, Participant, StreamId};
+use protocol::record::{Happening, ParticipantRow};
 use protocol::server::{Joined, PresenceChange, Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::{Audience, EndReason, Role, Status, Visibility};
 
 use super::seat::{Rights, Seat, role_by_token};
 use super::timer::soonest;
-use super::{Asked, Ctx, Session};
-use crate::config::Config;
+use super::{Acked, Asked, Ctx, Session};
+use crate::config::{ACKS_MAX, Config};
 use crate::effect::{Effect, SeatGiven, To};
 use crate::event::{Event, JoinKind};
 use crate::input::Caller;
@@ -116,7 +117,7 @@ impl Session {
         let session = self.id.clone();
         let seat = self.seats.get_mut(at)?;
         let old = seat.conn.filter(|old| *old != caller.conn);
-        let shown = resume.filter(|resume| seat.generation.0 > 0 && resume.key == seat.key);
+        let shown = resume.filter(|resume| seat.key == Some(resume.key.hash()));
         let first = seat.generation.0 == 0;
         let how = match (shown, old) {
             (Some(_), _) if epoch_fits => JoinKind::Resumed,
@@ -129,9 +130,15 @@ impl Session {
             let storm =
                 !seat.may_take_over(ctx.now.mono) && !planted::on(ctx.config, Bug::NoStormDamping);
             if storm || !ctx.config.takeover_newest {
-                ctx.out(Effect::refuse(reply.clone(), ErrorCode::TakeoverStorm));
+                let code = match storm {
+                    true => ErrorCode::TakeoverStorm,
+                    false => ErrorCode::SeatTaken,
+                };
+                ctx.out(Effect::refuse(reply.clone(), code));
                 let to = old.into_iter().collect();
-                let refusal = Refusal::new(ErrorCode::TakeoverStorm);
+                let refusal = Refusal::new(code);
+                let user = seat.user.clone();
+                self.happen(ctx, Happening::TakeoverRefused, Some(&user), code.as_str());
                 let event = protocol::client::ErrorEvent::Session;
                 let message = ServerMessage::Error {
                     event,
@@ -149,8 +156,9 @@ impl Session {
             seat.generation = self.generation;
         }
         seat.conn = Some(caller.conn);
-        seat.key = caller.key;
+        seat.key = Some(caller.key.hash());
         seat.gone_at = None;
+        seat.away_since = None;
         seat.loading = None;
         seat.catching = how == JoinKind::Resumed;
         seat.replaying = false;
@@ -163,8 +171,9 @@ impl Session {
             None => last,
         };
         seat.given = seat.cursor;
-        self.seats_dirty = true;
-        self.seats_dirty_since_save = true;
+        let user = seat.user.clone();
+        self.seats_changed();
+        self.departed.retain(|row| row.user != user);
         if let Some(conn) = old {
             self.forget_words(ctx, conn);
             if !planted::on(ctx.config, Bug::KeepOldOnTakeover) {
@@ -227,6 +236,15 @@ impl Session {
         } else {
             self.give_early(ctx, caller.conn);
         }
+        self.acknowledge_again(ctx, caller.conn, participant);
+        let what = match how {
+            JoinKind::New => Happening::Joined,
+            JoinKind::Resumed | JoinKind::ResumedWithGap => Happening::Resumed,
+            JoinKind::Takeover => Happening::TookOver,
+            JoinKind::Rejoined => Happening::Rejoined,
+        };
+        let detail = format!("{role} {}", caller.conn);
+        self.happen(ctx, what, Some(&user), &detail);
         let presence = self.presence(at, PresenceChange::Joined);
         if let Some(presence) = presence.filter(|_| how != JoinKind::Takeover) {
             self.say_others(ctx, Some(caller.conn), Audience::ALL, presence);
@@ -248,6 +266,27 @@ impl Session {
             recovered,
             resume_key: caller.key,
             view: self.view(ctx),
+        }
+    }
+
+    /// Who sits where is to be written down: at once while the interview runs, so that another
+    /// process knows who may come back with which key; else with the next save.
+    pub(super) fn seats_changed(&mut self) {
+        self.seats_dirty = true;
+        self.seats_dirty_since_save = true;
+        self.log.row_dirty |= self.status == Status::Active;
+    }
+
+    /// Tells a member how far their streams lie on disk: what comes after is theirs to send again.
+    fn acknowledge_again(&mut self, ctx: &mut Ctx<'_>, conn: ConnectionId, of: Participant) {
+        let acks = self.live.as_ref().map(|live| live.acks.clone());
+        for ack in acks.into_iter().flatten().filter(|a| a.participant == of) {
+            let message = ServerMessage::AudioAck {
+                session: self.id.clone(),
+                stream: ack.stream,
+                seq: ack.seq,
+            };
+            self.say(ctx, To::from_slice(&[conn]), message);
         }
     }
 
@@ -326,11 +365,12 @@ impl Session {
 
     /// The seat is empty now; it is kept for the grace (L1).
     pub(super) fn detached(&mut self, ctx: &mut Ctx<'_>, at: usize) {
-        let grace = ctx.config.grace_ms;
+        let grace = self.grace_ms(ctx);
         let Some(seat) = self.seats.get_mut(at) else {
             return;
         };
         let Some(conn) = seat.conn.take() else { return };
+        seat.away_since = Some(ctx.now.wall);
         seat.catching = false;
         seat.loading = None;
         let candidate = seat.role == Role::Candidate;
@@ -338,6 +378,10 @@ impl Session {
             seat.gone_at = Some(ctx.now.mono.after(grace));
         }
         let role = seat.role;
+        let user = seat.user.clone();
+        self.seats_changed();
+        let detail = format!("{role} {conn}");
+        self.happen(ctx, Happening::Disconnected, Some(&user), &detail);
         let session = self.id.clone();
         ctx.news(Event::Detached {
             session,
@@ -362,6 +406,16 @@ impl Session {
         }
         let message = self.presence(at, PresenceChange::Left);
         let seat = self.seats.remove(at);
+        self.departed.push(ParticipantRow {
+            seated: false,
+            ..seat.row()
+        });
+        self.seats_changed();
+        self.happen(ctx, Happening::Left, Some(&seat.user), seat.role.as_str());
+        // A session that waits for somebody leaves memory when it is empty, and what happened
+        // with it.
+        let waits = self.stored && self.status == Status::Scheduled;
+        self.log.row_dirty |= waits && self.seats.is_empty();
         if let Some(message) = message {
             self.say_others(ctx, None, Audience::ALL, message);
         }
@@ -401,9 +455,10 @@ impl Session {
         &mut self,
         ctx: &mut Ctx<'_>,
         participant: Participant,
-        stream: protocol::id::StreamId,
+        stream: StreamId,
         seq: u32,
     ) {
+        self.remember_ack(participant, stream, seq);
         let to = self.live(|seat| seat.participant == participant);
         let session = self.id.clone();
         self.say(
@@ -415,6 +470,20 @@ impl Session {
                 seq,
             },
         );
+    }
+
+    fn remember_ack(&mut self, participant: Participant, stream: StreamId, seq: u32) {
+        let Some(live) = &mut self.live else { return };
+        let known = |ack: &Acked| ack.participant == participant && ack.stream == stream;
+        live.acks.retain(|ack| !known(ack));
+        if live.acks.len() >= ACKS_MAX {
+            live.acks.remove(0);
+        }
+        live.acks.push(Acked {
+            participant,
+            stream,
+            seq,
+        });
     }
 
     /// Empties every seat and closes the connections that have no other.

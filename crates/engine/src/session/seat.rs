@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use protocol::id::{
-    ConnectionId, EffectId, Generation, Participant, ResumeKey, Seq, SessionId, UserId,
+    ConnectionId, EffectId, Generation, KeyHash, Participant, Seq, SessionId, UserId,
 };
+use protocol::record::ParticipantRow;
 use protocol::time::{Mono, Wall};
 use protocol::value::Role;
 
@@ -21,8 +22,8 @@ pub(crate) struct Seat {
     pub(crate) conn: Option<ConnectionId>,
     /// Counts holders; goes into the row.
     pub(crate) generation: Generation,
-    /// What a resume must show.
-    pub(crate) key: ResumeKey,
+    /// What the key a resume must show is known by.
+    pub(crate) key: Option<KeyHash>,
     /// The last durable event that was looked at for this member: given, or not for them.
     pub(crate) cursor: Seq,
     /// The last durable event this member was given.
@@ -35,6 +36,8 @@ pub(crate) struct Seat {
     pub(crate) loading: Option<(EffectId, Mono)>,
     /// When the seat is given up, while nobody is in it.
     pub(crate) gone_at: Option<Mono>,
+    /// Since when nobody is in it, by the wall clock.
+    pub(crate) away_since: Option<Wall>,
     /// When this member first came.
     pub(crate) joined_at: Wall,
     /// The latest takeovers, oldest first.
@@ -49,15 +52,46 @@ impl Seat {
             participant,
             conn: None,
             generation: Generation(0),
-            key: ResumeKey(0),
+            key: None,
             cursor: Seq(0),
             given: Seq(0),
             catching: false,
             replaying: false,
             loading: None,
             gone_at: None,
+            away_since: None,
             joined_at: at,
             takeovers: [None; STORM_TAKEOVERS],
+        }
+    }
+
+    /// A seat as the records have it, kept until `gone_at`.
+    pub(crate) fn restored(row: ParticipantRow, gone_at: Mono, at: Wall) -> Self {
+        Self {
+            generation: row.generation,
+            key: row.key,
+            gone_at: Some(gone_at),
+            away_since: Some(row.away_since.unwrap_or(at)),
+            ..Self::new(
+                row.user,
+                row.role,
+                row.participant,
+                row.joined_at.unwrap_or(at),
+            )
+        }
+    }
+
+    /// The seat as it is to be written down.
+    pub(crate) fn row(&self) -> ParticipantRow {
+        ParticipantRow {
+            user: self.user.clone(),
+            participant: self.participant,
+            role: self.role,
+            generation: self.generation,
+            joined_at: Some(self.joined_at),
+            key: self.key,
+            away_since: self.away_since,
+            seated: true,
         }
     }
 

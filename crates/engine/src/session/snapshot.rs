@@ -1,16 +1,22 @@
-//! What must survive a restart beside the row's own columns: plan, invitations and where the
-//! questions are. Versioned JSON; the part that never changes is built once.
+//! What must survive a restart beside the row's own columns: plan, invitations, where the questions
+//! are and how the clocks stand. Versioned JSON; the part that never changes is built once.
+//!
+//! Clocks are written by the monotonic clock with the moment by both clocks beside them: a process
+//! on the same machine goes on with them as they are, whatever became of the wall clock; another
+//! one takes the wall time between.
 
 use std::sync::Arc;
 
-use protocol::value::{Invited, Plan};
+use protocol::id::UserId;
+use protocol::time::{Mono, Now, Wall};
+use protocol::value::{EndReason, Invited, Plan, Role};
 use serde::{Deserialize, Serialize};
 
-use super::Session;
 use super::flow::{Closed, Flow, Open};
 use super::timer::Countdown;
+use super::{Ctx, Session};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct FixedOut<'a> {
@@ -28,6 +34,34 @@ struct FixedIn {
 struct OpenIn {
     index: u32,
     from_ms: u64,
+    /// When its time is over, monotonic; version 1 has none.
+    #[serde(default)]
+    by: u64,
+    #[serde(default)]
+    paused_left_ms: Option<u64>,
+}
+
+/// The clocks of an interview that began, monotonic milliseconds of the clock named here.
+#[derive(Serialize, Deserialize, Clone)]
+struct ClocksIn {
+    clock: Arc<str>,
+    mono: u64,
+    wall: Wall,
+    started: u64,
+    duration: u64,
+    inactivity: u64,
+    /// When the candidate's seat is given up, while it is empty.
+    grace: Option<u64>,
+    extensions: u32,
+}
+
+/// An end that has begun.
+#[derive(Serialize, Deserialize, Clone)]
+pub(crate) struct Begun {
+    pub(crate) reason: EndReason,
+    pub(crate) by: Option<UserId>,
+    pub(crate) at: Wall,
+    pub(crate) duration_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +69,10 @@ struct SnapshotIn {
     v: u32,
     open: Option<OpenIn>,
     closed: Vec<Closed>,
+    #[serde(default)]
+    clocks: Option<ClocksIn>,
+    #[serde(default)]
+    end: Option<Begun>,
     fixed: FixedIn,
 }
 
@@ -42,12 +80,54 @@ struct SnapshotIn {
 pub(crate) struct Restored {
     pub(crate) plan: Option<Box<Plan>>,
     pub(crate) invited: Vec<Invited>,
+    /// Its open question's clock is not set: see [`Restored::clocks`].
     pub(crate) flow: Flow,
+    /// An end that has begun.
+    pub(crate) end: Option<Begun>,
+    open_by: u64,
+    clocks: Option<ClocksIn>,
+}
+
+/// The clocks as they stand now, by our own monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
+    pub(crate) started: Mono,
+    pub(crate) duration: Mono,
+    pub(crate) inactivity: Mono,
+    pub(crate) question: Mono,
+    pub(crate) grace: Option<Mono>,
+}
+
+impl Restored {
+    /// The clocks, if the snapshot has them.
+    pub(crate) fn clocks(&self, now: Now, clock: &str) -> Option<Clocks> {
+        let kept = self.clocks.as_ref()?;
+        let same = !clock.is_empty() && *kept.clock == *clock && kept.mono <= now.mono.0;
+        // From that process's monotonic time to ours.
+        let shift = if same {
+            0
+        } else {
+            let passed = now.wall.0.saturating_sub(kept.wall.0).max(0);
+            signed(now.mono.0) - passed - signed(kept.mono)
+        };
+        let ours = |at: u64| Mono(u64::try_from(signed(at).saturating_add(shift)).unwrap_or(0));
+        Some(Clocks {
+            started: ours(kept.started),
+            duration: ours(kept.duration),
+            inactivity: ours(kept.inactivity),
+            question: ours(self.open_by),
+            grace: kept.grace.map(ours),
+        })
+    }
+}
+
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX / 4)
 }
 
 impl Session {
     /// The snapshot as it is to be stored.
-    pub(super) fn snapshot(&mut self) -> Arc<str> {
+    pub(super) fn snapshot(&mut self, ctx: &Ctx<'_>) -> Arc<str> {
         let fixed = match &self.fixed {
             Some(fixed) => Arc::clone(fixed),
             None => {
@@ -66,37 +146,74 @@ impl Session {
         let open = open.map(|open| OpenIn {
             index: open.index,
             from_ms: open.from_ms,
+            by: open.clock.deadline().0,
+            paused_left_ms: open.paused_left_ms,
         });
         let open = serde_json::to_string(&open).unwrap_or_default();
         let none = Vec::new();
         let closed = flow.map_or(&none, |flow| &flow.closed);
         let closed = serde_json::to_string(closed).unwrap_or_default();
-        format!("{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"fixed\":{fixed}}}").into()
+        let clocks = serde_json::to_string(&self.clocks(ctx)).unwrap_or_default();
+        let end = serde_json::to_string(&self.begun()).unwrap_or_default();
+        format!(
+            "{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"clocks\":{clocks},\
+             \"end\":{end},\"fixed\":{fixed}}}"
+        )
+        .into()
+    }
+
+    fn clocks(&self, ctx: &Ctx<'_>) -> Option<ClocksIn> {
+        let live = self.live.as_ref()?;
+        let mut candidates = self.seats.iter().filter(|s| s.role == Role::Candidate);
+        Some(ClocksIn {
+            clock: Arc::clone(&ctx.config.clock),
+            mono: ctx.now.mono.0,
+            wall: ctx.now.wall,
+            started: live.started.0,
+            duration: live.duration.deadline().0,
+            inactivity: live.inactivity.deadline().0,
+            grace: candidates.find_map(|seat| seat.gone_at).map(|at| at.0),
+            extensions: live.flow.extensions,
+        })
+    }
+
+    fn begun(&self) -> Option<Begun> {
+        let end = self.end.as_ref()?;
+        Some(Begun {
+            reason: end.reason,
+            by: end.by.clone(),
+            at: end.ended_at,
+            duration_ms: end.duration_ms,
+        })
     }
 }
 
 /// Reads a snapshot back; `None` when it is of another version or damaged.
 pub(crate) fn restore(text: &str) -> Option<Restored> {
     let read: SnapshotIn = serde_json::from_str(text).ok()?;
-    if read.v != VERSION {
+    if !(1..=VERSION).contains(&read.v) {
         return None;
     }
+    let open_by = read.open.map_or(0, |open| open.by);
     let open = read.open.map(|open| Open {
         index: open.index,
         from_ms: open.from_ms,
-        clock: Countdown::start(protocol::time::Mono(0), 0),
-        paused_left_ms: None,
+        clock: Countdown::start(Mono(0), 0),
+        paused_left_ms: open.paused_left_ms,
     });
     let saved = read.closed.len();
     let flow = Flow {
         open,
         closed: read.closed,
-        extensions: 0,
+        extensions: read.clocks.as_ref().map_or(0, |clocks| clocks.extensions),
         saved,
     };
     Some(Restored {
         plan: read.fixed.plan,
         invited: read.fixed.invited,
         flow,
+        end: read.end,
+        open_by,
+        clocks: read.clocks,
     })
 }

@@ -31,6 +31,16 @@ impl Countdown {
         }
     }
 
+    /// Runs out at `deadline`, which was set before: warnings whose time is over were given.
+    pub(crate) fn until(now: Mono, deadline: Mono) -> Self {
+        let left = deadline.since(now);
+        let warned = WARN_MS.iter().filter(|&&w| left <= w).count();
+        Self {
+            deadline,
+            warned: u8::try_from(warned).unwrap_or(2),
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Mono {
         self.deadline
     }

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use protocol::record::{
-    ActiveChange, EventRow, ParticipantRow, RequestRow, Save, SegmentRow, SessionRow,
-};
+use protocol::record::{ActiveChange, EventRow, RequestRow, Save, SegmentRow, SessionRow};
 use protocol::server::{Asked, EventBody, MemberView, SessionView};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{PresenceState, Status};
@@ -75,19 +73,15 @@ impl Session {
     ) -> Save {
         self.requests_saving = requests.len();
         let participants = if self.seats_dirty {
-            self.seats
-                .iter()
-                .map(|seat| ParticipantRow {
-                    user: seat.user.clone(),
-                    participant: seat.participant,
-                    role: seat.role,
-                    generation: seat.generation,
-                    joined_at: Some(seat.joined_at),
-                })
-                .collect()
+            let seats = self.seats.iter().map(super::Seat::row);
+            seats.chain(self.departed.iter().cloned()).collect()
         } else {
             Vec::new()
         };
+        self.happenings_saving = self.happenings.len();
+        if let Some(live) = &mut self.live {
+            live.activity_saved = ctx.now.mono;
+        }
         self.seats_dirty_since_save = false;
         let answers = match &mut self.live {
             Some(live) => {
@@ -109,6 +103,7 @@ impl Session {
             segments,
             requests,
             report,
+            happenings: self.happenings.clone(),
         }
     }
 
@@ -144,7 +139,7 @@ impl Session {
             duration_ms: ended.map(|end| end.duration_ms),
             deadline_at: self.row_deadline(ctx),
             last_activity_at: self.last_activity_at,
-            snapshot: self.snapshot(),
+            snapshot: self.snapshot(ctx),
         }
     }
 

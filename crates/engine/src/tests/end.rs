@@ -111,7 +111,8 @@ fn a_session_of_a_dead_process_is_transcribed_and_ends_as_server_crash() {
     w.create("s1", room_of("ana", &[("ben", Role::Interviewer)], None));
     w.join(1, &who("ana"), "s1");
     w.start(1, &who("ana"), "s1");
-    let loaded = w.rows.get(&id("s1")).unwrap().clone();
+    let mut loaded = w.rows.get(&id("s1")).unwrap().clone();
+    loaded.away_ms = 60_001;
     let log = w.log.clone();
     let mut after = World::new();
     after.log = log;

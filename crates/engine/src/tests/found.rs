@@ -552,7 +552,7 @@ fn a_session_being_made_is_stored_also_when_its_start_is_refused() {
     w.input(Input::StoreReplied {
         id: effect,
         session: save.session.clone(),
-        saved: Saved::ActiveElsewhere(id("s1")),
+        saved: w.elsewhere(&id("s1"), &user("ana")),
     });
     w.store_catches_up();
     assert_eq!(w.answers.get(&99), Some(&Answer::Created));

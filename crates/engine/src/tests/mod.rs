@@ -4,6 +4,7 @@
 mod end;
 mod found;
 mod interview;
+mod life;
 mod room;
 mod say;
 mod store;
@@ -17,7 +18,9 @@ use protocol::id::{
     BootId, ConnectionId, EffectId, Epoch, Generation, Participant, PlanId, QuestionId, ResumeKey,
     Seq, SessionId, StreamId, UserId,
 };
-use protocol::record::{EventRow, Fence, Loaded, Save, Saved};
+use protocol::record::{
+    Elsewhere, EventRow, Fence, HappeningRow, Loaded, ParticipantRow, RequestRow, Save, Saved,
+};
 use protocol::said::Said;
 use protocol::server::{PresenceChange, Reply, ServerMessage};
 use protocol::time::{Mono, Now, Wall};
@@ -40,6 +43,9 @@ enum StoreMode {
 
 struct World {
     node: Node,
+    config: Arc<Config>,
+    plans: Arc<crate::Plans>,
+    happenings: Vec<HappeningRow>,
     now: Now,
     store: StoreMode,
     waiting: Vec<(EffectId, Box<Save>)>,
@@ -48,6 +54,8 @@ struct World {
     active: BTreeMap<UserId, SessionId>,
     sent: BTreeMap<u64, Vec<String>>,
     effects: Vec<String>,
+    /// Details of refusals.
+    details: Vec<String>,
     answers: BTreeMap<u64, Answer>,
     last_save: Option<Box<Save>>,
     reports: bool,
@@ -97,6 +105,7 @@ impl World {
     fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             create_on_join: true,
+            clock: Arc::from("test"),
             ..Config::default()
         };
         change(&mut config);
@@ -104,8 +113,12 @@ impl World {
         let two = plan(&[("q1", 120), ("q2", 120)], PlanOptions::default());
         plans.insert(PlanId::parse("two").unwrap(), Arc::new(two));
         let boot = BootId::parse("boot-1").unwrap();
+        let (config, plans) = (Arc::new(config), Arc::new(plans));
         Self {
-            node: Node::new(Arc::new(config), Arc::new(plans), boot, 7),
+            node: Node::new(Arc::clone(&config), Arc::clone(&plans), boot, 7),
+            config,
+            plans,
+            happenings: Vec::new(),
             now: Now {
                 mono: Mono(1_000),
                 wall: Wall(1_700_000_000_000),
@@ -117,6 +130,7 @@ impl World {
             active: BTreeMap::new(),
             sent: BTreeMap::new(),
             effects: Vec::new(),
+            details: Vec::new(),
             answers: BTreeMap::new(),
             last_save: None,
             reports: true,
@@ -175,6 +189,10 @@ impl World {
             }
             Effect::Reply { to, reply } => {
                 answered_as_described(&to, &reply);
+                if let Reply::Refused(refusal) = &reply {
+                    let detail = refusal.detail.as_deref().map(str::to_owned);
+                    self.details.extend(detail);
+                }
                 let line = match reply {
                     Reply::Ok(_) => "ok".to_owned(),
                     Reply::Refused(refusal) => format!("error {}", refusal.code),
@@ -273,7 +291,7 @@ impl World {
             match save.active {
                 ActiveChange::Upsert { force, .. } => match self.active.get(candidate) {
                     Some(other) if *other != save.session && !force => {
-                        return Saved::ActiveElsewhere(other.clone());
+                        return self.elsewhere(other, candidate);
                     }
                     _ => {
                         self.active.insert(candidate.clone(), save.session.clone());
@@ -304,16 +322,62 @@ impl World {
                 boot: save.fence.boot.clone(),
                 generation: Generation(1),
             },
-            participants: save.participants.clone(),
-            requests: save.requests.clone(),
+            participants: self.seats_after(save),
+            requests: self.requests_after(save),
             last_seq: [
                 last(Role::Candidate),
                 last(Role::Interviewer),
                 last(Role::Observer),
             ],
+            happened: save.happenings.last().map_or(0, |row| row.place),
+            away_ms: 0,
         };
+        self.happenings.extend(save.happenings.iter().cloned());
         self.rows.insert(save.session.clone(), loaded);
         Saved::Committed(save.row.seq)
+    }
+
+    fn elsewhere(&self, session: &SessionId, candidate: &UserId) -> Saved {
+        let known = self.rows.get(session);
+        let mut seats = known.into_iter().flat_map(|known| &known.participants);
+        Saved::ActiveElsewhere(Box::new(Elsewhere {
+            session: session.clone(),
+            row: known.map(|known| known.row.clone()),
+            seat: seats.find(|seat| seat.user == *candidate).cloned(),
+        }))
+    }
+
+    fn seats_after(&self, save: &Save) -> Vec<ParticipantRow> {
+        let known = self.rows.get(&save.session);
+        let mut seats = known.map_or(Vec::new(), |known| known.participants.clone());
+        for seat in &save.participants {
+            seats.retain(|known| known.user != seat.user);
+            seats.push(seat.clone());
+        }
+        seats
+    }
+
+    fn requests_after(&self, save: &Save) -> Vec<RequestRow> {
+        let known = self.rows.get(&save.session);
+        let mut requests = known.map_or(Vec::new(), |known| known.requests.clone());
+        requests.extend(save.requests.iter().cloned());
+        requests
+    }
+
+    /// A fresh process on the same records, `ms` after this one died; what ran is taken over.
+    fn restart_after(&mut self, ms: u64) {
+        self.advance(self.now.mono.after(ms));
+        let boot = BootId::parse("boot-2").unwrap();
+        let (config, plans) = (Arc::clone(&self.config), Arc::clone(&self.plans));
+        self.node = Node::new(config, plans, boot, 8);
+        self.effects.clear();
+        for mut loaded in self.rows.values().cloned().collect::<Vec<_>>() {
+            if matches!(loaded.row.status, Status::Active | Status::Completing) {
+                loaded.away_ms = ms;
+                let loaded = Box::new(loaded);
+                self.input(Input::Recover { loaded });
+            }
+        }
     }
 
     fn store_catches_up(&mut self) {

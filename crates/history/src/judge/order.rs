@@ -153,10 +153,11 @@ impl Case {
                 body,
             } => {
                 let row = (*to, Arc::clone(body));
-                let before = self.session(session).stored.insert(*seq, row);
-                if before.is_some() {
+                let before = self.session(session).stored.insert(*seq, row.clone());
+                // Noted again is as good as once; changed is not.
+                if before.is_some_and(|before| before != row) {
                     self.violate(Promise::P1, at, || {
-                        format!("{session}: place {seq} is stored twice")
+                        format!("{session}: what is stored at {seq} has changed")
                     });
                 }
             }
@@ -318,7 +319,10 @@ impl Case {
         }
         self.called_stored(session, *seq);
         let it = self.session(session);
-        it.seats.insert(user, (*conn, at));
+        let seat = it.seats.entry(user).or_insert((*conn, at));
+        if seat.1 <= at {
+            *seat = (*conn, at);
+        }
         let over = it
             .ended
             .clone()

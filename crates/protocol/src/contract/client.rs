@@ -142,6 +142,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ErrorCode::SessionNotFound,
             ErrorCode::SessionEnded,
             ErrorCode::RoomFull,
+            ErrorCode::SeatTaken,
             ErrorCode::TakeoverStorm,
             ErrorCode::NotInSession,
             ErrorCode::Draining,

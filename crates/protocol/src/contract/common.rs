@@ -248,3 +248,39 @@ pub const ACTIVE_SESSION: Field = maybe(
     Shape::Id,
     "With `session_active`: the session that is open.",
 );
+
+/// The candidate's other interview, as a recovery card shows it (L7).
+pub static ACTIVE_CARD: Object = Object {
+    name: "ActiveCard",
+    about: "The candidate's interview that is open: when it began, how far it is, where it is open.",
+    fields: &[
+        SESSION,
+        maybe("title", Shape::Text(0), "For people."),
+        maybe("status", STATUS, "Where it is in its life."),
+        maybe("startedAt", Shape::Time, "When it became active."),
+        maybe(
+            "lastActivityAt",
+            Shape::Time,
+            "When somebody last did something, as far as it is stored.",
+        ),
+        maybe("deadlineAt", Shape::Time, "When it ends at the latest."),
+        always("questionsAsked", U32, "Questions that were put."),
+        always("questionsTotal", U32, "Questions it has; 0: a plain room."),
+        always(
+            "connected",
+            Shape::Flag,
+            "A page of the candidate is connected to it now.",
+        ),
+        maybe(
+            "lastSeenAt",
+            Shape::Time,
+            "When the candidate was last connected.",
+        ),
+    ],
+};
+/// With `session_active`.
+pub const ACTIVE: Field = maybe(
+    "active",
+    Shape::Of(&ACTIVE_CARD),
+    "With `session_active`: what a recovery card shows of it.",
+);

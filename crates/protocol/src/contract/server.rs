@@ -2,8 +2,8 @@
 
 use super::ServerSpec;
 use super::common::{
-    ACTIVE_SESSION, AUDIO_FORMAT, CLOCK, CODE, END_REASON, END_RESULT, HEARTBEAT, KEY, LIMITS,
-    MEMBER, MESSAGE, OPEN_QUESTION, OUTCOME, PARTICIPANT, RETRY_AFTER, ROLE, SEQ, SESSION,
+    ACTIVE, ACTIVE_SESSION, AUDIO_FORMAT, CLOCK, CODE, END_REASON, END_RESULT, HEARTBEAT, KEY,
+    LIMITS, MEMBER, MESSAGE, OPEN_QUESTION, OUTCOME, PARTICIPANT, RETRY_AFTER, ROLE, SEQ, SESSION,
     SESSION_INFO, STATUS, U32, VISIBILITY, WORD, YOU,
 };
 use super::shape::{Field, Object, Shape, always, maybe};
@@ -76,7 +76,14 @@ const PRESENCE_FIELDS: &[Field] = &[
     ),
 ];
 
-const ERROR_FIELDS: &[Field] = &[MAYBE_SESSION, CODE, MESSAGE, RETRY_AFTER, ACTIVE_SESSION];
+const ERROR_FIELDS: &[Field] = &[
+    MAYBE_SESSION,
+    CODE,
+    MESSAGE,
+    RETRY_AFTER,
+    ACTIVE_SESSION,
+    ACTIVE,
+];
 
 /// All of them, in the order a client meets them.
 pub static MESSAGES: &[ServerSpec] = &[
@@ -190,6 +197,7 @@ pub static MESSAGES: &[ServerSpec] = &[
                 MESSAGE,
                 RETRY_AFTER,
                 ACTIVE_SESSION,
+                ACTIVE,
             ],
         },
         to: ASKER,
@@ -499,7 +507,8 @@ pub static MESSAGES: &[ServerSpec] = &[
         event: "audio:ack",
         body: Object {
             name: "AudioAck",
-            about: "The candidate's audio lies on disk up to this chunk.",
+            about: "The candidate's audio lies on disk up to this chunk. Told again for each stream \
+                    when a page comes back: what is behind it is to be sent again.",
             fields: &[
                 SESSION,
                 STREAM,

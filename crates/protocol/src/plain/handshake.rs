@@ -11,7 +11,15 @@ pub const PROTOCOL: &str = "greenroom.v1";
 /// A subprotocol of this form carries a token: browsers can set no other header.
 const BEARER_PROTOCOL: &str = "bearer.";
 /// Parameters whose value is a secret.
-const SECRET_PARAMETERS: &[&str] = &["token", "access_token", "jwt", "key", "resumekey"];
+const SECRET_PARAMETERS: &[&str] = &[
+    "token",
+    "ticket",
+    "access_token",
+    "jwt",
+    "key",
+    "apikey",
+    "resumekey",
+];
 
 /// What a handshake carries. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -32,7 +40,8 @@ impl std::fmt::Debug for Credentials<'_> {
 }
 
 /// Finds the token of a handshake: in `Authorization: Bearer`, else in a subprotocol
-/// `bearer.<jwt>`, else in the query's `token`. `protocols` are the names of all
+/// `bearer.<jwt>`, else in the query's `ticket` or `token`. A ticket may come in each of these
+/// places. `protocols` are the names of all
 /// `Sec-WebSocket-Protocol` lines, split at commas; `query` is without its `?`.
 ///
 /// # Errors
@@ -52,7 +61,8 @@ pub fn credentials<'h>(
         Some(value) => Some(Cow::Borrowed(bearer(value)?)),
         None => match in_protocol() {
             Some(token) => Some(Cow::Borrowed(token)),
-            None => query.and_then(|query| parameter(query, "token")),
+            None => query
+                .and_then(|query| parameter(query, "ticket").or_else(|| parameter(query, "token"))),
         },
     };
     match &token {

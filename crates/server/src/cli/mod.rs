@@ -5,9 +5,11 @@
 pub mod check;
 pub mod date;
 pub mod interview;
+pub mod keys;
 pub mod models;
 pub mod out;
 pub mod serve;
+pub mod story;
 pub mod token;
 pub mod version;
 
@@ -43,6 +45,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Print a token, or say what is wrong with one
     Token(token::TokenArgs),
+    /// Make, list and take back API keys for back ends
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Tell everything that is wrong with the configuration, or what is in force
     CheckConfig(ConfigArgs),
     /// Take part in an interview with recordings instead of a microphone
@@ -50,6 +55,8 @@ enum Command {
     /// See, check and install the speech model
     #[command(subcommand)]
     Models(models::ModelsCommand),
+    /// Tell one session's whole life in order
+    Story(story::StoryArgs),
     /// Versions of the program and of the database inside it
     Version,
 }
@@ -131,6 +138,7 @@ fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(&args, serve),
         Command::Token(args) => token::run(args, wall_now()),
+        Command::Keys(command) => keys::run(command, wall_now()),
         Command::CheckConfig(args) => check::run(&args),
         Command::Interview(args) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -140,6 +148,7 @@ fn run(command: Command, serve: serve::Serve) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Models(command) => models::run(command),
+        Command::Story(args) => story::run(&args),
         Command::Version => version::run(),
     }
 }

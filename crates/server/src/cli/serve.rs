@@ -126,6 +126,10 @@ impl Start {
 
     fn links(&self, text: &mut String, base: &str, socket: &str, now: Wall) -> anyhow::Result<()> {
         let verifier = Verifier::new(self.config.auth_settings());
+        if !verifier.can_issue() {
+            text.push_str("\nTokens are signed elsewhere (auth.algorithm): there are no links.\n");
+            return Ok(());
+        }
         let token = |name: &str, role, session| -> anyhow::Result<String> {
             let claims = Claims {
                 role: Some(role),

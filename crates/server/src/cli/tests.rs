@@ -85,7 +85,7 @@ fn a_good_token_is_told_in_words() {
     let verifier = verifier();
     let (valid, text) = token::inspect(&verifier, &issued(&verifier), NOW);
     assert!(valid);
-    let wanted = "Valid: signed with this server's secret.\n  user     ana\n  name     Ana\n  \
+    let wanted = "Valid: signed with a key of this server.\n  user     ana\n  name     Ana\n  \
                   role     candidate\n  session  s1\n  expires  2026-09-21 15:13:20 UTC, in 1 h";
     assert_eq!(text, wanted);
 }
@@ -103,10 +103,10 @@ fn a_bad_token_is_told_what_is_wrong_with_it_and_what_it_says() {
     assert!(text.contains("  sub: \"ana\""), "{text}");
 
     let other = Verifier::new(AuthSettings::with_secret(
-        "another secret of more than 32 bytes",
+        "another key of more than 32 bytes",
     ));
     let (_, text) = token::inspect(&other, &good, NOW);
-    assert!(text.contains("signed with another secret"), "{text}");
+    assert!(text.contains("signed with another key"), "{text}");
     let (_, text) = token::inspect(&verifier, "nonsense", NOW);
     assert_eq!(text.lines().count(), 1, "{text}");
 }

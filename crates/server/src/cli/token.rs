@@ -12,6 +12,7 @@ use protocol::time::Wall;
 
 use super::{ConfigArgs, date, out};
 use crate::config::setting::Millis;
+use crate::identity;
 
 /// `token --user ana …`, or one of the commands below it.
 #[derive(Debug, Args)]
@@ -99,7 +100,8 @@ fn time(text: &str) -> Result<Millis, String> {
 pub fn run(args: TokenArgs, now: Wall) -> anyhow::Result<ExitCode> {
     match args.command() {
         TokenCommand::Issue(args) => {
-            let verifier = Verifier::new(args.config.load()?.config.auth_settings());
+            let settings = identity::settings(&args.config.load()?.config)?;
+            let verifier = Verifier::new(settings);
             let claims = Claims {
                 user: args
                     .user
@@ -113,7 +115,8 @@ pub fn run(args: TokenArgs, now: Wall) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         TokenCommand::Inspect(args) => {
-            let verifier = Verifier::new(args.config.load()?.config.auth_settings());
+            let settings = identity::settings_with_keys(&args.config.load()?.config)?;
+            let verifier = Verifier::new(settings);
             let token = match args.token.as_str() {
                 "-" => read_token()?,
                 token => token.trim().to_owned(),
@@ -146,7 +149,7 @@ pub fn inspect(verifier: &Verifier, token: &str, now: Wall) -> (bool, String) {
     let verdict = verifier.verify(token, now);
     match &verdict {
         Ok(who) => {
-            lines.push("Valid: signed with this server's secret.".to_owned());
+            lines.push("Valid: signed with a key of this server.".to_owned());
             lines.push(format!("  user     {}", who.user));
             if let Some(name) = &who.name {
                 lines.push(format!("  name     {}", clean(&name.0)));

@@ -1,9 +1,13 @@
 //! What must hold between settings, and whether a secret deserves the name. All of it is judged,
 //! so that nobody fixes one problem to meet the next. Pure.
 
+use store::desk::HookKind;
+
 use super::Config;
 use super::load::Problem;
-use super::setting::Setting;
+use super::setting::{Setting, TokenAlgorithm};
+use crate::hooks::message::secret_bytes;
+use crate::hooks::target::{ENDPOINTS_MAX, Endpoint};
 
 /// How to get a good secret; ends every message about a bad one.
 pub const HOW_TO_MAKE_A_SECRET: &str = "Make one with `openssl rand -base64 48` and set it as \
@@ -54,6 +58,8 @@ pub fn weakness(secret: &str) -> Option<&'static str> {
 pub(super) fn check(config: &Config) -> Vec<Problem> {
     let mut found = Vec::new();
     secret(config, &mut found);
+    keys(config, &mut found);
+    webhooks(config, &mut found);
     server(config, &mut found);
     names(config, &mut found);
     zeros(config, &mut found);
@@ -61,8 +67,102 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     found
 }
 
+/// Public keys and API keys.
+fn keys(config: &Config, found: &mut Vec<Problem>) {
+    let auth = &config.auth;
+    let (file, url) = (auth.public_key_file.is_some(), auth.jwks_url.is_some());
+    let shared = auth.algorithm == TokenAlgorithm::Hs256;
+    if shared && (file || url) {
+        let message = "must be \"RS256\" or \"ES256\" where public keys are given, as their \
+             owner signs";
+        found.push(Problem::of("auth.algorithm", message));
+    }
+    if !shared && !file && !url {
+        let message =
+            "needs auth.public_key_file or auth.jwks_url: the keys tokens are checked with";
+        found.push(Problem::of("auth.algorithm", message));
+    }
+    if auth.jwks_url.as_deref().is_some_and(|url| !is_safe(url)) {
+        let message = "must be an https address, or an http address on this machine, without a \
+             user or password";
+        found.push(Problem::of("auth.jwks_url", message));
+    }
+    if !(1_000..=86_400_000).contains(&auth.jwks_refresh.0) {
+        let message = "must be from one second to a day";
+        found.push(Problem::of("auth.jwks_refresh", message));
+    }
+    let odd = |key: &&api::secret::Secret<String>| !api::apikey::is_well_formed(key.reveal());
+    if auth.api_keys.0.iter().any(|key| odd(&key)) {
+        let message = "must be keys like `greenroom keys create` makes them: gr_ and 40 to 128 \
+             letters and digits nobody can guess";
+        found.push(Problem::of("auth.api_keys", message));
+    }
+}
+
+fn is_safe(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let address = host.parse::<std::net::IpAddr>();
+    let here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    let bare = !uri
+        .authority()
+        .is_some_and(|whole| whole.as_str().contains('@'));
+    let encrypted = uri.scheme_str() == Some("https") && !host.is_empty();
+    bare && (encrypted || (uri.scheme_str() == Some("http") && here))
+}
+
+fn webhooks(config: &Config, found: &mut Vec<Problem>) {
+    let hooks = &config.webhooks;
+    let mut labels = Vec::new();
+    for url in &hooks.urls.0 {
+        match Endpoint::parse(url, hooks.allow_private) {
+            Ok(endpoint) => labels.push(endpoint.label),
+            Err(expected) => {
+                found.push(Problem::of("webhooks.urls", format!("must be {expected}")));
+            }
+        }
+    }
+    labels.sort();
+    if labels.windows(2).any(|two| two[0] == two[1]) || hooks.urls.0.len() > ENDPOINTS_MAX {
+        let message = format!("must be at most {ENDPOINTS_MAX}, with a path each of their own");
+        found.push(Problem::of("webhooks.urls", message));
+    }
+    if hooks
+        .types
+        .0
+        .iter()
+        .any(|word| HookKind::parse(word).is_none())
+    {
+        let words = HookKind::ALL.map(HookKind::as_str).join(", ");
+        found.push(Problem::of(
+            "webhooks.types",
+            format!("must be some of {words}"),
+        ));
+    }
+    let secret = hooks.secret.reveal();
+    let bytes = secret_bytes(secret);
+    if !hooks.urls.0.is_empty() && bytes.is_none_or(|bytes| bytes.len() < 24) {
+        let message = "must have at least 24 bytes nobody can guess: whsec_ and the output of \
+             `openssl rand -base64 32`";
+        found.push(Problem::of("webhooks.secret", message));
+    }
+    if !(100..=60_000).contains(&hooks.timeout.0) {
+        let message = "must be from 100ms to a minute";
+        found.push(Problem::of("webhooks.timeout", message));
+    }
+    if hooks.first_retry.0 == 0 || hooks.longest_retry < hooks.first_retry {
+        let message = "must be at least webhooks.first_retry, and both more than 0";
+        found.push(Problem::of("webhooks.longest_retry", message));
+    }
+    if hooks.attempts == 0 {
+        found.push(Problem::of("webhooks.attempts", "must be at least 1"));
+    }
+}
+
 fn secret(config: &Config, found: &mut Vec<Problem>) {
-    if config.dev {
+    if config.dev || config.auth.algorithm != TokenAlgorithm::Hs256 {
         return;
     }
     let secret = config.auth.jwt_secret.reveal();

@@ -17,7 +17,9 @@ pub const ENV_PREFIX: &str = "GREENROOM__";
 pub const DEFAULT_FILE: &str = "greenroom.toml";
 
 /// Short names: those of the documents, and the common habit of hosting platforms.
-const SHORT_NAMES: [(&str, &str); 3] = [
+const SHORT_NAMES: [(&str, &str); 5] = [
+    ("GREENROOM_API_KEYS", "auth.api_keys"),
+    ("WEBHOOK_SECRET", "webhooks.secret"),
     ("JWT_SECRET", "auth.jwt_secret"),
     ("FRONTEND_URL", "server.frontend_origins"),
     ("JWT_EXPIRES_IN", "auth.expires_in"),

@@ -22,7 +22,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use api::secret::Secret;
-use setting::{Auto, LogFormat, Millis, Origins, Raw, Setting, Size, Speech, Takeover};
+use setting::{
+    Auto, List, LogFormat, Millis, Origins, Raw, Secrets, Setting, Size, Speech, Takeover,
+    TokenAlgorithm,
+};
 
 /// A setting as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,11 +110,25 @@ section! {
 }
 
 section! {
-    /// Tokens: JSON Web Tokens signed with HS256.
+    /// Who is let in: JSON Web Tokens, and API keys for back ends.
     Auth = "auth" {
+        /// How tokens are signed: "HS256" with jwt_secret; "RS256" or "ES256" with a key of an identity
+        /// provider, from public_key_file, jwks_url or both. Tokens with another one are refused.
+        algorithm: TokenAlgorithm = TokenAlgorithm::Hs256,
         /// The secret, at least 32 bytes (`openssl rand -base64 48`). Better set as JWT_SECRET in the
         /// environment than here. With --dev and none set, one is made and kept in store.dir.
         jwt_secret: Secret<String> = Secret::new(String::new()),
+        /// A PEM file with the public keys tokens are checked with (BEGIN PUBLIC KEY); to change keys
+        /// without a gap, both are in it for a while.
+        public_key_file: Option<PathBuf> = None,
+        /// Where the identity provider publishes its keys (JWKS); https, or http on this machine.
+        /// Redirects are not followed. A key that is not known yet is looked for at once.
+        jwks_url: Option<String> = None,
+        /// How often the published keys are fetched anew.
+        jwks_refresh: Millis = Millis(600_000),
+        /// API keys for back ends, besides those of `greenroom keys create`: gr_ and at least 40 letters
+        /// and digits. Better set as GREENROOM_API_KEYS, separated by commas, than here.
+        api_keys: Secrets = Secrets(Vec::new()),
         /// How long tokens made by this server are good for. Also set by JWT_EXPIRES_IN.
         expires_in: Millis = Millis(7 * 86_400_000),
         /// When set, the claim `iss` must be this.
@@ -217,6 +234,35 @@ section! {
 }
 
 section! {
+    /// Messages to back ends when an interview begins or ends and when its report is there.
+    Webhooks = "webhooks" {
+        /// Where to: https addresses, at most 8. Empty: nobody is told.
+        urls: List = List(Vec::new()),
+        /// What messages are signed with (Standard Webhooks): whsec_ and base64 of at least 24 bytes.
+        /// Better set as WEBHOOK_SECRET in the environment than here.
+        secret: Secret<String> = Secret::new(String::new()),
+        /// What is told.
+        types: List = List(vec![
+            "session.started".to_owned(),
+            "session.ended".to_owned(),
+            "report.ready".to_owned(),
+        ]),
+        /// Allow http and addresses of this machine and its own networks.
+        allow_private: bool = false,
+        /// How long one attempt may take.
+        timeout: Millis = Millis(10_000),
+        /// Attempts before a message is given up; with these pauses 15 of them take about five hours.
+        attempts: u32 = 15,
+        /// From the first attempt to the second. Doubled from then on.
+        first_retry: Millis = Millis(5_000),
+        /// The longest pause between two attempts.
+        longest_retry: Millis = Millis(3_600_000),
+        /// How long the log of deliveries is kept.
+        keep: Millis = Millis(30 * 86_400_000),
+    }
+}
+
+section! {
     /// What the server writes about itself. Never tokens, never what people say.
     Log = "log" {
         /// "text" for people, "json" for machines; "auto": text on a terminal, else JSON.
@@ -245,13 +291,15 @@ pub struct Config {
     pub speech: SpeechSection,
     /// `[plans]`
     pub plans: Plans,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
     /// `[log]`
     pub log: Log,
 }
 
 impl Config {
     /// All sections, in the order of the file.
-    pub fn sections(&self) -> [&dyn Section; 8] {
+    pub fn sections(&self) -> [&dyn Section; 9] {
         [
             &self.server,
             &self.auth,
@@ -260,11 +308,12 @@ impl Config {
             &self.store,
             &self.speech,
             &self.plans,
+            &self.webhooks,
             &self.log,
         ]
     }
 
-    fn sections_mut(&mut self) -> [&mut dyn Section; 8] {
+    fn sections_mut(&mut self) -> [&mut dyn Section; 9] {
         [
             &mut self.server,
             &mut self.auth,
@@ -273,6 +322,7 @@ impl Config {
             &mut self.store,
             &mut self.speech,
             &mut self.plans,
+            &mut self.webhooks,
             &mut self.log,
         ]
     }
@@ -289,6 +339,15 @@ impl Config {
         paths
     }
 
+    /// How tokens are signed.
+    pub fn algorithm(&self) -> api::keyring::Algorithm {
+        match self.auth.algorithm {
+            TokenAlgorithm::Hs256 => api::keyring::Algorithm::Hs256,
+            TokenAlgorithm::Rs256 => api::keyring::Algorithm::Rs256,
+            TokenAlgorithm::Es256 => api::keyring::Algorithm::Es256,
+        }
+    }
+
     /// The pages that may use the API and connect: those listed, and the server's own.
     pub fn origins(&self) -> api::cors::Origins {
         let listed = self.server.frontend_origins.0.iter();
@@ -296,9 +355,11 @@ impl Config {
         api::cors::Origins::new(listed.chain(own).map(String::as_str))
     }
 
-    /// What the token rules need.
+    /// What the token rules need, with a ring without keys: [`crate::identity`] fills it.
     pub fn auth_settings(&self) -> api::auth::AuthSettings {
         api::auth::AuthSettings {
+            algorithm: self.algorithm(),
+            keyring: std::sync::Arc::default(),
             secret: self.auth.jwt_secret.clone(),
             issuer: self.auth.issuer.clone(),
             audience: self.auth.audience.clone(),

@@ -314,6 +314,45 @@ impl Setting for Secret<String> {
     }
 }
 
+/// Several keys, none of them shown. From text: separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets(pub Vec<Secret<String>>);
+
+impl Setting for Secrets {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let found = List::read(raw)?.0;
+        Ok(Self(found.into_iter().map(Secret::new).collect()))
+    }
+
+    fn show(&self) -> String {
+        let shown = vec!["\"[secret]\""; self.0.len()];
+        format!("[{}]", shown.join(", "))
+    }
+}
+
+/// Several texts. From text: separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct List(pub Vec<String>);
+
+impl Setting for List {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let parts: Vec<&str> = match raw {
+            Raw::List(list) => list.iter().map(String::as_str).collect(),
+            _ => text(raw)
+                .ok_or("a list of texts in quotes")?
+                .split(',')
+                .collect(),
+        };
+        let parts = parts.into_iter().map(str::trim).filter(|p| !p.is_empty());
+        Ok(Self(parts.map(str::to_owned).collect()))
+    }
+
+    fn show(&self) -> String {
+        let quoted: Vec<String> = self.0.iter().map(|text| quoted(text)).collect();
+        format!("[{}]", quoted.join(", "))
+    }
+}
+
 /// Declares a setting that is one of a few words.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -345,6 +384,18 @@ choice! {
         Text = "text",
         /// One JSON object a line.
         Json = "json",
+    }
+}
+
+choice! {
+    /// How tokens are signed.
+    TokenAlgorithm {
+        /// With the shared secret.
+        Hs256 = "HS256",
+        /// With an RSA key of somebody else's.
+        Rs256 = "RS256",
+        /// With an elliptic-curve key (P-256) of somebody else's.
+        Es256 = "ES256",
     }
 }
 

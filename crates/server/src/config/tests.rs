@@ -384,3 +384,70 @@ fn the_servers_own_pages_are_let_in_whatever_a_proxy_makes_of_the_host() {
         assert_eq!(origins.judge(&headers), verdict, "{origin}");
     }
 }
+
+#[test]
+fn public_keys_need_their_algorithm_and_the_algorithm_needs_keys() {
+    let file = "[auth]\npublic_key_file = \"k.pem\"\n";
+    assert!(problems(file, &[])[0].contains("must be \"RS256\" or \"ES256\""));
+    let file = "[auth]\nalgorithm = \"ES256\"\n";
+    assert!(problems(file, &[])[0].contains("needs auth.public_key_file or auth.jwks_url"));
+    let file = "[auth]\nalgorithm = \"none\"\n";
+    assert!(problems(file, &[])[0].contains("\"HS256\", \"RS256\", \"ES256\""));
+    for url in [
+        "http://keys.example.org/jwks",
+        "https://user:pass@keys.example.org/jwks",
+        "file:///etc/passwd",
+        "keys.example.org",
+    ] {
+        let file = format!("[auth]\nalgorithm = \"RS256\"\njwks_url = \"{url}\"\n");
+        assert!(
+            problems(&file, &[])[0].contains("must be an https address"),
+            "{url}"
+        );
+    }
+    let file = "[auth]\nalgorithm = \"RS256\"\njwks_url = \"http://127.0.0.1:9/jwks\"\n";
+    let loaded = with(file, &[("JWT_SECRET", "")], &[]).unwrap();
+    assert_eq!(loaded.config.algorithm(), api::keyring::Algorithm::Rs256);
+}
+
+#[test]
+fn api_keys_come_from_the_environment_and_are_never_shown() {
+    let key = "gr_abcdefghijklmnopqrstuvwxyz234567abcdefgh";
+    let both = format!("{key}, {key}x");
+    let loaded = with("", &[("GREENROOM_API_KEYS", &both)], &[]).unwrap();
+    assert_eq!(loaded.config.auth.api_keys.0.len(), 2);
+    assert!(!effective(&loaded).contains("abcdefgh"));
+    assert!(!format!("{loaded:?}").contains("abcdefgh"));
+    let weak = problems("", &[("GREENROOM_API_KEYS", "gr_short")]);
+    assert!(weak[0].contains("gr_ and 40 to 128"), "{weak:?}");
+    assert!(!weak[0].contains("gr_short"));
+}
+
+#[test]
+fn webhooks_need_a_secret_and_addresses_that_may_be_told() {
+    let url = "urls = [\"https://hooks.example.org/x\"]\n";
+    let file = format!("[webhooks]\n{url}");
+    assert!(problems(&file, &[])[0].contains("webhooks.secret must have at least 24 bytes"));
+    let env = [(
+        "WEBHOOK_SECRET",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr",
+    )];
+    assert!(with(&file, &env, &[]).is_ok());
+    for (line, says) in [
+        ("urls = [\"http://hooks.example.org/x\"]", "https"),
+        ("urls = [\"https://10.0.0.1/x\"]", "public"),
+        (
+            "urls = [\"https://a.example/x?k=1\", \"https://a.example/x?k=2\"]",
+            "path",
+        ),
+        ("types = [\"session.paused\"]", "session.started"),
+        ("timeout = \"10m\"", "minute"),
+        ("attempts = 0", "at least 1"),
+        ("longest_retry = \"1s\"", "first_retry"),
+    ] {
+        let found = problems(&format!("[webhooks]\n{line}\n"), &env);
+        assert!(found[0].contains(says), "{line}: {found:?}");
+    }
+    let file = "[webhooks]\nallow_private = true\nurls = [\"http://127.0.0.1:9/x\"]\n";
+    assert!(with(file, &env, &[]).is_ok());
+}

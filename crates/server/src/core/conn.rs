@@ -4,8 +4,8 @@
 //! Locks: `wire` and `seats` are leaves, taken after a shard's and a route's lock, never together.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -13,14 +13,15 @@ use parking_lot::Mutex;
 use protocol::close::CloseCode;
 use protocol::dialect::{self, Dialect};
 use protocol::engineio::polling;
-use protocol::id::{ConnectionId, Generation, SessionId};
+use protocol::id::{ConnectionId, Generation, SessionId, UserId};
 use protocol::json::Hears;
 use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
-use protocol::time::Mono;
+use protocol::time::{Mono, Wall};
 use protocol::value::Role;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::closed::Closed;
 use super::counters::Counters;
 use super::route::Route;
 use super::{ShardId, dirty};
@@ -49,6 +50,8 @@ pub struct Seat {
 #[derive(Debug, Default)]
 struct Seats {
     gone: bool,
+    /// The last session it was in.
+    last: Option<SessionId>,
     held: SmallVec<[Seat; 1]>,
 }
 
@@ -108,6 +111,10 @@ pub struct Conn {
     due: AtomicU64,
     wire: Mutex<Wire>,
     seats: Mutex<Seats>,
+    /// Whose it is and since when, once known.
+    whose: OnceLock<(UserId, Wall)>,
+    /// The close that counted: its code, and its reason if it is ours.
+    closed: OnceLock<(u16, Box<str>)>,
 }
 
 impl Conn {
@@ -131,6 +138,33 @@ impl Conn {
                 owner: None,
             }),
             seats: Mutex::default(),
+            whose: OnceLock::new(),
+            closed: OnceLock::new(),
+        })
+    }
+
+    /// Whose connection this is.
+    pub(crate) fn known(&self, user: &UserId, now: Wall) {
+        // The first token counts.
+        let _ = self.whose.set((user.clone(), now));
+    }
+
+    /// How it went, once it is over; none before anybody was known on it.
+    pub(crate) fn epitaph(&self, now: Wall) -> Option<Closed> {
+        let (user, opened_at) = self.whose.get()?.clone();
+        let (code, reason) = match self.closed.get() {
+            None => (None, "lost".into()),
+            Some((code, reason)) if reason.is_empty() => (Some(*code), "closed_by_client".into()),
+            Some((code, reason)) => (Some(*code), reason.clone()),
+        };
+        Some(Closed {
+            connection: self.id,
+            user,
+            session: self.seats.lock().last.clone(),
+            opened_at,
+            closed_at: now,
+            code,
+            reason,
         })
     }
 
@@ -210,6 +244,7 @@ impl Conn {
                 counters.slow_consumers.add(1);
                 self.open.store(false, Ordering::Release);
                 let code = CloseCode::SlowConsumer;
+                self.ends(code.number(), code.reason());
                 let words = self.last_words(code.number(), code.reason());
                 wire.close(words, None, now);
             }
@@ -233,13 +268,24 @@ impl Conn {
         last: Option<Frame>,
     ) -> bool {
         let words = self.last_words(code, reason);
-        self.end_with(now, words, last)
+        let closed = self.end_with(now, words, last);
+        if closed {
+            self.ends(code, reason);
+        }
+        closed
     }
 
     /// Closes a connection whose client has left: no word but the carrier's.
     pub(crate) fn hang_up(self: &Arc<Self>, now: Mono) {
         let code = CloseCode::SessionOver.number();
         self.end_with(now, dialect::encode_close(Dialect::Unnamed, code, ""), None);
+        self.ends(code, "");
+    }
+
+    /// Remembers the close that counted.
+    fn ends(&self, code: u16, reason: &str) {
+        // A later one does not.
+        let _ = self.closed.set((code, reason.into()));
     }
 
     fn last_words(&self, code: u16, reason: &str) -> Bytes {
@@ -365,6 +411,7 @@ impl Conn {
             return false;
         }
         seats.held.retain(|s| s.session != seat.session);
+        seats.last = Some(seat.session.clone());
         seats.held.push(seat);
         true
     }

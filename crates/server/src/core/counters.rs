@@ -188,6 +188,8 @@ counters! {
     panicked,
     /// Finals dropped because too much was waiting.
     finals_dropped,
-    /// Sessions of dead processes taken over.
+    /// Sessions of dead processes that live on.
+    revived,
+    /// Sessions of dead processes that are ended.
     recovered,
 }

@@ -9,6 +9,7 @@
 //! anything that blocks.
 
 pub mod clock;
+pub mod closed;
 pub mod conn;
 pub mod conns;
 pub mod counters;
@@ -70,6 +71,8 @@ pub trait Outside: Send + Sync {
     fn work(&self, job: Job);
     /// Opens a session's tap; its time zero is `since`.
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
+    /// The same for a session that another process began: its files come first.
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap>;
     /// Somebody who asked through the API has their answer.
     fn answered(&self, ask: AskId, answer: Answer);
 }
@@ -126,6 +129,7 @@ pub struct Core {
     clock: Clock,
     shards: Vec<Shard>,
     conns: Conns,
+    closed: closed::ClosedList,
     counters: Counters,
     inboxes: Arc<Inboxes>,
     outside: Arc<dyn Outside>,
@@ -149,6 +153,7 @@ impl Core {
             clock,
             shards,
             conns: Conns::default(),
+            closed: closed::ClosedList::default(),
             counters: Counters::default(),
             inboxes,
             outside,
@@ -168,6 +173,11 @@ impl Core {
     /// The connections.
     pub fn conns(&self) -> &Conns {
         &self.conns
+    }
+
+    /// The latest connections that are over.
+    pub fn closed(&self) -> &closed::ClosedList {
+        &self.closed
     }
 
     /// What effects need beyond memory.
@@ -256,6 +266,10 @@ impl Core {
             } => self.unseat(hands, now, (&session, conn, generation), close),
             Effect::Listen { session, since } => {
                 let tap = self.outside.listen(&session, since);
+                hands.route(&session).listen(tap);
+            }
+            Effect::ListenAgain { session, since } => {
+                let tap = self.outside.listen_again(&session, since);
                 hands.route(&session).listen(tap);
             }
             Effect::FlushSpeech { session } => {
@@ -401,6 +415,9 @@ impl Core {
     /// The socket of a connection is gone: its seats are given back.
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
+        if let Some(closed) = conn.epitaph(self.clock.wall()) {
+            self.closed.add(closed);
+        }
         self.vacate(conn, conn.retire());
     }
 
@@ -524,4 +541,5 @@ fn add(sum: &mut engine::Counts, more: engine::Counts) {
     sum.timers += more.timers;
     sum.degraded += more.degraded;
     sum.waiting_bytes += more.waiting_bytes;
+    sum.unsettled += more.unsettled;
 }

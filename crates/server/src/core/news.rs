@@ -78,6 +78,10 @@ pub(crate) fn tell(counters: &Counters, event: Event) {
             counters.finals_dropped.add(1);
             tracing::warn!(%session, "final_dropped");
         }
+        Event::Revived { session } => {
+            counters.revived.add(1);
+            tracing::info!(%session, "session_taken_over");
+        }
         Event::Recovering { session } => {
             counters.recovered.add(1);
             tracing::info!(%session, "session_recovering");

@@ -35,6 +35,8 @@ pub struct Heard<'a> {
     pub stream: StreamId,
     /// Which chunk of it.
     pub seq: u32,
+    /// The number is the sender's own.
+    pub numbered: bool,
     /// What it holds.
     pub format: AudioFormat,
     /// Samples a second.
@@ -231,6 +233,7 @@ impl Route {
                 role,
                 stream: audio.stream,
                 seq,
+                numbered: audio.seq.is_some(),
                 format: audio.format,
                 sample_rate: audio.sample_rate,
                 payload: audio.payload,

@@ -4,8 +4,6 @@
 use protocol::client::AudioFormat;
 use protocol::time::Mono;
 
-use crate::core::route::Heard;
-
 /// Most points kept; beyond it every second one goes.
 const POINTS_MAX: usize = 2_048;
 /// Stream time between two points, milliseconds.
@@ -40,20 +38,31 @@ impl Arrivals {
         self.audio_us / 1_000
     }
 
-    /// A chunk came.
-    pub(crate) fn note(&mut self, heard: &Heard<'_>, bytes: usize, from_ms: Option<u64>) {
-        let bytes = match heard.format {
+    /// What was heard reaches to `audio_us`, microseconds of the stream.
+    pub(crate) fn go_to(&mut self, audio_us: u64) {
+        self.audio_us = audio_us;
+    }
+
+    /// A chunk came at `at`, with this format and rate.
+    pub(crate) fn note(
+        &mut self,
+        (format, sample_rate): (AudioFormat, u32),
+        bytes: usize,
+        from_ms: Option<u64>,
+        at: Mono,
+    ) {
+        let bytes = match format {
             AudioFormat::Wav => bytes.saturating_sub(WAV_HEAD_BYTES),
             _ => bytes,
         };
-        let rate = u64::from(heard.sample_rate.max(1));
+        let rate = u64::from(sample_rate.max(1));
         let length_us = bytes as u64 / 2 * 1_000_000 / rate;
         if let Some(from_us) = from_ms.map(|ms| ms * 1_000) {
             // A time that lies back is no reason to go back.
             self.audio_us = self.audio_us.max(from_us);
         }
         self.audio_us += length_us;
-        self.note_at(self.audio_us / 1_000, heard.at.since(self.since));
+        self.note_at(self.audio_us / 1_000, at.since(self.since));
     }
 
     /// Stream time `audio_ms` came at `session_ms`.

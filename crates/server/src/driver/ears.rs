@@ -1,39 +1,22 @@
-//! What is heard in the sessions: the taps that hand a candidate's audio to the recorder and the
-//! recognizer, and what both report, turned into inputs.
-//!
-//! Taps run on io threads under a route's lock: they copy bytes and count, nothing else. Reports
-//! come from the recognizer's and the recorder's own threads and go to the inboxes.
+//! What the recognizer and the recorder report of the sessions, turned into inputs. Reports come
+//! from their own threads and go to the inboxes. What goes in to them is in `taps`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use engine::Input;
 use engine::input::SpeechReport;
 use parking_lot::Mutex;
-use protocol::client::{AudioFormat, AudioPayload};
+use protocol::client::AudioFormat;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{Participant, SessionId, StreamId};
-use protocol::json::base64;
-use protocol::time::Mono;
-use protocol::value::{Role, Word};
-use speech::format::Encoding;
-use speech::{Segment, Speech, SpeechEvent, StreamConfig, StreamKey, StreamTap};
-use store::audio::{AudioEvent, Chunk, Recorder, StreamKey as RecordKey};
+use protocol::value::Word;
+use speech::{Segment, SpeechEvent, StreamKey};
+use store::audio::{AudioEvent, StreamKey as RecordKey};
 
 use super::arrivals::Arrivals;
 use crate::core::inbox::Inboxes;
-use crate::core::route::{Heard, Tap};
-
-/// Streams of one session that are heard at once; a further one closes the oldest.
-const STREAMS_MAX: usize = 8;
-/// A stream without sound for so long is closed; it is opened again where it goes on.
-const IDLE_MS: u64 = 15_000;
-/// How often a voice is reported at most, milliseconds.
-const VOICED_EVERY_MS: u64 = 1_000;
-/// Mean amplitude (of 32,768) from which sound counts as a voice where no recognizer listens.
-const LOUD: u64 = 300;
 
 /// Where reports are sorted: by the recognizer's key and by the recorder's.
 pub(crate) struct Hub {
@@ -66,7 +49,7 @@ pub(crate) struct Live {
 
 /// All streams of one session.
 pub(crate) struct Hearing {
-    session: SessionId,
+    pub(crate) session: SessionId,
     state: Mutex<HearingState>,
 }
 
@@ -133,6 +116,16 @@ impl Hub {
     /// Takes a stream out that was never opened.
     pub(crate) fn forget(&self, key: StreamKey) {
         self.listeners.lock().remove(&key);
+    }
+
+    /// From now on what the recorder says of this stream is told to this member.
+    pub(crate) fn recorded(&self, key: RecordKey, participant: Participant) {
+        self.recorded.lock().insert(key, participant);
+    }
+
+    /// Nothing more is recorded of this stream.
+    pub(crate) fn unrecorded(&self, key: &RecordKey) {
+        self.recorded.lock().remove(key);
     }
 
     /// The session's audio is deleted: nothing of it will be acknowledged.
@@ -328,7 +321,7 @@ impl Live {
     }
 }
 
-fn audio_code(code: &str) -> ErrorCode {
+pub(crate) fn audio_code(code: &str) -> ErrorCode {
     match code {
         "unsupported_format" => ErrorCode::UnsupportedFormat,
         "unsupported_sample_rate" => ErrorCode::UnsupportedSampleRate,
@@ -352,259 +345,5 @@ pub(crate) fn recorded_format(number: u8) -> Option<speech::format::AudioFormat>
         0 => Some(speech::format::AudioFormat::Pcm16),
         1 => Some(speech::format::AudioFormat::Wav),
         _ => None,
-    }
-}
-
-/// The tap of one session.
-pub(crate) struct SessionTap {
-    hub: Arc<Hub>,
-    speech: Option<Arc<Speech>>,
-    recorder: Arc<Recorder>,
-    hearing: Arc<Hearing>,
-    since: Mono,
-    streams: Vec<Stream>,
-    voiced_at: Mono,
-    /// Members were told that nothing is transcribed.
-    told: bool,
-}
-
-struct Stream {
-    key: RecordKey,
-    tap: Option<StreamTap>,
-    live: Arc<Live>,
-    last: Mono,
-    /// How much voice was reported, milliseconds.
-    voiced_ms: u64,
-}
-
-impl SessionTap {
-    pub(crate) fn new(
-        hub: Arc<Hub>,
-        speech: Option<Arc<Speech>>,
-        recorder: Arc<Recorder>,
-        session: SessionId,
-        since: Mono,
-    ) -> Self {
-        Self {
-            hearing: Hearing::new(session),
-            hub,
-            speech,
-            recorder,
-            since,
-            streams: Vec::new(),
-            voiced_at: Mono(0),
-            told: false,
-        }
-    }
-
-    /// The stream of a chunk, opened if it is not.
-    fn stream(&mut self, heard: &Heard<'_>) -> usize {
-        let known = |s: &Stream| s.key.stream == heard.stream && s.key.user == *heard.user;
-        if let Some(at) = self.streams.iter().position(known) {
-            return at;
-        }
-        if self.streams.len() >= STREAMS_MAX {
-            let oldest = self.streams.iter().enumerate().min_by_key(|(_, s)| s.last);
-            if let Some((at, _)) = oldest {
-                let stream = self.streams.remove(at);
-                self.recorder.close(&stream.key);
-                self.hub.recorded.lock().remove(&stream.key);
-            }
-        }
-        let key = RecordKey {
-            session: self.hearing.session.clone(),
-            user: heard.user.clone(),
-            stream: heard.stream,
-        };
-        self.hub
-            .recorded
-            .lock()
-            .insert(key.clone(), heard.participant);
-        let (tap, live) = self.open(heard, 0, Arrivals::new(self.since));
-        self.streams.push(Stream {
-            key,
-            tap,
-            live,
-            last: heard.at,
-            voiced_ms: 0,
-        });
-        self.streams.len() - 1
-    }
-
-    /// Opens a stream with the recognizer, from `base_ms` of its time on.
-    fn open(
-        &mut self,
-        heard: &Heard<'_>,
-        utterances: u32,
-        arrivals: Arrivals,
-    ) -> (Option<StreamTap>, Arc<Live>) {
-        let base_ms = arrivals.audio_ms();
-        let live = Arc::new(Live {
-            hearing: Arc::clone(&self.hearing),
-            participant: heard.participant,
-            stream: heard.stream,
-            utterances,
-            arrivals: Mutex::new(arrivals),
-        });
-        let opened = match &self.speech {
-            None => Err(ErrorCode::SpeechUnavailable.into()),
-            Some(speech) => self.open_with(speech, heard, &live, base_ms),
-        };
-        let tap = match opened {
-            Ok(tap) => Some(tap),
-            Err(refusal) => {
-                if !std::mem::replace(&mut self.told, true) {
-                    let participant = heard.participant;
-                    let report = SpeechReport::Failed {
-                        participant,
-                        refusal,
-                    };
-                    self.hub.report(&self.hearing.session, report);
-                }
-                None
-            }
-        };
-        (tap, live)
-    }
-
-    fn open_with(
-        &self,
-        speech: &Speech,
-        heard: &Heard<'_>,
-        live: &Arc<Live>,
-        base_ms: u64,
-    ) -> Result<StreamTap, Refusal> {
-        let refused = |code: &str, message: String| Refusal::because(audio_code(code), message);
-        let format = speech::format::AudioFormat::from_name(heard.format.as_str())
-            .map_err(|error| refused(error.code(), error.to_string()))?;
-        let key = self.hub.enter(Arc::clone(live));
-        self.hearing.opened();
-        let config = StreamConfig {
-            format,
-            encoding: Encoding::Raw,
-            sample_rate: heard.sample_rate,
-            base_ms,
-            partials: true,
-        };
-        speech.open(key, config).map_err(|error| {
-            self.hub.forget(key);
-            self.hub.closed(&self.hearing);
-            tracing::warn!(session = %self.hearing.session, %error, "stream_not_opened");
-            match error {
-                speech::OpenError::Audio(error) => refused(error.code(), error.to_string()),
-                error => Refusal::because(ErrorCode::SpeechUnavailable, error.to_string()),
-            }
-        })
-    }
-
-    /// Reports a voice, at most once a second.
-    fn voiced(&mut self, heard: &Heard<'_>, voice: impl FnOnce(&mut Self) -> bool) {
-        if heard.at.since(self.voiced_at) < VOICED_EVERY_MS {
-            return;
-        }
-        if voice(self) {
-            self.voiced_at = heard.at;
-            let participant = heard.participant;
-            let report = SpeechReport::Voiced { participant };
-            self.hub.report(&self.hearing.session, report);
-        }
-    }
-
-    /// Closes what has been silent for long, so that recognizers are there for others.
-    fn close_idle(&mut self, now: Mono) {
-        for stream in &mut self.streams {
-            if stream.tap.is_some() && now.since(stream.last) > IDLE_MS {
-                stream.tap = None;
-                self.recorder.close(&stream.key);
-            }
-        }
-    }
-}
-
-impl Tap for SessionTap {
-    fn hear(&mut self, heard: &Heard<'_>) {
-        if heard.role != Role::Candidate {
-            // Not recorded, but their voice keeps the session awake.
-            return self.voiced(heard, |_| is_loud(heard, &raw(heard)));
-        }
-        let raw = raw(heard);
-        let at = self.stream(heard);
-        if self.streams[at].tap.is_none() && self.speech.is_some() && !self.told {
-            let arrivals = self.streams[at].live.arrivals.lock().clone();
-            // Utterances of the time before are fewer than its hundreds of milliseconds.
-            let before = u32::try_from(arrivals.audio_ms() / 100).unwrap_or(u32::MAX);
-            let (tap, live) = self.open(heard, before, arrivals);
-            self.streams[at].tap = tap;
-            self.streams[at].live = live;
-        }
-        let stream = &mut self.streams[at];
-        stream.last = heard.at;
-        let chunk = Chunk {
-            session_ms: heard.at.since(self.since),
-            seq: heard.seq,
-            format: format_number(heard.format),
-            sample_rate: heard.sample_rate,
-            payload: raw.clone(),
-        };
-        self.recorder.append(&stream.key, chunk);
-        let from_ms = heard.at_ms.map(u64::from);
-        stream.live.arrivals.lock().note(heard, raw.len(), from_ms);
-        if let Some(tap) = &stream.tap {
-            tap.push(raw.clone(), from_ms);
-        }
-        self.voiced(heard, |this| {
-            let stream = &mut this.streams[at];
-            match &stream.tap {
-                Some(tap) => {
-                    let before = std::mem::replace(&mut stream.voiced_ms, tap.voiced_ms());
-                    stream.voiced_ms > before
-                }
-                None => is_loud(heard, &raw),
-            }
-        });
-        if heard.is_last {
-            let stream = &mut self.streams[at];
-            stream.tap = None;
-            self.recorder.close(&stream.key);
-        }
-        self.close_idle(heard.at);
-    }
-
-    fn flush(self: Box<Self>) {
-        for stream in &self.streams {
-            self.recorder.close(&stream.key);
-        }
-        let (hub, hearing) = (Arc::clone(&self.hub), Arc::clone(&self.hearing));
-        // Closes the streams; what is in them is still recognized.
-        drop(self);
-        hub.flush(&hearing);
-    }
-}
-
-/// The chunk's bytes without base64.
-fn raw(heard: &Heard<'_>) -> Bytes {
-    match heard.payload {
-        AudioPayload::Raw(raw) => Bytes::copy_from_slice(raw),
-        AudioPayload::Base64(text) => {
-            let mut raw = Vec::with_capacity(base64::decoded_len(text));
-            // The door has checked it.
-            let _ = base64::decode_into(&mut raw, text);
-            Bytes::from(raw)
-        }
-    }
-}
-
-/// Whether sound that nobody looks into more closely is more than silence.
-fn is_loud(heard: &Heard<'_>, raw: &[u8]) -> bool {
-    match heard.format {
-        AudioFormat::Pcm16 => {
-            let samples = raw
-                .chunks_exact(2)
-                .map(|b| i16::from_le_bytes([b[0], b[1]]));
-            let sum: u64 = samples.map(|s| u64::from(s.unsigned_abs())).sum();
-            sum / (raw.len() as u64 / 2).max(1) >= LOUD
-        }
-        // Cannot be looked into: whoever sends it is taken to speak.
-        AudioFormat::Wav | AudioFormat::Webm | AudioFormat::Ogg => !raw.is_empty(),
     }
 }

@@ -6,21 +6,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::handle::{
-    ActiveRecord, ActiveStats, Answer as Boxed, Check, CreateSession, EndOrder, Ended, Handle,
-    ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord, Told,
+    ActiveRecord, ActiveStats, Answer as Boxed, Check, ClosedConnection, Closure, CreateSession,
+    EndOrder, Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, Readiness, Records,
+    SessionRecord, Story, Told,
 };
 use engine::Input;
 use engine::effect::Answer;
 use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{SessionId, UserId};
+use protocol::id::{Seq, SessionId, UserId};
 use protocol::record::SessionRow;
 use protocol::said::Said;
-use protocol::value::{Audience, EndReason, PresenceState};
-use store::rows::{Filter, Page};
+use protocol::time::Wall;
+use protocol::value::{Audience, EndReason, PresenceState, Status};
+use store::rows::{EndBucket, Filter, Page};
 use store::{Store, StoreError};
 
-use super::{Driver, memory, metrics, report};
+use super::{Driver, memory, metrics, report, story};
 
 /// How long a question may wait for its answer.
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -47,7 +49,7 @@ impl Driver {
     }
 
     /// Runs a read of the store where it may block.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
@@ -165,6 +167,22 @@ impl Handle for Driver {
         Some(members.into_iter().map(member).collect())
     }
 
+    fn closed_connections(&self) -> Vec<ClosedConnection> {
+        let Some(core) = self.core() else {
+            return Vec::new();
+        };
+        let closed = |closed: crate::core::closed::Closed| ClosedConnection {
+            connection_id: closed.connection,
+            user_id: closed.user,
+            session_id: closed.session,
+            opened_at: closed.opened_at,
+            closed_at: closed.closed_at,
+            code: closed.code,
+            reason: closed.reason,
+        };
+        core.closed().latest().into_iter().map(closed).collect()
+    }
+
     fn metrics(&self) -> MetricsSnapshot {
         let Some(core) = self.core() else {
             return MetricsSnapshot::default();
@@ -226,11 +244,17 @@ impl Records for Driver {
                 return Ok(None);
             };
             let participants = store.participants(&id)?;
-            let plan = report::plan_of(&row.snapshot).and_then(|plan| plan.id);
+            let plan = report::plan_of(&row.snapshot);
+            let total = plan.as_ref().map_or(0, |plan| plan.questions.len());
+            let closed = store.answers(&id)?.len();
+            let runs = matches!(row.status, Status::Active);
+            let asked = (closed + usize::from(runs)).min(total);
+            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             Ok(Some(SessionRecord {
                 row,
                 participants,
-                plan,
+                questions: (count(asked), count(total)),
+                plan: plan.and_then(|plan| plan.id),
             }))
         }))
     }
@@ -262,6 +286,35 @@ impl Records for Driver {
                 limit: query.limit,
             };
             store.list_sessions(&filter, &page)
+        }))
+    }
+
+    fn closures(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Boxed<'_, Result<Vec<Closure>, Refusal>> {
+        Box::pin(self.read(move |store| {
+            let found = store.ends_over_time(from, until, bucket_ms)?;
+            let closure = |bucket: EndBucket| Closure {
+                from: bucket.from,
+                reason: bucket.reason,
+                count: bucket.count,
+                duration_ms: bucket.duration_ms,
+            };
+            Ok(found.into_iter().map(closure).collect())
+        }))
+    }
+
+    fn story(&self, id: SessionId) -> Boxed<'_, Result<Option<Story>, Refusal>> {
+        Box::pin(self.read(move |store| {
+            let Some(row) = store.session_row(&id)? else {
+                return Ok(None);
+            };
+            let events = store.log(&id, Seq(0), story::STORY_BYTES)?;
+            let beside = store.happenings(&id)?;
+            Ok(Some(story::tell(&row, &events, &beside)))
         }))
     }
 

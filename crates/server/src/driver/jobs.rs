@@ -85,8 +85,8 @@ pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreE
         return Ok(Found::Nothing);
     };
     if loaded.row.status != Status::Ended && loaded.fence.boot != driver.boot {
-        let now = driver.clock.wall();
-        let Some(fence) = driver.store.adopt(session, &driver.boot, now)? else {
+        let now = driver.clock.now();
+        let Some(adopted) = driver.store.adopt(session, &driver.boot, now)? else {
             // Its owner lives, or it ended meanwhile.
             let again = driver.store.load(session)?;
             return Ok(match again {
@@ -94,7 +94,8 @@ pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreE
                 _ => Found::Unavailable,
             });
         };
-        loaded.fence = fence;
+        loaded.fence = adopted.fence;
+        loaded.away_ms = adopted.away_ms;
     }
     Ok(Found::Session(Box::new(loaded)))
 }

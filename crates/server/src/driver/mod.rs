@@ -10,9 +10,13 @@ pub mod handle;
 pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub(crate) mod office;
 pub(crate) mod recovery;
+pub(crate) mod rehear;
 pub(crate) mod report;
 pub mod server;
+pub(crate) mod story;
+pub(crate) mod taps;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -31,7 +35,8 @@ use store::Store;
 use store::audio::Recorder;
 use tokio::sync::oneshot;
 
-use self::ears::{Hub, SessionTap};
+use self::ears::Hub;
+use self::taps::{Means, SessionTap};
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
 use crate::core::route::Tap;
@@ -49,11 +54,14 @@ pub(crate) struct Driver {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) speech: Option<Arc<Speech>>,
     pub(crate) hub: Arc<Hub>,
+    /// Knows who is let in, and what was taken back.
+    pub(crate) guard: Arc<api::guard::Guard>,
     /// The folder that holds the audio.
     pub(crate) data: PathBuf,
     /// Where blocking work runs.
     pub(crate) work: tokio::runtime::Handle,
     pub(crate) recovery: recovery::Transcriber,
+    pub(crate) rehearing: rehear::Rehearing,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
     pub(crate) draining: AtomicBool,
@@ -71,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) speech: Option<Arc<Speech>>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) guard: Arc<api::guard::Guard>,
     pub(crate) data: PathBuf,
     pub(crate) work: tokio::runtime::Handle,
 }
@@ -78,9 +87,11 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Arc<Self>> {
         let recovery = recovery::Transcriber::start()?;
+        let rehearing = rehear::Rehearing::start()?;
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
+            rehearing,
             boot: parts.boot,
             clock: parts.clock,
             inboxes: parts.inboxes,
@@ -88,6 +99,7 @@ impl Driver {
             recorder: parts.recorder,
             speech: parts.speech,
             hub: parts.hub,
+            guard: parts.guard,
             data: parts.data,
             work: parts.work,
             core: OnceLock::new(),
@@ -95,6 +107,11 @@ impl Driver {
             asks: Mutex::default(),
             next_ask: AtomicU64::new(1),
         }))
+    }
+
+    /// Itself, to be kept beyond a call.
+    fn me(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// The core, while it lives.
@@ -116,6 +133,15 @@ impl Driver {
         let (asker, answer) = oneshot::channel();
         asks.insert(id, asker);
         Some((id, answer))
+    }
+
+    fn means(&self, since: Mono) -> Means {
+        Means {
+            hub: Arc::clone(&self.hub),
+            speech: self.speech.clone(),
+            recorder: Arc::clone(&self.recorder),
+            since,
+        }
     }
 
     fn forget_ask(&self, id: AskId) {
@@ -144,13 +170,14 @@ impl Outside for Driver {
     }
 
     fn listen(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
-        Box::new(SessionTap::new(
-            Arc::clone(&self.hub),
-            self.speech.clone(),
-            Arc::clone(&self.recorder),
-            session.clone(),
-            since,
-        ))
+        Box::new(SessionTap::new(self.means(since), session.clone(), None))
+    }
+
+    fn listen_again(&self, session: &SessionId, since: Mono) -> Box<dyn Tap> {
+        let me = self.me.upgrade();
+        let rehear = me.map(|me| self.rehearing.look(&me, session.clone(), since));
+        let means = self.means(since);
+        Box::new(SessionTap::new(means, session.clone(), rehear))
     }
 
     fn answered(&self, ask: AskId, answer: Answer) {

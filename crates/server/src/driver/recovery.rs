@@ -7,18 +7,20 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use engine::Input;
-use engine::input::{Ask, AskId, Found, SpeechReport};
+use engine::input::{Ask, AskId, SpeechReport};
 use protocol::id::{Participant, SessionId, StreamId, UserId};
+use protocol::record::Loaded;
 use protocol::time::Mono;
-use protocol::value::{EndReason, Status};
+use protocol::value::EndReason;
 use speech::format::{ChunkDecoder, Encoding};
 use speech::resample::Resampler;
 use store::StoreError;
-use store::audio::{AudioFile, scan};
+use store::audio::{AudioFile, files_of};
+use store::rows::Reaped;
 
+use super::Driver;
 use super::arrivals::Arrivals;
 use super::ears::{Hearing, Live, recorded_format};
-use super::{Driver, jobs};
 
 /// Added to the nice value of the thread that recognizes what lay in files.
 const NICE: i32 = 10;
@@ -71,9 +73,9 @@ impl Transcriber {
 
 /// Where the stored words of a stream end.
 #[derive(Debug, Clone, Copy, Default)]
-struct Reached {
-    ms: u64,
-    utterances: u32,
+pub(super) struct Reached {
+    pub(super) ms: u64,
+    pub(super) utterances: u32,
 }
 
 /// Turns what lies in a session's files behind its last stored words into words.
@@ -86,7 +88,7 @@ fn recognize(driver: &Driver, session: &SessionId) {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum RecoverError {
+pub(super) enum RecoverError {
     #[error("the records could not be read")]
     Store(#[from] StoreError),
     #[error("the audio could not be read")]
@@ -98,17 +100,8 @@ fn recognize_files(
     session: &SessionId,
     hearing: &Arc<Hearing>,
 ) -> Result<(), RecoverError> {
-    let found = scan(&driver.data)?;
-    let Some((_, files)) = found.into_iter().find(|(id, _)| id == session) else {
-        return Ok(());
-    };
-    let mut reached: HashMap<(UserId, StreamId), Reached> = HashMap::new();
-    for spoken in driver.store.segments(session)? {
-        let row = spoken.segment;
-        let reach = reached.entry((row.user, row.stream)).or_default();
-        reach.ms = reach.ms.max(row.end_ms);
-        reach.utterances = reach.utterances.max(row.utterance.saturating_add(1));
-    }
+    let files = files_of(&driver.data, session)?;
+    let reached = reached(driver, session)?;
     let seats = driver.store.participants(session)?;
     for file in files {
         let seat = seats.iter().find(|seat| seat.user == file.key.user);
@@ -122,7 +115,23 @@ fn recognize_files(
     Ok(())
 }
 
-fn recognize_file(
+/// Where the stored words of a session's streams end.
+pub(super) fn reached(
+    driver: &Driver,
+    session: &SessionId,
+) -> Result<HashMap<(UserId, StreamId), Reached>, StoreError> {
+    let mut reached: HashMap<(UserId, StreamId), Reached> = HashMap::new();
+    for spoken in driver.store.segments(session)? {
+        let row = spoken.segment;
+        let reach = reached.entry((row.user, row.stream)).or_default();
+        reach.ms = reach.ms.max(row.end_ms);
+        reach.utterances = reach.utterances.max(row.utterance.saturating_add(1));
+    }
+    Ok(reached)
+}
+
+/// Has one file's sound behind its last stored words recognized.
+pub(super) fn recognize_file(
     driver: &Driver,
     hearing: &Arc<Hearing>,
     file: &AudioFile,
@@ -217,38 +226,39 @@ fn decode(file: &AudioFile) -> Result<(Vec<f32>, Arrivals), RecoverError> {
     Ok((out, arrivals))
 }
 
-/// Takes over what dead processes left and hands it to the engine. Returns how many sessions.
+/// Takes over what ran in dead processes and hands it to the engine. Returns how many sessions.
+/// One that never began waits in its row until somebody comes.
 pub(crate) fn adopt_all(driver: &Driver) -> Result<usize, StoreError> {
     let mut adopted = 0;
     loop {
-        let now = driver.clock.wall();
-        let left = driver
-            .store
-            .unfinished_of_other_boots(&driver.boot, now, PAGE)?;
-        let mut moved = 0;
-        for session in &left {
-            match jobs::load(driver, session) {
-                Ok(Found::Session(loaded)) => {
-                    moved += 1;
-                    // One that never began waits in its row until somebody comes.
-                    if matches!(loaded.row.status, Status::Active | Status::Completing) {
-                        adopted += 1;
-                        driver.inboxes.post(Input::Recover { loaded });
-                    }
+        let now = driver.clock.now();
+        let page = driver.store.adopt_running(&driver.boot, now, PAGE)?;
+        if page.is_empty() {
+            return Ok(adopted);
+        }
+        adopted += page.len();
+        for (session, taken) in page {
+            match driver.store.load(&session) {
+                Ok(Some(loaded)) => {
+                    let loaded = Box::new(Loaded {
+                        fence: taken.fence,
+                        away_ms: taken.away_ms,
+                        ..loaded
+                    });
+                    driver.inboxes.post(Input::Recover { loaded });
                 }
-                Ok(Found::Nothing | Found::Unavailable) => {}
+                Ok(None) => {}
                 Err(error) => tracing::error!(%session, %error, "session_not_recovered"),
             }
-        }
-        if moved == 0 {
-            return Ok(adopted);
         }
     }
 }
 
-/// Before the listener opens: what was running ends, as far as that is done by the deadline.
+/// Before the listener opens: what ran lives on with all it needs in the records, or ends, as far
+/// as that is done by the deadline.
 pub(crate) fn recover_before_start(driver: &Driver, wait: Duration) {
-    let by = Instant::now() + wait;
+    let begun = Instant::now();
+    let by = begun + wait;
     let adopted = match adopt_all(driver) {
         Ok(adopted) => adopted,
         Err(error) => {
@@ -256,6 +266,7 @@ pub(crate) fn recover_before_start(driver: &Driver, wait: Duration) {
             return;
         }
     };
+    put_active_right(driver);
     if adopted == 0 {
         return;
     }
@@ -266,16 +277,27 @@ pub(crate) fn recover_before_start(driver: &Driver, wait: Duration) {
     while Instant::now() < by {
         let gauges = core.gauges();
         let engine = gauges.engine;
-        // An end that is decided and not yet written is not recovered: another kill would find the
+        // What is decided and not yet written is not recovered: another kill would find the
         // session as it was.
-        let open = engine.active + engine.completing + engine.loading + engine.unsaved;
+        let open = engine.completing + engine.loading + engine.unsaved + engine.unsettled;
         if gauges.inputs_waiting + open == 0 {
-            tracing::info!(sessions = adopted, "recovered");
+            let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(sessions = adopted, live = engine.active, ms, "recovered");
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
     }
     tracing::warn!("recovery goes on while requests are served");
+}
+
+fn put_active_right(driver: &Driver) {
+    match driver.store.reap_active(driver.clock.wall(), ROW_AGE_MS) {
+        Ok(done) if done != Reaped::default() => {
+            tracing::info!(gone = done.gone, come = done.come, "active_rows_put_right");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "active_rows_not_put_right"),
+    }
 }
 
 /// One round of the reaper.
@@ -293,10 +315,7 @@ pub(crate) fn reap(driver: &Driver) -> Result<(), StoreError> {
         });
     }
     adopt_all(driver)?;
-    let reaped = driver.store.reap_active(now, ROW_AGE_MS)?;
-    if reaped > 0 {
-        tracing::info!(rows = reaped, "active_rows_reaped");
-    }
+    put_active_right(driver);
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use api::guard::Guard;
 use api::handle::{Handle, Records};
+use api::office::Office;
 use axum::Router;
 use engine::gate::{Gate, GateLimits};
 use engine::{Config, Input, Node, Plans};
@@ -26,12 +28,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::ears::Hub;
-use super::{Driver, Parts, recovery};
+use super::{Driver, Parts, office, recovery};
 use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
+use crate::guard::DoorGuard;
+use crate::hooks::{HookSettings, Hooks};
 use crate::transport::beat::{beat, see_to_inbox};
-use crate::transport::guest::Guard;
 use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
 use crate::transport::listener::{SocketOptions, accept_loop, bind};
@@ -42,6 +45,8 @@ const BLOCKING_THREADS: usize = 16;
 const REAP_EVERY: Duration = Duration::from_secs(60);
 /// How long what is being recognized may take when the server stops.
 const SPEECH_STOP: Duration = Duration::from_millis(500);
+/// How long a server may take to stop once it has drained, milliseconds.
+const STOP_MS: u64 = 10_000;
 /// Files a process should be able to open.
 const FILES_WANTED: u64 = 65_536;
 
@@ -68,6 +73,8 @@ pub struct RouterParts {
     pub handle: Arc<dyn Handle>,
     /// Reads what is written down.
     pub records: Arc<dyn Records>,
+    /// The operator's desk.
+    pub office: Arc<dyn Office>,
 }
 
 /// Builds the HTTP side.
@@ -94,7 +101,11 @@ pub struct Settings {
     /// Plans by id.
     pub plans: Arc<Plans>,
     /// Judges tokens.
-    pub guard: Arc<dyn Guard>,
+    pub guard: Arc<Guard>,
+    /// How long after its `exp` a token keeps its connection open, milliseconds.
+    pub token_leeway_ms: u64,
+    /// Whom to tell of starts, ends and reports.
+    pub hooks: Option<HookSettings>,
     /// Judges pages (D6).
     pub welcome: Arc<Welcome>,
     /// Socket.IO clients may join the namespace `/` instead of `/interview`.
@@ -123,7 +134,7 @@ impl Settings {
     pub fn new(
         addr: SocketAddr,
         data: impl Into<PathBuf>,
-        guard: Arc<dyn Guard>,
+        guard: Arc<Guard>,
         router: MakeRouter,
     ) -> Self {
         let data = data.into();
@@ -142,6 +153,8 @@ impl Settings {
             engine: Config::default(),
             plans: Arc::default(),
             guard,
+            token_leeway_ms: 5_000,
+            hooks: None,
             welcome: Arc::new(|_| true),
             root_is_alias: true,
             #[cfg(feature = "conformance")]
@@ -196,6 +209,7 @@ pub struct Running {
     drain_window: Duration,
     drain_deadline: Duration,
     stopped: AtomicBool,
+    hooks: Option<Hooks>,
 }
 
 impl Server {
@@ -223,7 +237,8 @@ impl Server {
         let boot = boot_id()?;
         let inboxes = Arc::new(Inboxes::new(listeners.len(), settings.shards));
         let hub = Hub::new(Arc::clone(&inboxes));
-        let store = open_store(&settings.records, &boot, clock, &inboxes)?;
+        let hooks_wanted = settings.hooks.is_some();
+        let store = open_store(&settings.records, hooks_wanted, &boot, clock, &inboxes)?;
         let recorder = {
             let hub = Arc::clone(&hub);
             let config = store::audio::Config::new(&settings.data);
@@ -247,19 +262,27 @@ impl Server {
             recorder,
             speech,
             hub,
+            guard: Arc::clone(&settings.guard),
             data: settings.data,
             work: work.handle().clone(),
         })?;
-        let nodes = nodes(settings.shards, settings.engine, settings.plans, &boot)?;
+        let drain_ms = u64::try_from(settings.drain_deadline.as_millis()).unwrap_or(u64::MAX);
+        let rules = Config {
+            clock: Clock::name().into(),
+            drain_ms: drain_ms.saturating_add(STOP_MS),
+            ..settings.engine
+        };
+        let nodes = nodes(settings.shards, rules, settings.plans, &boot)?;
         let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
         let router = (settings.router)(RouterParts {
             handle: Arc::clone(&driver) as _,
             records: Arc::clone(&driver) as _,
+            office: Arc::clone(&driver) as _,
         });
         let doors = Arc::new(Doors {
-            guard: settings.guard,
+            guard: Arc::new(DoorGuard::new(settings.guard, settings.token_leeway_ms)),
             welcome: settings.welcome,
             gate: Mutex::new(Gate::new(GateLimits {
                 connections: settings.limits.connections as usize,
@@ -282,6 +305,11 @@ impl Server {
             work: work.handle().clone(),
             open: Arc::new(AtomicUsize::new(0)),
         });
+        driver.open_desk()?;
+        let hooks = settings
+            .hooks
+            .map(|hooks| Hooks::start(hooks, Arc::clone(&driver.store), clock))
+            .transpose()?;
         let (stop_accepting, _) = watch::channel(false);
         let (stop, _) = watch::channel(false);
         let (go, _) = watch::channel(false);
@@ -297,6 +325,7 @@ impl Server {
             drain_window: settings.drain_window,
             drain_deadline: settings.drain_deadline,
             stopped: AtomicBool::new(false),
+            hooks,
         };
         let threads = listeners.len();
         for (index, listener) in listeners.into_iter().enumerate() {
@@ -313,6 +342,7 @@ impl Server {
         }
         recovery::recover_before_start(&running.driver, settings.recovery_wait);
         running.start_reaper();
+        running.start_desk();
         go.send_replace(true);
         tracing::info!(%addr, %boot, "listening");
         Ok(running)
@@ -406,6 +436,18 @@ impl Running {
         });
     }
 
+    fn start_desk(&self) {
+        let (driver, mut stop) = (Arc::clone(&self.driver), self.stop.subscribe());
+        if let Some(work) = &self.work {
+            work.spawn(async move {
+                tokio::select! {
+                    () = office::keep_keys(driver) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            });
+        }
+    }
+
     /// Listens for SIGTERM and SIGINT from now on; before anybody is told that the server is there.
     ///
     /// # Errors
@@ -472,7 +514,7 @@ impl Running {
         self.stop_accepting.send_replace(true);
         while !over() {
             let gauges = self.core.gauges();
-            let waiting = gauges.engine.waiting_bytes + gauges.engine.unsaved;
+            let waiting = gauges.engine.unsettled + gauges.engine.unsaved;
             if gauges.connections + gauges.inputs_waiting + waiting == 0 {
                 break;
             }
@@ -500,6 +542,8 @@ impl Running {
         if !self.driver.recorder.shutdown(patience) {
             tracing::warn!("audio_not_all_written");
         }
+        // They write to the store, so they stop before it does.
+        drop(self.hooks.take());
         if !self.driver.store.shutdown(patience) {
             tracing::warn!("not_all_saved");
         }
@@ -542,6 +586,7 @@ impl Signals {
 
 fn open_store(
     at: &RecordsAt,
+    hooks: bool,
     boot: &BootId,
     clock: Clock,
     inboxes: &Arc<Inboxes>,
@@ -558,7 +603,12 @@ fn open_store(
     let boot = boot.clone();
     Ok(match at {
         RecordsAt::Sqlite(config) => {
-            Arc::new(Sqlite::open(config, boot, move || clock.wall(), callbacks)?)
+            let config = store::sqlite::Config {
+                clock: Clock::name(),
+                hooks,
+                ..config.clone()
+            };
+            Arc::new(Sqlite::open(&config, boot, move || clock.now(), callbacks)?)
         }
         RecordsAt::Memory => Arc::new(store::memory::Memory::open(
             store::memory::Tables::new(),

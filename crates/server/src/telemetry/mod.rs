@@ -101,30 +101,42 @@ impl<W: Write> Write for Redacting<W> {
     }
 }
 
-/// The text with every JSON Web Token, and every `token=` of a query, replaced.
+/// What a secret begins with, how much of that may be shown, and how long it is at least. JSON Web
+/// Tokens all begin with a base64url object, `{"`.
+const SECRETS: [(&str, usize, usize); 5] = [
+    ("eyJ", 0, 0),
+    ("token=", "token=".len(), 0),
+    ("ticket=", "ticket=".len(), 0),
+    (api::ticket::PREFIX, 0, 20),
+    (api::apikey::PREFIX, 0, 20),
+];
+
+/// The text with every token, ticket and API key, and every `token=` and `ticket=` of a query,
+/// replaced.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    // All our tokens begin with a base64url object, `{"`, so one search finds nearly all lines
-    // that need nothing.
-    if !text.contains("eyJ") && !text.contains("token=") {
+    // A few searches find nearly all lines that need nothing.
+    if !SECRETS.iter().any(|(begin, ..)| text.contains(begin)) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = [rest.find("eyJ"), rest.find("token=")]
-        .into_iter()
-        .flatten()
-        .min()
-    {
+    loop {
+        let first = SECRETS
+            .iter()
+            .filter_map(|secret| Some((rest.find(secret.0)?, secret)));
+        let Some((at, &(begin, shown, least))) = first.min_by_key(|(at, _)| *at) else {
+            break;
+        };
         let (before, found) = rest.split_at(at);
         clean.push_str(before);
-        let skip = if found.starts_with("token=") {
-            "token=".len()
-        } else {
-            0
-        };
-        let value = &found[skip..];
+        let value = &found[shown..];
         let end = value.find(|c| !is_token(c)).unwrap_or(value.len());
-        clean.push_str(&found[..skip]);
+        clean.push_str(&found[..shown]);
+        if end < least {
+            clean.push_str(begin);
+            rest = &value[begin.len()..];
+            continue;
+        }
         if end > 0 {
             clean.push_str("[token]");
         }

@@ -87,4 +87,12 @@ fn a_level_that_is_none_is_refused() {
 fn text_without_a_token_is_passed_on_untouched() {
     assert!(matches!(redact("nothing to hide"), Cow::Borrowed(_)));
     assert_eq!(redact("token= and token=abc;"), "token= and token=[token];");
+    let key = "gr_abcdefghijklmnopqrstuvwxyz234567abcdefgh";
+    let ticket = "grt_abcdefghijklmnopqrstuvwxyz";
+    assert_eq!(
+        redact(&format!(
+            "a {key} b {ticket} c ticket={ticket}&x=1 gr_short"
+        )),
+        "a [token] b [token] c ticket=[token]&x=1 gr_short"
+    );
 }

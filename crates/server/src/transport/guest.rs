@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::identity::Via;
 use engine::input::Identity;
 use parking_lot::Mutex;
 use protocol::error::{ErrorCode, Refusal};
@@ -25,6 +26,8 @@ const JUDGE_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Verified {
     /// Who.
     pub who: Identity,
+    /// What they showed.
+    pub via: Via,
     /// When the token was made; 0 where it does not say.
     pub issued_at: Wall,
     /// The token's `exp`.
@@ -82,13 +85,14 @@ pub(crate) enum Wish {
 }
 
 impl Guest {
-    pub(crate) fn new(verified: Verified, key: ResumeKey, now: Now, guard: &dyn Guard) -> Self {
+    pub(crate) fn new(verified: Verified, key: ResumeKey, now: Now) -> Self {
         Self {
             who: Arc::new(verified.who.clone()),
             pass: Pass::new(now, verified.expires_at, verified.until),
             verified: Arc::new(verified),
             key,
-            seen: guard.revocations(),
+            // Something may have been revoked between the verdict and now: the first look looks.
+            seen: u64::MAX,
         }
     }
 

@@ -170,7 +170,15 @@ pub(crate) fn answer(
             return malformed(refused);
         }
     };
-    let (entry, chosen) = entry(http, &request, &shake.protocols, now.wall);
+    let (entry, chosen) = match &wanted {
+        Wanted::Door(_) => entry(http, &request, &shake.protocols, now.wall),
+        // Who it is was judged when it opened. What its address still carries may be over by now,
+        // and a ticket is.
+        Wanted::Upgrade(_) => {
+            let refused = unwelcome(http, request.headers());
+            (refused.map_or(Entry::Unknown, Entry::Refused), None)
+        }
+    };
     let response = switching(shake.accept(), chosen);
     tokio::spawn(open(Arc::clone(http), wanted, upgrade, entry, place));
     response
@@ -203,6 +211,16 @@ fn switching(accept: &str, protocol: Option<&'static str>) -> Response<Body> {
     response
 }
 
+/// Why nobody may come just now, or no page of this address.
+fn unwelcome(http: &Http, headers: &HeaderMap) -> Option<Refusal> {
+    let doors = &http.doors;
+    if doors.closing.load(Ordering::Acquire) {
+        return Some(Refusal::new(ErrorCode::Draining).retry_after(DRAIN_RETRY_MS));
+    }
+    let welcome = (doors.welcome)(headers);
+    (!welcome).then(|| ErrorCode::OriginNotAllowed.into())
+}
+
 /// What the request says about who comes, and the subprotocol to answer with.
 pub(crate) fn entry(
     http: &Http,
@@ -212,12 +230,7 @@ pub(crate) fn entry(
 ) -> (Entry, Option<&'static str>) {
     let doors = &http.doors;
     let offered = protocols.contains(&PROTOCOL).then_some(PROTOCOL);
-    if doors.closing.load(Ordering::Acquire) {
-        let refusal = Refusal::new(ErrorCode::Draining).retry_after(DRAIN_RETRY_MS);
-        return (Entry::Refused(refusal), offered);
-    }
-    if !(doors.welcome)(request.headers()) {
-        let refusal = ErrorCode::OriginNotAllowed.into();
+    if let Some(refusal) = unwelcome(http, request.headers()) {
         return (Entry::Refused(refusal), offered);
     }
     let header = request.headers().get(header::AUTHORIZATION);

@@ -207,9 +207,10 @@ impl Peer {
         if !self.doors.gate.lock().admit(&user) {
             return Err(limited());
         }
+        here.conn.known(&user, here.now.wall);
         let key = resume_key();
         let held = key.unwrap_or(ResumeKey(0));
-        let guest = Guest::new(verified, held, here.now, &*self.doors.guard);
+        let guest = Guest::new(verified, held, here.now);
         self.member = Some(Member { guest, room: 1 });
         let resume_key = key.ok_or(ErrorCode::Internal)?;
         let limits = &self.doors.limits;

@@ -1,4 +1,5 @@
-//! `kill -9` of the server while somebody speaks.
+//! `kill -9` of the server while somebody speaks, and nobody comes back: what was said is
+//! transcribed from its audio, and the session ends. Those who come back are in `comeback`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,7 +25,10 @@ const PACE: Duration = Duration::from_millis(20);
 #[test]
 fn killed_twenty_times_in_mid_answer_the_server_loses_nothing_it_acknowledged() {
     let data = tempfile::tempdir().unwrap();
-    let setup = Setup::new(data.path()).with_speech();
+    // Nobody may come back: without that the sessions would live on.
+    let setup = Setup::new(data.path())
+        .with_speech()
+        .with("sessions.grace", "0s");
     let chunks = sound::recording("two_cities.wav", 8_000);
     let begun = Instant::now();
     let mut server = setup.start();
@@ -63,6 +67,8 @@ struct Answer {
     events: Vec<Value>,
     /// How many chunks were acknowledged.
     acked: u32,
+    /// There until the server dies.
+    _page: Client,
 }
 
 impl Answer {
@@ -103,6 +109,7 @@ impl Answer {
             session,
             events: ana.stored(),
             acked: u32::try_from(acked).unwrap(),
+            _page: ana,
         }
     }
 

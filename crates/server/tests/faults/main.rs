@@ -5,11 +5,17 @@
 //! `harness` is what the tests are made of; each other module is one fault.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod comeback;
+mod descriptors;
 mod frozen;
+mod fsync;
 mod full;
 mod harness;
+mod jumps;
 mod killed;
+mod load;
 mod locked;
+mod points;
 mod silent;
 mod slow;
 mod speechless;

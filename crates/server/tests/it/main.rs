@@ -8,8 +8,11 @@
 )]
 
 mod door;
+mod hooks;
+mod jwks;
 mod life;
 mod limits;
+mod secrets;
 mod support;
 mod tokens;
 mod wire;

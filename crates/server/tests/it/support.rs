@@ -14,7 +14,6 @@ use protocol::value::Role;
 use protocol::ws::{Flow, Limits, Opcode, Packet, Ws, WsIn, client};
 use serde_json::{Value, json};
 use server::driver::server::{Running, Server, Settings, SpeechSetup};
-use server::guard::DoorGuard;
 use speech::scripted::{Line, ScriptedRecognizer};
 use tempfile::TempDir;
 
@@ -83,16 +82,16 @@ impl TestServer {
             api::router::build(api::router::Api {
                 handle: parts.handle,
                 records: parts.records,
+                office: parts.office,
                 verifier,
                 guard: of_router,
                 origins: api::cors::Origins::new(["http://localhost:3000"]),
                 plans: Arc::new(coach::plan::Bank::builtin()),
                 clock: now,
-                new_id: || "made-by-the-server-1234".to_owned(),
+                new_id: server::run::letters::<26>,
             })
         });
-        let doors = Arc::new(DoorGuard::new(guard, 5_000));
-        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, doors, router);
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap(), dir, guard, router);
         settings.io_threads = 2;
         settings.engine.create_on_join = true;
         settings.drain_window = Duration::from_millis(50);
@@ -146,6 +145,8 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
     Json(Value),
+    /// Text that is no JSON: a packet of the other door.
+    Word(String),
     Binary(Vec<u8>),
     Ping,
     Pong,
@@ -244,7 +245,8 @@ impl Client {
             .receive(0, bytes, &mut |event| {
                 got.push_back(match event {
                     WsIn::Packet(Packet::Text(text)) => {
-                        Got::Json(serde_json::from_str(text).unwrap())
+                        let word = |_| Got::Word(text.to_owned());
+                        serde_json::from_str(text).map_or_else(word, Got::Json)
                     }
                     WsIn::Packet(Packet::Binary(bytes)) => Got::Binary(bytes.to_vec()),
                     WsIn::Ping(_) => {
@@ -314,6 +316,14 @@ impl Client {
                 Got::Ping | Got::Pong | Got::Binary(_) => {}
                 other => panic!("a message was expected, not {other:?}"),
             }
+        }
+    }
+
+    /// The next text, which is no JSON.
+    pub fn word(&mut self) -> String {
+        match self.next() {
+            Got::Word(word) => word,
+            other => panic!("a word was expected, not {other:?}"),
         }
     }
 

@@ -114,27 +114,40 @@ pub fn scan(data: &Path) -> io::Result<Vec<(SessionId, Vec<AudioFile>)>> {
             tracing::warn!(?name, "not the audio of a session");
             continue;
         };
-        let mut files = Vec::new();
-        for entry in entries(&folder.path())? {
-            let Some((user, stream)) = stream_of(&entry.file_name()) else {
-                continue;
-            };
-            let key = StreamKey {
-                session: session.clone(),
-                user,
-                stream,
-            };
-            files.push(AudioFile {
-                key,
-                path: entry.path(),
-                bytes: entry.metadata()?.len(),
-            });
-        }
-        files.sort_by(|a, b| a.key.cmp(&b.key));
+        let files = files_in(&folder.path(), &session)?;
         found.push((session, files));
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(found)
+}
+
+/// One session's files; none if it has no audio on disk.
+///
+/// # Errors
+/// When its folder cannot be read.
+pub fn files_of(data: &Path, session: &SessionId) -> io::Result<Vec<AudioFile>> {
+    files_in(&session_folder(data, session), session)
+}
+
+fn files_in(folder: &Path, session: &SessionId) -> io::Result<Vec<AudioFile>> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        let Some((user, stream)) = stream_of(&entry.file_name()) else {
+            continue;
+        };
+        let key = StreamKey {
+            session: session.clone(),
+            user,
+            stream,
+        };
+        files.push(AudioFile {
+            key,
+            path: entry.path(),
+            bytes: entry.metadata()?.len(),
+        });
+    }
+    files.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(files)
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {

@@ -17,7 +17,7 @@ mod tests;
 use bytes::Bytes;
 use protocol::id::{SessionId, StreamId, UserId};
 
-pub use crate::audio::file::{AudioFile, scan};
+pub use crate::audio::file::{AudioFile, files_of, scan};
 pub use crate::audio::recorder::{Config, Recorder, RecorderMetrics};
 
 /// Most bytes of one chunk's payload.

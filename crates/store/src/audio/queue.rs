@@ -18,6 +18,8 @@ pub(crate) enum Order {
     /// A chunk did not fit at this point.
     Lost(StreamKey, u32),
     Close(StreamKey),
+    /// Open the file a dead process left, and say how far it is safe.
+    Reopen(StreamKey),
     Delete(StreamKey, u32),
     DeleteSession(SessionId),
 }

@@ -152,6 +152,12 @@ impl Recorder {
         self.queue.push(Order::Close(key.clone()));
     }
 
+    /// A stream another process began may go on: its file is opened and synced, and how far it is
+    /// safe is told.
+    pub fn reopen(&self, key: &StreamKey) {
+        self.queue.push(Order::Reopen(key.clone()));
+    }
+
     /// The words of every chunk up to `upto` are committed. The file goes when nothing else is in
     /// it; else the front goes once it is worth it, so a reader may still find deleted chunks.
     pub fn delete(&self, key: &StreamKey, upto: u32) {
@@ -275,6 +281,11 @@ impl Worker {
                     tracing::warn!(session = %key.session, %error, "audio could not be deleted");
                 }
             }
+            Order::Reopen(key) => {
+                if let Err(error) = self.reopen(&key) {
+                    tracing::warn!(session = %key.session, %error, "audio could not be opened");
+                }
+            }
             Order::Delete(key, upto) => {
                 if let Err(error) = self.delete(&key, upto) {
                     tracing::warn!(session = %key.session, %error, "audio could not be deleted");
@@ -328,23 +339,54 @@ impl Worker {
         }
     }
 
-    fn append(&mut self, key: &StreamKey, run: &[Chunk]) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        for chunk in run {
-            file::encode(chunk, &mut bytes);
+    fn reopen(&mut self, key: &StreamKey) -> io::Result<()> {
+        let stream = self
+            .streams
+            .entry(key.clone())
+            .or_insert_with(Stream::unopened);
+        stream.open(&self.config.data, key)?;
+        stream.told = None;
+        if let Some(highest) = stream.highest {
+            stream.unsynced.get_or_insert((highest, Instant::now()));
+            self.sync(key);
         }
+        Ok(())
+    }
+
+    fn append(&mut self, key: &StreamKey, run: &[Chunk]) -> io::Result<()> {
         let stream = self
             .streams
             .entry(key.clone())
             .or_insert_with(Stream::unopened);
         stream.used = Instant::now();
         stream.open(&self.config.data, key)?;
+        // What is written already is sent again because its page did not hear that it is: it is
+        // told once more.
+        let mut written = stream.highest.filter(|_| stream.lost.is_none());
+        let mut fresh = Vec::with_capacity(run.len());
+        for chunk in run {
+            if written.is_some_and(|written| chunk.seq <= written) {
+                stream.told = None;
+                stream.unsynced.get_or_insert((chunk.seq, Instant::now()));
+            } else {
+                written = written.map(|written| written.max(chunk.seq));
+                fresh.push(chunk);
+            }
+        }
+        let run = fresh;
+        if run.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for chunk in &run {
+            file::encode(chunk, &mut bytes);
+        }
         #[cfg(test)]
         let half = Faults::strikes(&self.faults.writes).then_some(bytes.len() / 2);
         #[cfg(not(test))]
         let half = None;
         stream.write(&bytes, half)?;
-        for chunk in run {
+        for chunk in &run {
             stream.unsynced.get_or_insert((chunk.seq, Instant::now()));
             stream.highest = stream.highest.max(Some(chunk.seq));
             if stream.lost.is_some_and(|lost| chunk.seq <= lost) {

@@ -4,6 +4,8 @@
 //! Why it is exact: verdicts come from the same pure function, and the order in which a save can
 //! fail is the one of `sqlite/save.rs`. The contract suite runs both.
 
+#[cfg(feature = "disk")]
+mod desk;
 mod questions;
 #[cfg(feature = "disk")]
 mod threaded;
@@ -13,10 +15,10 @@ use std::sync::Arc;
 
 use protocol::id::{BootId, Participant, QuestionId, Seq, SessionId, UserId};
 use protocol::record::{
-    ActiveChange, AnswerRow, EventRow, Fence, ParticipantRow, RequestRow, Save, Saved, SegmentRow,
-    SessionRow,
+    ActiveChange, AnswerRow, Elsewhere, EventRow, Fence, HappeningRow, ParticipantRow, RequestRow,
+    Save, Saved, SegmentRow, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 use protocol::value::{EndReason, Status};
 
 use crate::judge::{Known, Verdict, judge};
@@ -53,6 +55,7 @@ struct Stored {
     segments: BTreeMap<Seq, SegmentRow>,
     requests: Vec<RequestRow>,
     report: Option<Arc<str>>,
+    happenings: BTreeMap<u32, HappeningRow>,
 }
 
 /// The tables.
@@ -62,6 +65,8 @@ pub struct Tables {
     /// None: the table was dropped.
     active: Option<BTreeMap<UserId, ActiveRow>>,
     leases: BTreeMap<BootId, Wall>,
+    /// When a boot was last known to live.
+    seen: BTreeMap<BootId, Now>,
     tombstones: BTreeSet<SessionId>,
     /// Sessions ended from outside whose owner was not told yet.
     told: BTreeSet<SessionId>,
@@ -74,6 +79,7 @@ impl Default for Tables {
             sessions: BTreeMap::new(),
             active: Some(BTreeMap::new()),
             leases: BTreeMap::new(),
+            seen: BTreeMap::new(),
             tombstones: BTreeSet::new(),
             told: BTreeSet::new(),
             starts: 0,
@@ -102,12 +108,13 @@ impl Tables {
                 };
             }
             Verdict::Write => {}
+            Verdict::WriteUnderEnd => return self.apply_under_end(save),
         }
         if !self.same_events(save) {
             return Saved::Rejected;
         }
         if let Some(other) = self.other_session(save) {
-            return Saved::ActiveElsewhere(other);
+            return Saved::ActiveElsewhere(Box::new(self.elsewhere(save, other)));
         }
         if !self.fits(save) {
             return Saved::Rejected;
@@ -122,6 +129,34 @@ impl Tables {
             self.told.remove(&save.session);
         }
         Saved::Committed(save.row.seq)
+    }
+
+    /// A save whose session another program has ended already: the end stays as it is.
+    fn apply_under_end(&mut self, save: &Save) -> Saved {
+        if !self.same_events(save) || !self.fits(save) {
+            return Saved::Rejected;
+        }
+        let Some(stored) = self.sessions.get_mut(&save.session) else {
+            return Saved::Fenced;
+        };
+        let (status, reason, ended_at) =
+            (stored.row.status, stored.row.reason, stored.row.ended_at);
+        stored.write(save);
+        stored.row.status = status;
+        stored.row.reason = reason;
+        stored.row.ended_at = ended_at;
+        stored.sealed = false;
+        Saved::Committed(save.row.seq)
+    }
+
+    fn elsewhere(&self, save: &Save, session: SessionId) -> Elsewhere {
+        let seats = self.participants(&session);
+        let candidate = save.row.candidate.as_ref();
+        Elsewhere {
+            row: self.session_row(&session),
+            seat: seats.into_iter().find(|seat| Some(&seat.user) == candidate),
+            session,
+        }
     }
 
     /// [`Tables::apply`] while something goes wrong; none: no answer comes.
@@ -199,6 +234,18 @@ impl Tables {
         if let Some(lease) = self.leases.get_mut(boot) {
             *lease = until;
         }
+    }
+
+    /// Status of a session's row, and whether its owner wrote the end.
+    #[cfg(feature = "disk")]
+    pub(crate) fn standing(&self, session: &SessionId) -> Option<(Status, bool)> {
+        let stored = self.sessions.get(session)?;
+        Some((stored.row.status, stored.sealed))
+    }
+
+    /// A boot lived until `now` and no longer.
+    pub fn gone(&mut self, boot: &BootId, now: Now) {
+        self.seen.insert(boot.clone(), now);
     }
 
     /// How many interviews began: rows put into `active_interview_sessions` as `active`.
@@ -308,6 +355,7 @@ impl Stored {
             segments: BTreeMap::new(),
             requests: Vec::new(),
             report: None,
+            happenings: BTreeMap::new(),
         }
     }
 
@@ -334,7 +382,15 @@ impl Stored {
                 .or_insert_with(|| event.clone());
         }
         for seat in &save.participants {
-            self.participants.insert(seat.user.clone(), seat.clone());
+            let known = self.participants.get(&seat.user);
+            if known.is_none_or(|known| known.generation <= seat.generation) {
+                self.participants.insert(seat.user.clone(), seat.clone());
+            }
+        }
+        for row in &save.happenings {
+            self.happenings
+                .entry(row.place)
+                .or_insert_with(|| row.clone());
         }
         for answer in &save.answers {
             self.answers.insert(answer.question.clone(), answer.clone());

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use protocol::id::{BootId, Seq, SessionId, UserId};
-use protocol::record::{AnswerRow, EventRow, Fence, Loaded, ParticipantRow, SessionRow};
-use protocol::time::Wall;
+use protocol::record::{
+    AnswerRow, EventRow, Fence, HappeningRow, Loaded, ParticipantRow, SessionRow,
+};
+use protocol::time::{Now, Wall};
 use protocol::value::{EndReason, Role, Status};
 
 use super::{Stored, Tables};
 use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Kind, PAGE_ROWS_MAX, Page, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Kind, PAGE_ROWS_MAX,
+    Page, Reaped, SpokenRow,
 };
 
 impl Tables {
@@ -31,6 +34,8 @@ impl Tables {
             participants: self.participants(session),
             requests: stored.requests.clone(),
             last_seq,
+            happened: stored.happenings.keys().next_back().copied().unwrap_or(0),
+            away_ms: 0,
         })
     }
 
@@ -180,15 +185,16 @@ impl Tables {
     }
 
     /// Takes a session over; see [`crate::Store::adopt`].
-    pub fn adopt(&mut self, session: &SessionId, boot: &BootId, now: Wall) -> Option<Fence> {
+    pub fn adopt(&mut self, session: &SessionId, boot: &BootId, now: Now) -> Option<Adopted> {
         let fence = self.sessions.get(session)?.fence.clone();
-        let lives = self.lives(&fence.boot, now);
+        let lives = self.lives(&fence.boot, now.wall);
+        let away_ms = { self.seen.get(&fence.boot) }.map_or(0, |seen| now.mono.since(seen.mono));
         let stored = self.sessions.get_mut(session)?;
         if stored.row.status == Status::Ended {
             return None;
         }
         if fence.boot == *boot {
-            return Some(fence);
+            return Some(Adopted { fence, away_ms: 0 });
         }
         if lives {
             return None;
@@ -197,7 +203,32 @@ impl Tables {
             boot: boot.clone(),
             generation: fence.generation.next(),
         };
-        Some(stored.fence.clone())
+        let fence = stored.fence.clone();
+        Some(Adopted { fence, away_ms })
+    }
+
+    /// Takes over what runs and has no living owner; see [`crate::Store::adopt_running`].
+    pub fn adopt_running(
+        &mut self,
+        boot: &BootId,
+        now: Now,
+        limit: u32,
+    ) -> Vec<(SessionId, Adopted)> {
+        let left = self.unfinished_of_other_boots(boot, now.wall, u32::MAX);
+        let runs = |session: &SessionId| {
+            { self.sessions.get(session) }.is_some_and(|stored| {
+                matches!(stored.row.status, Status::Active | Status::Completing)
+            })
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let running: Vec<_> = left.into_iter().filter(runs).take(limit).collect();
+        let mut adopted = Vec::new();
+        for session in running {
+            if let Some(taken) = self.adopt(&session, boot, now) {
+                adopted.push((session, taken));
+            }
+        }
+        adopted
     }
 
     /// Clears a candidate's row; see [`crate::Store::clear_active`].
@@ -216,11 +247,9 @@ impl Tables {
         }
     }
 
-    /// Reaps rows nobody owns; see [`crate::Store::reap_active`].
-    pub fn reap_active(&mut self, now: Wall, age_ms: u64) -> u64 {
-        let Some(active) = self.active.as_mut() else {
-            return 0;
-        };
+    /// Puts the active rows right; see [`crate::Store::reap_active`].
+    pub fn reap_active(&mut self, now: Wall, age_ms: u64) -> Reaped {
+        let active = self.active.get_or_insert_default();
         let old = now
             .0
             .saturating_sub(i64::try_from(age_ms).unwrap_or(i64::MAX));
@@ -229,7 +258,56 @@ impl Tables {
             Some(stored) => stored.row.status != Status::Ended,
             None => row.created_at.0 >= old,
         });
-        (before - active.len()) as u64
+        let gone = (before - active.len()) as u64;
+        let mut come = 0;
+        for (session, stored) in &self.sessions {
+            let row = &stored.row;
+            let (Some(user), Status::Active | Status::Completing) = (&row.candidate, row.status)
+            else {
+                continue;
+            };
+            active.entry(user.clone()).or_insert_with(|| {
+                come += 1;
+                ActiveRow {
+                    session: session.clone(),
+                    status: row.status,
+                    created_at: row.started_at.unwrap_or(row.created_at),
+                }
+            });
+        }
+        Reaped { gone, come }
+    }
+
+    /// What happened around a session's log.
+    pub fn happenings(&self, session: &SessionId) -> Vec<HappeningRow> {
+        let stored = self.sessions.get(session);
+        let rows = stored.map(|stored| stored.happenings.values().cloned().collect());
+        rows.unwrap_or_default()
+    }
+
+    /// How many sessions ended for which reason, over time; see [`crate::Store::ends_over_time`].
+    pub fn ends_over_time(&self, from: Wall, until: Wall, bucket_ms: u64) -> Vec<EndBucket> {
+        let bucket_ms = i64::try_from(bucket_ms.max(1)).unwrap_or(i64::MAX);
+        let mut sums = std::collections::BTreeMap::<(Wall, &str), EndBucket>::new();
+        for stored in self.sessions.values() {
+            let row = &stored.row;
+            let (Some(at), Some(reason)) = (row.ended_at, row.reason) else {
+                continue;
+            };
+            if at < from || at >= until {
+                continue;
+            }
+            let start = Wall(from.0 + (at.0 - from.0) / bucket_ms * bucket_ms);
+            let sum = sums.entry((start, reason.as_str())).or_insert(EndBucket {
+                from: start,
+                reason,
+                count: 0,
+                duration_ms: 0,
+            });
+            sum.count += 1;
+            sum.duration_ms += row.duration_ms.unwrap_or(0);
+        }
+        sums.into_values().collect()
     }
 
     /// Deletes a session's records; see [`crate::Store::forget`].

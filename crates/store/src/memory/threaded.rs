@@ -10,14 +10,19 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
 use protocol::record::{
-    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
+    AnswerRow, EventRow, HappeningRow, Loaded, ParticipantRow, Save, Saved, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 
 use super::Tables;
+use super::desk::DeskTables;
+use crate::desk::{
+    ApiKeyRow, DeliveryFilter, DeliveryRow, Desk, HookEventRow, RevocationRow, Revokes,
+};
 use crate::metrics::Metrics;
 use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
+    Reaped, SpokenRow,
 };
 use crate::{Callbacks, Store, StoreError};
 
@@ -31,6 +36,7 @@ struct Queue {
 
 struct Shared {
     tables: Mutex<Tables>,
+    desk: Mutex<DeskTables>,
     queue: Mutex<Queue>,
     wake: Condvar,
     metrics: Metrics,
@@ -61,6 +67,7 @@ impl Memory {
         tables.register(&boot, now, Wall(i64::MAX));
         let shared = Arc::new(Shared {
             tables: Mutex::new(tables),
+            desk: Mutex::default(),
             queue: Mutex::default(),
             wake: Condvar::new(),
             metrics: Metrics::default(),
@@ -121,7 +128,12 @@ fn run(shared: &Shared, boot: &BootId, callbacks: &Callbacks) {
                 continue;
             };
             let starts = tables.starts();
+            let before = tables.standing(&session);
             let saved = tables.apply(&save);
+            // An older save of a session changes nothing, so it is no news either.
+            if saved == Saved::Committed(save.row.seq) && tables.standing(&session) != before {
+                shared.desk.lock().note(&save, before);
+            }
             match saved {
                 Saved::Committed(_) => {
                     shared
@@ -258,24 +270,51 @@ impl Store for Memory {
         &self,
         session: &SessionId,
         boot: &BootId,
-        now: Wall,
-    ) -> Result<Option<Fence>, StoreError> {
+        now: Now,
+    ) -> Result<Option<Adopted>, StoreError> {
         Ok(self.shared.tables.lock().adopt(session, boot, now))
+    }
+
+    fn adopt_running(
+        &self,
+        boot: &BootId,
+        now: Now,
+        limit: u32,
+    ) -> Result<Vec<(SessionId, Adopted)>, StoreError> {
+        Ok(self.shared.tables.lock().adopt_running(boot, now, limit))
     }
 
     fn clear_active(&self, user: &UserId) -> Result<bool, StoreError> {
         Ok(self.shared.tables.lock().clear_active(user))
     }
 
-    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError> {
-        let gone = self.shared.tables.lock().reap_active(now, age_ms);
+    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError> {
+        let done = self.shared.tables.lock().reap_active(now, age_ms);
         let reaped = &self.shared.metrics.active_rows_reaped;
-        reaped.fetch_add(gone, std::sync::atomic::Ordering::Relaxed);
-        Ok(gone)
+        reaped.fetch_add(done.gone, std::sync::atomic::Ordering::Relaxed);
+        Ok(done)
+    }
+
+    fn happenings(&self, session: &SessionId) -> Result<Vec<HappeningRow>, StoreError> {
+        Ok(self.shared.tables.lock().happenings(session))
+    }
+
+    fn ends_over_time(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Result<Vec<EndBucket>, StoreError> {
+        let tables = self.shared.tables.lock();
+        Ok(tables.ends_over_time(from, until, bucket_ms))
     }
 
     fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {
-        Ok(self.shared.tables.lock().forget(session))
+        let done = self.shared.tables.lock().forget(session);
+        if done == Forgotten::Done {
+            self.shared.desk.lock().forget(session);
+        }
+        Ok(done)
     }
 
     fn purge(
@@ -285,7 +324,12 @@ impl Store for Memory {
         limit: u32,
         _now: Wall,
     ) -> Result<Vec<SessionId>, StoreError> {
-        Ok(self.shared.tables.lock().purge(kind, before, limit))
+        let gone = self.shared.tables.lock().purge(kind, before, limit);
+        if kind == Kind::Everything {
+            let mut desk = self.shared.desk.lock();
+            gone.iter().for_each(|session| desk.forget(session));
+        }
+        Ok(gone)
     }
 
     fn metrics(&self) -> &Metrics {
@@ -297,5 +341,66 @@ impl Store for Memory {
         self.shared.wake.notify_one();
         let thread = self.thread.lock().take();
         thread.is_none_or(|thread| thread.join().is_ok())
+    }
+}
+
+impl Desk for Memory {
+    fn api_keys(&self) -> Result<Vec<ApiKeyRow>, StoreError> {
+        Ok(self.shared.desk.lock().api_keys())
+    }
+
+    fn add_api_key(&self, key: ApiKeyRow) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().add_api_key(key))
+    }
+
+    fn revoke_api_key(&self, id: &str, now: Wall) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().revoke_api_key(id, now))
+    }
+
+    fn revocations(&self) -> Result<Vec<RevocationRow>, StoreError> {
+        Ok(self.shared.desk.lock().revocations())
+    }
+
+    fn revoke(&self, row: RevocationRow, most: u32) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().revoke(row, most))
+    }
+
+    fn unrevoke(&self, kind: Revokes, subject: &str) -> Result<bool, StoreError> {
+        Ok(self.shared.desk.lock().unrevoke(kind, subject))
+    }
+
+    fn hook_events(&self, limit: u32) -> Result<Vec<HookEventRow>, StoreError> {
+        Ok(self.shared.desk.lock().hook_events(limit))
+    }
+
+    fn queue_deliveries(
+        &self,
+        upto: u64,
+        rows: Vec<DeliveryRow>,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        Ok(self.shared.desk.lock().queue_deliveries(upto, rows, most))
+    }
+
+    fn due_deliveries(
+        &self,
+        endpoint: &str,
+        now: Wall,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(self.shared.desk.lock().due_deliveries(endpoint, now, limit))
+    }
+
+    fn delivery_done(&self, row: DeliveryRow) -> Result<(), StoreError> {
+        self.shared.desk.lock().delivery_done(row);
+        Ok(())
+    }
+
+    fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        Ok(self.shared.desk.lock().deliveries(filter))
+    }
+
+    fn trim_deliveries(&self, before: Wall, most: u32) -> Result<u64, StoreError> {
+        Ok(self.shared.desk.lock().trim_deliveries(before, most))
     }
 }

@@ -6,24 +6,34 @@ use std::time::Duration;
 
 use protocol::id::{BootId, Generation, SessionId, UserId};
 use protocol::record::Fence;
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 use rusqlite::{Connection, Error, OptionalExtension, TransactionBehavior, params};
 
-use crate::rows::{Forgotten, Kind};
+use crate::rows::{Adopted, Forgotten, Kind, Reaped};
 use crate::sqlite::columns::{self, CREATED_MS, number};
 use crate::sqlite::save::is_missing_table;
 
 /// How long the row of a boot that owns nothing is kept.
 const NODE_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// A moment in a boot's life, as it is written down.
+pub(crate) struct Moment<'a> {
+    /// By both clocks.
+    pub(crate) now: Now,
+    /// Which monotonic clock.
+    pub(crate) clock: &'a str,
+    /// How long it counts as alive from here.
+    pub(crate) lease_ms: u64,
+}
+
 /// Registers this boot. Only one process may write to a SQLite database, so every other boot is
 /// gone, and its lease with it.
 pub(crate) fn register(
     connection: &mut Connection,
     boot: &BootId,
-    now: Wall,
-    until: Wall,
+    moment: &Moment<'_>,
 ) -> Result<(), Error> {
+    let now = moment.now.wall;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let kept = i64::try_from(NODE_KEPT.as_millis()).unwrap_or(i64::MAX);
     transaction.execute(
@@ -36,19 +46,43 @@ pub(crate) fn register(
         params![now.0, boot.as_str()],
     )?;
     transaction.execute(
-        "INSERT INTO nodes (boot_id, started_at, lease_until) VALUES (?1, ?2, ?3)
-         ON CONFLICT (boot_id) DO UPDATE SET lease_until = excluded.lease_until",
-        params![boot.as_str(), now.0, until.0],
+        "INSERT INTO nodes (boot_id, started_at, lease_until, seen_at, seen_mono, clock)
+         VALUES (?1, ?2, ?3, ?2, ?4, ?5)
+         ON CONFLICT (boot_id) DO UPDATE SET lease_until = excluded.lease_until,
+             seen_at = excluded.seen_at, seen_mono = excluded.seen_mono, clock = excluded.clock,
+             left_clean = 0",
+        params![
+            boot.as_str(),
+            now.0,
+            now.after(moment.lease_ms).0,
+            number(moment.now.mono.0),
+            moment.clock
+        ],
     )?;
     transaction.commit()
 }
 
 /// Writes the lease of a registered boot.
-pub(crate) fn lease(connection: &mut Connection, boot: &BootId, until: Wall) -> Result<(), Error> {
+pub(crate) fn lease(
+    connection: &mut Connection,
+    boot: &BootId,
+    moment: &Moment<'_>,
+    leaves: bool,
+) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = moment.now.wall;
     transaction
-        .prepare_cached("UPDATE nodes SET lease_until = ?2 WHERE boot_id = ?1")?
-        .execute(params![boot.as_str(), until.0])?;
+        .prepare_cached(
+            "UPDATE nodes SET lease_until = ?2, seen_at = ?3, seen_mono = ?4, left_clean = ?5
+             WHERE boot_id = ?1",
+        )?
+        .execute(params![
+            boot.as_str(),
+            now.after(moment.lease_ms).0,
+            now.0,
+            number(moment.now.mono.0),
+            leaves
+        ])?;
     transaction.commit()
 }
 
@@ -87,52 +121,138 @@ pub(crate) fn checkpoint(connection: &Connection) -> Result<(), Error> {
         .query_row([], |_| Ok(()))
 }
 
+/// Who takes sessions over, and when.
+pub(crate) struct Heir<'a> {
+    /// The boot that takes them.
+    pub(crate) boot: &'a BootId,
+    /// Now.
+    pub(crate) now: Now,
+    /// Which monotonic clock that is.
+    pub(crate) clock: &'a str,
+    /// How often a process gives a sign of life: it may have lived so long after its last one.
+    pub(crate) sign_every_ms: u64,
+}
+
+/// An owner as the tables know it.
+struct Owner {
+    boot: BootId,
+    generation: Generation,
+    lives: bool,
+    away_ms: u64,
+}
+
+/// The columns [`Heir::owner`] reads, from `sessions LEFT JOIN nodes ON boot_id = owner_boot`.
+const OWNER_COLUMNS: &str = "owner_boot, owner_generation, lease_until, seen_at, seen_mono, \
+     coalesce(clock, ''), coalesce(left_clean, 0)";
+
+impl Heir<'_> {
+    /// Reads an owner from [`OWNER_COLUMNS`], which begin at `at`.
+    fn owner(&self, row: &rusqlite::Row<'_>, at: usize) -> Result<Owner, Error> {
+        let lease_until: Option<i64> = row.get(at + 2)?;
+        let seen_at: Option<i64> = row.get(at + 3)?;
+        let seen_mono: Option<i64> = row.get(at + 4)?;
+        let same_clock = !self.clock.is_empty() && row.get::<_, String>(at + 5)? == self.clock;
+        let clean: bool = row.get(at + 6)?;
+        let (wall, mono) = (self.now.wall.0, number(self.now.mono.0));
+        let by_mono = seen_mono.filter(|seen| same_clock && *seen <= mono);
+        let gone = match by_mono {
+            Some(seen) => mono.saturating_sub(seen),
+            None => wall.saturating_sub(seen_at.or(lease_until).unwrap_or(0)),
+        };
+        let doubt = if clean { 0 } else { self.sign_every_ms };
+        Ok(Owner {
+            boot: columns::boot_id(row, at)?,
+            generation: Generation(columns::unsigned(row, at + 1)?),
+            lives: lease_until.is_some_and(|until| until > wall),
+            away_ms: u64::try_from(gone).unwrap_or(0).saturating_sub(doubt),
+        })
+    }
+
+    fn take(
+        &self,
+        connection: &Connection,
+        session: &SessionId,
+        owner: &Owner,
+    ) -> Result<Adopted, Error> {
+        let fence = Fence {
+            boot: self.boot.clone(),
+            generation: owner.generation.next(),
+        };
+        connection
+            .prepare_cached(
+                "UPDATE sessions SET owner_boot = ?2, owner_generation = ?3 WHERE session = ?1",
+            )?
+            .execute(params![
+                session.as_str(),
+                self.boot.as_str(),
+                fence.generation.0
+            ])?;
+        Ok(Adopted {
+            fence,
+            away_ms: owner.away_ms,
+        })
+    }
+}
+
 /// Takes a session over; see [`crate::Store::adopt`].
 pub(crate) fn adopt(
     connection: &mut Connection,
     session: &SessionId,
-    boot: &BootId,
-    now: Wall,
-) -> Result<Option<Fence>, Error> {
+    heir: &Heir<'_>,
+) -> Result<Option<Adopted>, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = format!(
+        "SELECT {OWNER_COLUMNS} FROM sessions LEFT JOIN nodes ON boot_id = owner_boot
+         WHERE session = ?1 AND status <> 'ended'"
+    );
     let owner = transaction
-        .query_row(
-            "SELECT owner_boot, owner_generation, coalesce(lease_until, ?2) > ?2
-             FROM sessions LEFT JOIN nodes ON boot_id = owner_boot
-             WHERE session = ?1 AND status <> 'ended'",
-            params![session.as_str(), now.0],
-            |row| {
-                let generation = Generation(columns::unsigned(row, 1)?);
-                Ok((
-                    columns::boot_id(row, 0)?,
-                    generation,
-                    row.get::<_, bool>(2)?,
-                ))
-            },
-        )
+        .query_row(&sql, [session.as_str()], |row| heir.owner(row, 0))
         .optional()?;
-    let Some((owner, generation, lives)) = owner else {
+    let Some(owner) = owner else {
         return Ok(None);
     };
-    if owner == *boot {
-        return Ok(Some(Fence {
-            boot: owner,
-            generation,
-        }));
+    if owner.boot == *heir.boot {
+        let fence = Fence {
+            boot: owner.boot,
+            generation: owner.generation,
+        };
+        return Ok(Some(Adopted { fence, away_ms: 0 }));
     }
-    if lives {
+    if owner.lives {
         return Ok(None);
     }
-    let fence = Fence {
-        boot: boot.clone(),
-        generation: generation.next(),
-    };
-    transaction.execute(
-        "UPDATE sessions SET owner_boot = ?2, owner_generation = ?3 WHERE session = ?1",
-        params![session.as_str(), boot.as_str(), fence.generation.0],
-    )?;
+    let adopted = heir.take(&transaction, session, &owner)?;
     transaction.commit()?;
-    Ok(Some(fence))
+    Ok(Some(adopted))
+}
+
+/// Takes over what runs and has no living owner; see [`crate::Store::adopt_running`].
+pub(crate) fn adopt_running(
+    connection: &mut Connection,
+    heir: &Heir<'_>,
+    limit: u32,
+) -> Result<Vec<(SessionId, Adopted)>, Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = format!(
+        "SELECT session, {OWNER_COLUMNS}
+         FROM sessions LEFT JOIN nodes ON boot_id = owner_boot
+         WHERE status <> 'ended' AND status IN ('active', 'completing') AND owner_boot <> ?1
+             AND coalesce(lease_until, ?2) <= ?2
+         LIMIT ?3"
+    );
+    let found: Vec<(SessionId, Owner)> = transaction
+        .prepare_cached(&sql)?
+        .query_map(params![heir.boot.as_str(), heir.now.wall.0, limit], |row| {
+            Ok((columns::session_id(row, 0)?, heir.owner(row, 1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut adopted = Vec::with_capacity(found.len());
+    for (session, owner) in found {
+        let taken = heir.take(&transaction, &session, &owner)?;
+        adopted.push((session, taken));
+    }
+    transaction.commit()?;
+    Ok(adopted)
 }
 
 /// Clears a candidate's row; see [`crate::Store::clear_active`].
@@ -148,23 +268,48 @@ pub(crate) fn clear_active(connection: &mut Connection, user: &UserId) -> Result
     Ok(gone > 0)
 }
 
-/// Reaps rows nobody owns; see [`crate::Store::reap_active`].
+/// Puts `active_interview_sessions` right; see [`crate::Store::reap_active`]. At most `limit` rows
+/// go and `limit` rows come.
 pub(crate) fn reap_active(
     connection: &mut Connection,
     now: Wall,
     age_ms: u64,
-) -> Result<u64, Error> {
+    limit: u32,
+) -> Result<Reaped, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(super::schema::ACTIVE_TABLE)?;
     let sql = format!(
-        "DELETE FROM active_interview_sessions WHERE
-             EXISTS (SELECT 1 FROM sessions WHERE session = session_id AND status = 'ended')
-             OR (coalesce({CREATED_MS}, 0) < ?1
-                 AND NOT EXISTS (SELECT 1 FROM sessions WHERE session = session_id))"
+        "DELETE FROM active_interview_sessions WHERE user_id IN (
+             SELECT user_id FROM active_interview_sessions WHERE
+                 EXISTS (SELECT 1 FROM sessions WHERE session = session_id AND status = 'ended')
+                 OR (coalesce({CREATED_MS}, 0) < ?1
+                     AND NOT EXISTS (SELECT 1 FROM sessions WHERE session = session_id))
+             LIMIT ?2)"
     );
-    let gone = transaction.execute(&sql, [now.0.saturating_sub(number(age_ms))]);
-    let gone = without_table(gone)?;
+    let before = now.0.saturating_sub(number(age_ms));
+    let gone = transaction
+        .prepare_cached(&sql)?
+        .execute(params![before, limit])?;
+    let come = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO active_interview_sessions
+                 (user_id, session_id, status, created_at, updated_at)
+             SELECT candidate, session, status,
+                 strftime('%Y-%m-%d %H:%M:%f', coalesce(started_at, created_at) / 1000.0, 'unixepoch'),
+                 strftime('%Y-%m-%d %H:%M:%f', last_activity_at / 1000.0, 'unixepoch')
+             FROM sessions s
+             WHERE status <> 'ended' AND status IN ('active', 'completing')
+                 AND candidate IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)
+             LIMIT ?1",
+        )?
+        .execute([limit])?;
     transaction.commit()?;
-    Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    Ok(Reaped {
+        gone: count(gone),
+        come: count(come),
+    })
 }
 
 /// A missing table has no rows.
@@ -208,6 +353,9 @@ fn delete_all(connection: &Connection, session: &SessionId, now: Wall) -> Result
         "answers",
         "requests",
         "reports",
+        "hook_events",
+        "hook_deliveries",
+        "happenings",
     ] {
         connection.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [id])?;
     }

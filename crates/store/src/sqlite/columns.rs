@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use protocol::id::{
-    BootId, Epoch, Generation, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
+    BootId, Epoch, Generation, KeyHash, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
 };
 use protocol::record::{
-    AnswerRow, EventRow, Fence, ParticipantRow, RequestRow, SegmentRow, SessionRow,
+    AnswerRow, EventRow, Fence, Happening, HappeningRow, ParticipantRow, RequestRow, SegmentRow,
+    SessionRow,
 };
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, Outcome, Role, Status};
@@ -110,6 +111,7 @@ word!(status -> Status);
 word!(role -> Role);
 word!(outcome -> Outcome);
 word!(reason -> EndReason);
+word!(happening -> Happening);
 
 /// A reason or nothing.
 pub(crate) fn optional_reason(row: &Row<'_>, column: usize) -> Result<Option<EndReason>, Error> {
@@ -166,14 +168,33 @@ pub(crate) fn event_row(row: &Row<'_>) -> Result<EventRow, Error> {
     })
 }
 
-/// `user_id, participant, role, generation, joined_at`.
+/// The columns [`participant_row`] reads, in their order.
+pub(crate) const PARTICIPANT_COLUMNS: &str =
+    "user_id, participant, role, generation, joined_at, resume_key, away_since, seated";
+
+/// A row of `participants` from [`PARTICIPANT_COLUMNS`].
 pub(crate) fn participant_row(row: &Row<'_>) -> Result<ParticipantRow, Error> {
+    let key: Option<[u8; 16]> = row.get(5)?;
     Ok(ParticipantRow {
         user: user_id(row, 0)?,
         participant: Participant(unsigned(row, 1)?),
         role: role(row, 2)?,
         generation: Generation(unsigned(row, 3)?),
         joined_at: optional_wall(row, 4)?,
+        key: key.map(|key| KeyHash(u128::from_be_bytes(key))),
+        away_since: optional_wall(row, 6)?,
+        seated: row.get(7)?,
+    })
+}
+
+/// `place, at, what, user_id, detail`.
+pub(crate) fn happening_row(row: &Row<'_>) -> Result<HappeningRow, Error> {
+    Ok(HappeningRow {
+        place: unsigned(row, 0)?,
+        at: Wall(row.get(1)?),
+        what: happening(row, 2)?,
+        user: optional_user(row, 3)?,
+        detail: Box::from(&*text(row, 4)?),
     })
 }
 

@@ -7,12 +7,16 @@
 
 mod admin;
 mod columns;
+mod desk;
 mod pool;
 mod queue;
 mod read;
+mod reader;
 mod save;
-mod schema;
+pub(crate) mod schema;
 mod writer;
+
+pub use desk::DeskFile;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -24,15 +28,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
 use protocol::record::{
-    AnswerRow, EventRow, Fence, Loaded, ParticipantRow, Save, Saved, SessionRow,
+    AnswerRow, EventRow, HappeningRow, Loaded, ParticipantRow, Save, Saved, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Now, Wall};
 use rusqlite::{Connection, Error};
 
+pub use self::reader::Reader;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
-    ActiveRow, ActiveRows, EndCounts, Filter, Forgotten, Health, Kind, Page, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
+    Reaped, SpokenRow,
 };
 use crate::sqlite::pool::Pool;
 use crate::sqlite::queue::{Queue, Queued};
@@ -56,6 +62,11 @@ pub struct Config {
     pub lease: Duration,
     /// How often it gives one.
     pub lease_every: Duration,
+    /// Starts, ends and reports are noted for webhooks.
+    pub hooks: bool,
+    /// Names the monotonic clock leases are written with: times of another process on a clock of
+    /// the same name can be compared. Empty: none can.
+    pub clock: String,
 }
 
 impl Config {
@@ -69,9 +80,14 @@ impl Config {
             wait: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             lease_every: Duration::from_secs(5),
+            hooks: false,
+            clock: String::new(),
         }
     }
 }
+
+/// Rows of `active_interview_sessions` put right in one transaction: some milliseconds.
+const REAP_ROWS: u32 = 1_000;
 
 /// How long the thread may take to leave beyond the time it was given.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -111,6 +127,8 @@ pub struct Sqlite {
     pool: Pool,
     metrics: Arc<Metrics>,
     wait: Duration,
+    clock: String,
+    sign_every_ms: u64,
     /// What the thread says when it is over: whether everything queued was dealt with.
     over: Mutex<Receiver<bool>>,
     drained: AtomicBool,
@@ -120,7 +138,7 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Checks the library, locks out other processes, brings the tables up to date, registers
-    /// this boot and starts the writing thread. `wall` is the clock leases are written with.
+    /// this boot and starts the writing thread. `now` is read for every lease.
     ///
     /// # Errors
     /// A library with a known loss of commits, another process, a newer schema, or a file that
@@ -128,16 +146,19 @@ impl Sqlite {
     pub fn open(
         config: &Config,
         boot: BootId,
-        wall: impl Fn() -> Wall + Send + 'static,
+        now: impl Fn() -> Now + Send + 'static,
         callbacks: Callbacks,
     ) -> Result<Self, StoreError> {
         schema::check_library()?;
         let lock = lock(&config.path)?;
         let mut connection = schema::open_writer(&config.path, config.busy, true)?;
         schema::migrate(&mut connection)?;
-        let now = wall();
-        let lease_ms = u64::try_from(config.lease.as_millis()).unwrap_or(u64::MAX);
-        admin::register(&mut connection, &boot, now, now.after(lease_ms))?;
+        let moment = admin::Moment {
+            now: now(),
+            clock: &config.clock,
+            lease_ms: writer::millis(config.lease),
+        };
+        admin::register(&mut connection, &boot, &moment)?;
 
         let metrics = Arc::new(Metrics::default());
         let queue = Arc::new(Queue::new(config.queue_bytes_max));
@@ -149,7 +170,9 @@ impl Sqlite {
             boot,
             lease: config.lease,
             lease_every: config.lease_every,
-            wall: Box::new(wall),
+            hooks: config.hooks,
+            now: Box::new(now),
+            clock: config.clock.clone(),
             #[cfg(test)]
             faults: Arc::clone(&faults),
         };
@@ -181,6 +204,8 @@ impl Sqlite {
             ),
             metrics,
             wait: config.wait,
+            clock: config.clock.clone(),
+            sign_every_ms: writer::millis(config.lease_every),
             over: Mutex::new(over),
             drained: AtomicBool::new(false),
             #[cfg(test)]
@@ -348,10 +373,38 @@ impl Store for Sqlite {
         &self,
         session: &SessionId,
         boot: &BootId,
-        now: Wall,
-    ) -> Result<Option<Fence>, StoreError> {
+        now: Now,
+    ) -> Result<Option<Adopted>, StoreError> {
         let (session, boot) = (session.clone(), boot.clone());
-        self.command(move |connection| admin::adopt(connection, &session, &boot, now))
+        let (clock, sign_every_ms) = (self.clock.clone(), self.sign_every_ms);
+        self.command(move |connection| {
+            let heir = admin::Heir {
+                boot: &boot,
+                now,
+                clock: &clock,
+                sign_every_ms,
+            };
+            admin::adopt(connection, &session, &heir)
+        })
+    }
+
+    fn adopt_running(
+        &self,
+        boot: &BootId,
+        now: Now,
+        limit: u32,
+    ) -> Result<Vec<(SessionId, Adopted)>, StoreError> {
+        let boot = boot.clone();
+        let (clock, sign_every_ms) = (self.clock.clone(), self.sign_every_ms);
+        self.command(move |connection| {
+            let heir = admin::Heir {
+                boot: &boot,
+                now,
+                clock: &clock,
+                sign_every_ms,
+            };
+            admin::adopt_running(connection, &heir, limit)
+        })
     }
 
     fn clear_active(&self, user: &UserId) -> Result<bool, StoreError> {
@@ -359,12 +412,41 @@ impl Store for Sqlite {
         self.command(move |connection| admin::clear_active(connection, &user))
     }
 
-    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<u64, StoreError> {
-        let gone = self.command(move |connection| admin::reap_active(connection, now, age_ms))?;
-        self.metrics
-            .active_rows_reaped
-            .fetch_add(gone, Ordering::Relaxed);
-        Ok(gone)
+    fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError> {
+        let mut all = Reaped::default();
+        // Readers look; the writer is asked only for what there is to do, a page at a time.
+        while self
+            .pool
+            .ask(|connection| read::active_is_wrong(connection, now, age_ms))?
+        {
+            let reaped = self.command(move |connection| {
+                admin::reap_active(connection, now, age_ms, REAP_ROWS)
+            })?;
+            all.gone += reaped.gone;
+            all.come += reaped.come;
+            self.metrics
+                .active_rows_reaped
+                .fetch_add(reaped.gone, Ordering::Relaxed);
+            if reaped == Reaped::default() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    fn happenings(&self, session: &SessionId) -> Result<Vec<HappeningRow>, StoreError> {
+        self.pool
+            .ask(|connection| read::happenings(connection, session))
+    }
+
+    fn ends_over_time(
+        &self,
+        from: Wall,
+        until: Wall,
+        bucket_ms: u64,
+    ) -> Result<Vec<EndBucket>, StoreError> {
+        self.pool
+            .ask(|connection| read::ends_over_time(connection, (from, until), bucket_ms))
     }
 
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use protocol::id::{BootId, Seq, SessionId, UserId};
-use protocol::record::{AnswerRow, EventRow, Loaded, ParticipantRow, SessionRow};
+use protocol::record::{AnswerRow, EventRow, HappeningRow, Loaded, ParticipantRow, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{Role, Status};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
-use crate::rows::{ActiveRow, ActiveRows, EndCounts, Filter, PAGE_ROWS_MAX, Page, SpokenRow};
-use crate::sqlite::columns::{self, CREATED_MS, SESSION_COLUMNS, number};
+use crate::rows::{
+    ActiveRow, ActiveRows, EndBucket, EndCounts, Filter, PAGE_ROWS_MAX, Page, SpokenRow,
+};
+use crate::sqlite::columns::{self, CREATED_MS, PARTICIPANT_COLUMNS, SESSION_COLUMNS, number};
 use crate::sqlite::save::is_missing_table;
 
 /// Answers to one question come from one moment: several statements share a transaction.
@@ -47,6 +49,9 @@ pub(crate) fn load(
         last_seq[role.index()] = Seq(u64::try_from(last).unwrap_or(0));
     }
     let participants = participants(&moment, session)?;
+    let happened = moment
+        .prepare_cached("SELECT coalesce(max(place), 0) FROM happenings WHERE session = ?1")?
+        .query_row([session.as_str()], |row| columns::unsigned(row, 0))?;
     moment.commit()?;
     Ok(Some(Loaded {
         row,
@@ -54,6 +59,8 @@ pub(crate) fn load(
         participants,
         requests,
         last_seq,
+        happened,
+        away_ms: 0,
     }))
 }
 
@@ -119,11 +126,11 @@ pub(crate) fn participants(
     connection: &Connection,
     session: &SessionId,
 ) -> Result<Vec<ParticipantRow>, Error> {
+    let sql = format!(
+        "SELECT {PARTICIPANT_COLUMNS} FROM participants WHERE session = ?1 ORDER BY participant"
+    );
     connection
-        .prepare_cached(
-            "SELECT user_id, participant, role, generation, joined_at FROM participants
-             WHERE session = ?1 ORDER BY participant",
-        )?
+        .prepare_cached(&sql)?
         .query_map([session.as_str()], columns::participant_row)?
         .collect()
 }
@@ -272,4 +279,70 @@ pub(crate) fn ends_by_reason(
         .collect::<Result<_, _>>()?;
     counts.sort_unstable();
     Ok(counts)
+}
+
+pub(crate) fn ends_over_time(
+    connection: &Connection,
+    (from, until): (Wall, Wall),
+    bucket_ms: u64,
+) -> Result<Vec<EndBucket>, Error> {
+    let bucket = number(bucket_ms.max(1));
+    connection
+        .prepare_cached(
+            "SELECT ?1 + (ended_at - ?1) / ?3 * ?3 AS bucket, reason, count(*),
+                 coalesce(sum(duration_ms), 0)
+             FROM sessions
+             WHERE status = 'ended' AND ended_at >= ?1 AND ended_at < ?2 AND reason IS NOT NULL
+             GROUP BY bucket, reason ORDER BY bucket, reason",
+        )?
+        .query_map(params![from.0, until.0, bucket], |row| {
+            Ok(EndBucket {
+                from: Wall(row.get(0)?),
+                reason: columns::reason(row, 1)?,
+                count: columns::unsigned(row, 2)?,
+                duration_ms: columns::unsigned(row, 3)?,
+            })
+        })?
+        .collect()
+}
+
+pub(crate) fn happenings(
+    connection: &Connection,
+    session: &SessionId,
+) -> Result<Vec<HappeningRow>, Error> {
+    connection
+        .prepare_cached(
+            "SELECT place, at, what, user_id, detail FROM happenings
+             WHERE session = ?1 ORDER BY place",
+        )?
+        .query_map([session.as_str()], columns::happening_row)?
+        .collect()
+}
+
+/// Whether something in `active_interview_sessions` is to be put right: see `admin::reap_active`.
+pub(crate) fn active_is_wrong(
+    connection: &Connection,
+    now: Wall,
+    age_ms: u64,
+) -> Result<bool, Error> {
+    let before = now.0.saturating_sub(number(age_ms));
+    let stale = format!(
+        "SELECT 1 FROM active_interview_sessions a LEFT JOIN sessions s
+             ON s.session = a.session_id
+         WHERE s.status = 'ended'
+             OR (s.session IS NULL AND coalesce({}, 0) < ?1) LIMIT 1",
+        CREATED_MS.replace("created_at", "a.created_at")
+    );
+    let missing = "SELECT 1 FROM sessions s WHERE s.status <> 'ended'
+         AND s.status IN ('active', 'completing') AND s.candidate IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)
+         LIMIT 1";
+    let asked = connection
+        .prepare_cached(&stale)
+        .and_then(|mut select| select.exists([before]))
+        .and_then(|stale| Ok(stale || connection.prepare_cached(missing)?.exists([])?));
+    match asked {
+        Err(error) if is_missing_table(&error) => Ok(true),
+        asked => asked,
+    }
 }

@@ -2,12 +2,13 @@
 //! The caller holds the transaction, a savepoint around this, and decides what an error means.
 
 use protocol::id::{Epoch, Generation, Seq, SessionId, UserId};
-use protocol::record::{ActiveChange, EventRow, Save, Saved};
+use protocol::record::{ActiveChange, Elsewhere, EventRow, Save, Saved};
 use protocol::value::Status;
 use rusqlite::{Connection, Error, OptionalExtension, named_params, params};
 
 use crate::judge::{Known, Verdict, judge};
 use crate::sqlite::columns::{self, number, stamp};
+use crate::sqlite::{desk, read};
 
 /// What a save came to.
 #[derive(Debug)]
@@ -36,13 +37,15 @@ impl Applied {
 /// What became of the active row.
 enum Active {
     Done { start: bool },
-    Elsewhere(SessionId),
+    Elsewhere(Box<Elsewhere>),
     TableMissing,
 }
 
-/// Carries out one save. Anything but `Saved::Committed` asks for a rollback of the savepoint.
-pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Error> {
+/// Carries out one save, and with `hooks` notes what of it webhooks tell. Anything but
+/// `Saved::Committed` asks for a rollback of the savepoint.
+pub(crate) fn apply(connection: &Connection, save: &Save, hooks: bool) -> Result<Applied, Error> {
     let known = known(connection, &save.session)?;
+    let before = known.as_ref().map(|known| (known.status, known.sealed));
     let forgotten = known.is_none() && is_forgotten(connection, &save.session)?;
     match judge(save, known.as_ref(), forgotten) {
         Verdict::Refuse(saved, why) => {
@@ -67,8 +70,9 @@ pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Err
             }));
         }
         Verdict::Write => {}
+        Verdict::WriteUnderEnd => return under_end(connection, save, known.as_ref()),
     }
-    if !session(connection, save, known.is_some())? {
+    if !session(connection, save, known.is_some(), None)? {
         return Ok(Applied::answer(Saved::Fenced));
     }
     if !events(connection, save, known.map_or(Seq(0), |known| known.seq))? {
@@ -80,6 +84,9 @@ pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Err
         Active::Elsewhere(other) => return Ok(Applied::answer(Saved::ActiveElsewhere(other))),
     };
     rest(connection, save)?;
+    if hooks {
+        desk::note(connection, save, before)?;
+    }
     let saved = Saved::Committed(save.row.seq);
     Ok(Applied {
         saved,
@@ -87,6 +94,22 @@ pub(crate) fn apply(connection: &Connection, save: &Save) -> Result<Applied, Err
         ended_elsewhere: false,
         table_missing,
     })
+}
+
+/// A save whose session another program has ended already.
+fn under_end(
+    connection: &Connection,
+    save: &Save,
+    known: Option<&Known>,
+) -> Result<Applied, Error> {
+    if !session(connection, save, true, known)? {
+        return Ok(Applied::answer(Saved::Fenced));
+    }
+    if !events(connection, save, known.map_or(Seq(0), |known| known.seq))? {
+        return Ok(Applied::answer(Saved::Rejected));
+    }
+    rest(connection, save)?;
+    Ok(Applied::answer(Saved::Committed(save.row.seq)))
 }
 
 fn known(connection: &Connection, session: &SessionId) -> Result<Option<Known>, Error> {
@@ -114,13 +137,22 @@ fn is_forgotten(connection: &Connection, session: &SessionId) -> Result<bool, Er
         .exists([session.as_str()])
 }
 
-/// Writes the session's row; false when another owner holds it.
-fn session(connection: &Connection, save: &Save, exists: bool) -> Result<bool, Error> {
+/// Writes the session's row; false when another owner holds it. `ended`: it stays ended as another
+/// program left it.
+fn session(
+    connection: &Connection,
+    save: &Save,
+    exists: bool,
+    ended: Option<&Known>,
+) -> Result<bool, Error> {
+    let status = ended.map_or(save.row.status, |known| known.status);
+    let reason = ended.map_or(save.row.reason, |known| known.reason);
     let row = &save.row;
     let sql = if exists {
         "UPDATE sessions SET status = :status, reason = :reason, ended_by = :ended_by,
              candidate = :candidate, title = :title, snapshot = :snapshot, epoch = :epoch,
-             seq = :seq, created_at = :created_at, started_at = :started_at, ended_at = :ended_at,
+             seq = :seq, created_at = :created_at, started_at = :started_at,
+             ended_at = CASE WHEN :keep_end THEN ended_at ELSE :ended_at END,
              duration_ms = :duration_ms, deadline_at = :deadline_at,
              last_activity_at = :last_activity_at, owner_generation = :generation, sealed = :sealed
          WHERE session = :session AND owner_boot = :boot AND owner_generation <= :generation"
@@ -129,13 +161,13 @@ fn session(connection: &Connection, save: &Save, exists: bool) -> Result<bool, E
              epoch, seq, created_at, started_at, ended_at, duration_ms, deadline_at,
              last_activity_at, owner_boot, owner_generation, sealed)
          VALUES (:session, :status, :reason, :ended_by, :candidate, :title, :snapshot, :epoch,
-             :seq, :created_at, :started_at, :ended_at, :duration_ms, :deadline_at,
+             :seq, :created_at, :started_at, CASE WHEN :keep_end THEN NULL ELSE :ended_at END, :duration_ms, :deadline_at,
              :last_activity_at, :boot, :generation, :sealed)"
     };
     let changed = connection.prepare_cached(sql)?.execute(named_params! {
         ":session": save.session.as_str(),
-        ":status": row.status.as_str(),
-        ":reason": row.reason.map(|reason| reason.as_str()),
+        ":status": status.as_str(),
+        ":reason": reason.map(|reason| reason.as_str()),
         ":ended_by": row.ended_by.as_ref().map(UserId::as_str),
         ":candidate": row.candidate.as_ref().map(UserId::as_str),
         ":title": &*row.title,
@@ -150,7 +182,8 @@ fn session(connection: &Connection, save: &Save, exists: bool) -> Result<bool, E
         ":last_activity_at": row.last_activity_at.0,
         ":boot": save.fence.boot.as_str(),
         ":generation": save.fence.generation.0,
-        ":sealed": row.status == Status::Ended,
+        ":sealed": row.status == Status::Ended && ended.is_none(),
+        ":keep_end": ended.is_some(),
     })?;
     Ok(changed == 1)
 }
@@ -230,6 +263,17 @@ fn delete_active(connection: &Connection, save: &Save) -> Result<Active, Error> 
     Ok(Active::Done { start: false })
 }
 
+/// What is known of the session that holds the candidate's row.
+fn elsewhere(connection: &Connection, session: SessionId, user: &str) -> Result<Elsewhere, Error> {
+    let row = read::session_row(connection, &session)?;
+    let seats = read::participants(connection, &session)?;
+    Ok(Elsewhere {
+        session,
+        row,
+        seat: seats.into_iter().find(|seat| seat.user.as_str() == user),
+    })
+}
+
 fn upsert_active(
     connection: &Connection,
     save: &Save,
@@ -251,7 +295,8 @@ fn upsert_active(
             .prepare_cached("SELECT 1 FROM sessions WHERE session = ?1 AND status = 'ended'")?
             .exists([other.as_str()])?;
         if !over {
-            return Ok(Active::Elsewhere(other));
+            let found = elsewhere(connection, other, user)?;
+            return Ok(Active::Elsewhere(Box::new(found)));
         }
     }
     if mine {
@@ -287,27 +332,59 @@ fn upsert_active(
     })
 }
 
-/// Seats, answers, segments, requests and the report.
-fn rest(connection: &Connection, save: &Save) -> Result<(), Error> {
-    let session = save.session.as_str();
+/// Seats. An older holder's generation never replaces a newer one's (L3).
+fn seats(connection: &Connection, save: &Save) -> Result<(), Error> {
     for seat in &save.participants {
         connection
             .prepare_cached(
-                "INSERT INTO participants (session, user_id, participant, role, generation, joined_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO participants (session, user_id, participant, role, generation,
+                     joined_at, resume_key, away_since, seated)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (session, user_id) DO UPDATE SET participant = excluded.participant,
                      role = excluded.role, generation = excluded.generation,
-                     joined_at = excluded.joined_at",
+                     joined_at = excluded.joined_at, resume_key = excluded.resume_key,
+                     away_since = excluded.away_since, seated = excluded.seated
+                 WHERE excluded.generation >= participants.generation",
             )?
             .execute(params![
-                session,
+                save.session.as_str(),
                 seat.user.as_str(),
                 seat.participant.0,
                 seat.role.as_str(),
                 seat.generation.0,
                 seat.joined_at.map(|at| at.0),
+                seat.key.map(|key| key.0.to_be_bytes()),
+                seat.away_since.map(|at| at.0),
+                seat.seated,
             ])?;
     }
+    Ok(())
+}
+
+/// What happened beside the log; a place that is taken stays as it is.
+fn happenings(connection: &Connection, save: &Save) -> Result<(), Error> {
+    for row in &save.happenings {
+        connection
+            .prepare_cached(
+                "INSERT INTO happenings (session, place, at, what, user_id, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session, place) DO NOTHING",
+            )?
+            .execute(params![
+                save.session.as_str(),
+                row.place,
+                row.at.0,
+                row.what.as_str(),
+                row.user.as_ref().map(UserId::as_str),
+                &*row.detail,
+            ])?;
+    }
+    Ok(())
+}
+
+/// Seats, answers, segments, requests, happenings and the report.
+fn rest(connection: &Connection, save: &Save) -> Result<(), Error> {
+    let session = save.session.as_str();
+    seats(connection, save)?;
     for answer in &save.answers {
         connection
             .prepare_cached(
@@ -328,6 +405,7 @@ fn rest(connection: &Connection, save: &Save) -> Result<(), Error> {
             ])?;
     }
     spoken(connection, save)?;
+    happenings(connection, save)?;
     for request in &save.requests {
         connection
             .prepare_cached(

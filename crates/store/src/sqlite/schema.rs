@@ -12,13 +12,26 @@ use crate::error::StoreError;
 const LIBRARY_NEEDED: i32 = 3_051_003;
 
 /// Number, name and text of every migration; numbers grow by one.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "records",
-    include_str!("../../migrations/sqlite/0001_records.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "records",
+        include_str!("../../migrations/sqlite/0001_records.sql"),
+    ),
+    (
+        2,
+        "life",
+        include_str!("../../migrations/sqlite/0002_life.sql"),
+    ),
+    (
+        3,
+        "desk",
+        include_str!("../../migrations/sqlite/0003_desk.sql"),
+    ),
+];
 
-const ACTIVE_TABLE: &str = include_str!("../../migrations/sqlite/active_interview_sessions.sql");
+pub(crate) const ACTIVE_TABLE: &str =
+    include_str!("../../migrations/sqlite/active_interview_sessions.sql");
 
 /// The schema this program writes.
 pub(crate) fn newest() -> i64 {
@@ -76,6 +89,15 @@ pub(crate) fn open_reader(path: &Path, busy: Duration) -> Result<Connection, Sto
     Ok(connection)
 }
 
+/// The schema of the database; 0 for an empty one.
+pub(crate) fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row(
+        "SELECT coalesce(max(version), 0) FROM schema_version",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// Brings the tables up to this program, in one transaction that locks others out.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -85,11 +107,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
              name    TEXT NOT NULL
          ) STRICT;",
     )?;
-    let found: i64 = transaction.query_row(
-        "SELECT coalesce(max(version), 0) FROM schema_version",
-        [],
-        |row| row.get(0),
-    )?;
+    let found = version(&transaction)?;
     if found > newest() {
         return Err(StoreError::SchemaTooNew {
             found,

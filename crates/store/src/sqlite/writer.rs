@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use protocol::id::{BootId, EffectId, SessionId};
 use protocol::record::Saved;
-use protocol::time::Wall;
+use protocol::time::Now;
 use rusqlite::{Connection, Error, ErrorCode, TransactionBehavior};
 
 use crate::metrics::Metrics;
@@ -47,7 +47,10 @@ pub(crate) struct Settings {
     pub(crate) boot: BootId,
     pub(crate) lease: Duration,
     pub(crate) lease_every: Duration,
-    pub(crate) wall: Box<dyn Fn() -> Wall + Send>,
+    pub(crate) hooks: bool,
+    pub(crate) now: Box<dyn Fn() -> Now + Send>,
+    /// Names the monotonic clock.
+    pub(crate) clock: String,
     #[cfg(test)]
     pub(crate) faults: Arc<crate::sqlite::Faults>,
 }
@@ -265,10 +268,9 @@ impl Writer {
             return;
         }
         self.reopen();
-        let until = (self.settings.wall)().after(millis(self.settings.lease));
         let written = match self.connection.as_mut() {
             None => false,
-            Some(connection) => match admin::lease(connection, &self.settings.boot, until) {
+            Some(connection) => match write_lease(connection, &self.settings, false) {
                 Ok(()) => {
                     self.recovered();
                     self.commits += 1;
@@ -355,8 +357,7 @@ impl Writer {
         let Some(connection) = self.connection.as_mut() else {
             return;
         };
-        let now = (self.settings.wall)();
-        let left = admin::lease(connection, &self.settings.boot, now)
+        let left = write_lease(connection, &self.settings, true)
             .and_then(|()| admin::checkpoint(connection));
         if let Err(error) = left {
             tracing::warn!(%error, "the lease could not be given back");
@@ -364,7 +365,21 @@ impl Writer {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Writes the lease, or gives it back.
+fn write_lease(
+    connection: &mut Connection,
+    settings: &Settings,
+    leaves: bool,
+) -> Result<(), Error> {
+    let moment = admin::Moment {
+        now: (settings.now)(),
+        clock: &settings.clock,
+        lease_ms: if leaves { 0 } else { millis(settings.lease) },
+    };
+    admin::lease(connection, &settings.boot, &moment, leaves)
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -398,7 +413,7 @@ fn transaction(
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in batch {
         let mut savepoint = transaction.savepoint()?;
-        let saved = match save::apply(&savepoint, &item.save) {
+        let saved = match save::apply(&savepoint, &item.save, settings.hooks) {
             Ok(applied) => {
                 if applied.start {
                     outcome.starts.push(item.id);
@@ -425,7 +440,6 @@ fn transaction(
             .answers
             .push((item.id, item.save.session.clone(), saved));
     }
-    let _ = settings;
     #[cfg(test)]
     settings.faults.before_commit()?;
     transaction.commit()?;

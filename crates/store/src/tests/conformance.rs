@@ -6,10 +6,10 @@ use protocol::time::Wall;
 use protocol::value::{EndReason, Role, Status};
 
 use super::{
-    NOW, PATIENCE, Rig, answer, boot, end, event, on_both, request, save, save_events, seat,
+    NOW, PATIENCE, Rig, answer, boot, end, event, now, on_both, request, save, save_events, seat,
     segment, sid, start, uid,
 };
-use crate::rows::{ActiveRow, ActiveRows, Filter, Forgotten, Kind, Page};
+use crate::rows::{ActiveRow, ActiveRows, Adopted, Filter, Forgotten, Kind, Page, Reaped};
 
 on_both! {
     everything_saved_is_read_back
@@ -260,10 +260,11 @@ fn a_newer_generation_of_the_same_boot_takes_the_row(rig: &Rig) {
 
 fn a_candidate_has_one_active_session(rig: &Rig) {
     committed(rig, &start("s1", "ana"));
-    assert_eq!(
-        rig.save(&start("s2", "ana")),
-        Saved::ActiveElsewhere(sid("s1"))
-    );
+    let Saved::ActiveElsewhere(other) = rig.save(&start("s2", "ana")) else {
+        panic!("the row is taken")
+    };
+    assert_eq!(other.session, sid("s1"));
+    assert_eq!(other.row, rig.store().session_row(&sid("s1")).unwrap());
     assert_eq!(
         rig.store().load(&sid("s2")).unwrap(),
         None,
@@ -385,7 +386,13 @@ fn without_the_active_table_interviews_go_on(rig: &Rig) {
     assert_eq!(store.active_of(&uid("ana")).unwrap(), None);
     assert_eq!(store.active_rows(NOW).unwrap(), ActiveRows::default());
     assert!(!store.clear_active(&uid("ana")).unwrap());
-    assert_eq!(store.reap_active(NOW, 0).unwrap(), 0);
+    // The reaper makes it anew with what runs.
+    let reaped = Reaped { gone: 0, come: 1 };
+    assert_eq!(store.reap_active(NOW, 0).unwrap(), reaped);
+    assert_eq!(store.reap_active(NOW, 0).unwrap(), Reaped::default());
+    let row = store.active_of(&uid("ana")).unwrap().unwrap();
+    assert_eq!((row.session, row.status), (sid("s2"), Status::Active));
+    assert_eq!(row.created_at, NOW.after(5));
     assert_eq!(store.forget(&sid("s1"), NOW).unwrap(), Forgotten::Done);
 }
 
@@ -467,14 +474,15 @@ fn only_a_dead_boots_session_is_adopted(rig: &Rig) {
     of_boot(rig, "s1", "b1");
     let (store, id) = (rig.store(), sid("s1"));
     assert_eq!(
-        store.adopt(&id, &boot("b2"), NOW).unwrap(),
+        store.adopt(&id, &boot("b2"), now()).unwrap(),
         None,
         "its owner lives"
     );
-    let own = store.adopt(&id, &boot("b1"), NOW).unwrap().unwrap();
-    assert_eq!(own.generation, Generation(1));
+    let own = store.adopt(&id, &boot("b1"), now()).unwrap().unwrap();
+    assert_eq!((own.fence.generation, own.away_ms), (Generation(1), 0));
     rig.boot_died(&boot("b1"));
-    let fence = store.adopt(&id, &boot("b2"), NOW).unwrap().unwrap();
+    let adopted = store.adopt(&id, &boot("b2"), now()).unwrap().unwrap();
+    let fence = adopted.fence;
     assert_eq!(
         (&fence.boot, fence.generation),
         (&boot("b2"), Generation(2))
@@ -489,8 +497,11 @@ fn only_a_dead_boots_session_is_adopted(rig: &Rig) {
         },
     );
     assert_eq!(
-        store.adopt(&id, &boot("b2"), NOW).unwrap(),
-        Some(fence.clone()),
+        store.adopt(&id, &boot("b2"), now()).unwrap(),
+        Some(Adopted {
+            fence: fence.clone(),
+            away_ms: 0
+        }),
         "a repeat"
     );
     committed(
@@ -501,11 +512,11 @@ fn only_a_dead_boots_session_is_adopted(rig: &Rig) {
         },
     );
     assert_eq!(
-        store.adopt(&id, &boot("b3"), NOW).unwrap(),
+        store.adopt(&id, &boot("b3"), now()).unwrap(),
         None,
         "it is ended"
     );
-    assert_eq!(store.adopt(&sid("s9"), &boot("b2"), NOW).unwrap(), None);
+    assert_eq!(store.adopt(&sid("s9"), &boot("b2"), now()).unwrap(), None);
 }
 
 fn unfinished_sessions_of_other_boots_are_found_once_their_lease_is_over(rig: &Rig) {
@@ -655,7 +666,10 @@ fn the_reaper_takes_only_rows_nobody_can_want(rig: &Rig) {
         ..end("s2", "bob", 2, EndReason::Completed)
     };
     committed(rig, &left);
-    assert_eq!(store.reap_active(NOW.after(1 << 40), 900_000).unwrap(), 1);
+    assert_eq!(
+        store.reap_active(NOW.after(1 << 40), 900_000).unwrap().gone,
+        1
+    );
     assert_eq!(store.active_of(&uid("bob")).unwrap(), None);
     assert!(
         store.active_of(&uid("ana")).unwrap().is_some(),

@@ -168,10 +168,8 @@ fn a_store_dropped_without_farewell_opens_again_with_everything_committed() {
         [sid("s1"), sid("s2")],
         "no waiting for the lease of a dead process"
     );
-    let fence = store
-        .adopt(&sid("s1"), &super::boot("b2"), super::NOW)
-        .unwrap()
-        .unwrap();
+    let adopted = store.adopt(&sid("s1"), &super::boot("b2"), super::now());
+    let fence = adopted.unwrap().unwrap().fence;
     let next = Save {
         fence,
         ..save_events("s1", "ana", 2, 2)

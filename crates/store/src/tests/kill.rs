@@ -18,7 +18,7 @@ const SESSIONS: u64 = 4;
 /// Writes and tells, until it is killed.
 fn child(path: PathBuf) -> ! {
     let (callbacks, told) = callbacks();
-    let store = Sqlite::open(&Config::new(path), boot("b1"), || NOW, callbacks).unwrap();
+    let store = Sqlite::open(&Config::new(path), boot("b1"), super::now, callbacks).unwrap();
     for seq in 1.. {
         for session in 0..SESSIONS {
             let name = format!("s{session}");

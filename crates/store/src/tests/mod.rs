@@ -1,8 +1,10 @@
 //! What all tests of the records share: a rig around each implementation, and rows to save.
 
 mod conformance;
+mod desk;
 mod faults;
 mod kill;
+mod life;
 mod model;
 mod sqlite;
 
@@ -12,13 +14,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use protocol::id::{
-    BootId, EffectId, Epoch, Generation, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
+    BootId, EffectId, Epoch, Generation, KeyHash, Participant, QuestionId, Seq, SessionId,
+    StreamId, UserId,
 };
 use protocol::record::{
-    ActiveChange, AnswerRow, EventRow, Fence, ParticipantRow, RequestRow, Save, Saved, SegmentRow,
-    SessionRow,
+    ActiveChange, AnswerRow, Elsewhere, EventRow, Fence, ParticipantRow, RequestRow, Save, Saved,
+    SegmentRow, SessionRow,
 };
-use protocol::time::Wall;
+use protocol::time::{Mono, Now, Wall};
 use protocol::value::{Audience, EndReason, Outcome, Role, Status};
 
 use crate::memory::{Memory, Tables};
@@ -29,6 +32,14 @@ use crate::{Answers, Callbacks, Store};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const NOW: Wall = Wall(1_800_000_000_000);
+
+/// The same moment by both clocks.
+pub(crate) fn now() -> Now {
+    Now {
+        mono: Mono(1_000_000),
+        wall: NOW,
+    }
+}
 
 pub(crate) fn sid(text: &str) -> SessionId {
     SessionId::parse(text).unwrap()
@@ -121,7 +132,7 @@ impl Rig {
         let mut config = Config::new(folder.path().join("records.db"));
         change(&mut config);
         let (callbacks, told) = callbacks();
-        let store = Sqlite::open(&config, boot(owner), || NOW, callbacks).unwrap();
+        let store = Sqlite::open(&config, boot(owner), now, callbacks).unwrap();
         Self {
             kind: Kind::Sqlite(store, folder),
             told,
@@ -259,7 +270,25 @@ pub(crate) fn save(session: &str, candidate: &str, seq: u64) -> Save {
         segments: Vec::new(),
         requests: Vec::new(),
         report: None,
+        happenings: Vec::new(),
     }
+}
+
+/// An answer without what is only shown to people.
+pub(crate) fn plain(saved: Saved) -> Saved {
+    match saved {
+        Saved::ActiveElsewhere(other) => elsewhere(other.session),
+        saved => saved,
+    }
+}
+
+/// The plain answer to a start that collides with this session.
+pub(crate) fn elsewhere(session: SessionId) -> Saved {
+    Saved::ActiveElsewhere(Box::new(Elsewhere {
+        session,
+        row: None,
+        seat: None,
+    }))
 }
 
 pub(crate) fn event(seq: u64) -> EventRow {
@@ -318,6 +347,9 @@ pub(crate) fn seat(user: &str, number: u16, role: Role) -> ParticipantRow {
         role,
         generation: Generation(u32::from(number)),
         joined_at: (number != 2).then_some(NOW),
+        key: (number == 1).then_some(KeyHash(u128::MAX - 7)),
+        away_since: (number == 2).then_some(NOW),
+        seated: number < 3,
     }
 }
 

@@ -94,7 +94,7 @@ impl Model {
             if let Some(other) = held.filter(|held| *held != save.session && !force)
                 && !self.ended(&other)
             {
-                return Saved::ActiveElsewhere(other);
+                return super::elsewhere(other);
             }
             self.active.insert(user, (save.session.clone(), status));
         } else if save.active == ActiveChange::Delete && held.as_ref() == Some(&save.session) {
@@ -233,7 +233,7 @@ fn world(seed: u64, steps: u32) {
             .or_default() += 1;
         for rig in [&memory, &sqlite] {
             assert_eq!(
-                rig.save(&save),
+                super::plain(rig.save(&save)),
                 expected,
                 "seed {seed} step {step}: {save:#?}"
             );

@@ -39,6 +39,7 @@ export function Closures({ client }: { client: GreenroomClient }) {
 
 function Shown({ client, range }: { client: GreenroomClient; range: Range }) {
   const [count, width] = RANGES[range];
+  const told = useId();
   const loaded = useLoaded(async () => {
     const first = Math.floor(Date.now() / width) * width - (count - 1) * width;
     const { buckets } = await closures(client, first, first + count * width, width);
@@ -66,9 +67,9 @@ function Shown({ client, range }: { client: GreenroomClient; range: Range }) {
   return (
     <>
       <figure>
-        <Chart all={all} sentence={sentence} hours={width === HOUR} />
+        <Chart all={all} told={told} hours={width === HOUR} />
         <Legend />
-        <figcaption>{sentence}</figcaption>
+        <figcaption id={told}>{sentence}</figcaption>
       </figure>
       <table className="list">
         <thead>
@@ -167,16 +168,7 @@ const LEFT = 32;
 const BOTTOM = 24;
 const TOP = 10;
 
-function Chart({
-  all,
-  sentence,
-  hours,
-}: {
-  all: readonly Bucket[];
-  sentence: string;
-  hours: boolean;
-}) {
-  const id = useId();
+function Chart({ all, told, hours }: { all: readonly Bucket[]; told: string; hours: boolean }) {
   const max = Math.max(1, ...all.map((bucket) => sum(bucket)));
   const lines: number[] = [];
   for (let at = 0; at <= max; at += step(max)) lines.push(at);
@@ -190,8 +182,7 @@ function Chart({
   const every = Math.ceil(all.length / 8);
   return (
     <div className="chart">
-      <svg viewBox={`0 0 ${W} ${H}`} role="img" aria-labelledby={id}>
-        <title id={id}>{sentence}</title>
+      <svg viewBox={`0 0 ${W} ${H}`} role="img" aria-labelledby={told}>
         {lines.map((n) => (
           <g key={n}>
             <line x1={LEFT} x2={W} y1={y(n)} y2={y(n)} />

@@ -2,13 +2,15 @@
 // it is tried again. Never a box that stands in the way; spoken once, not at every try.
 import type { ConnectionState } from "@greenroom/client";
 import { useEffect, useRef, useState } from "react";
-import { connection as texts } from "../texts.ts";
+import { refused, connection as texts } from "../texts.ts";
 import { Button, useNow } from "../ui/parts.tsx";
 import { say, sayNow } from "../ui/say.ts";
 
 export const QUIET_MS = 2_000;
 const LONGER_MS = 10_000;
 const LONG_MS = 60_000;
+/** Closed because of something the page itself tells about. */
+const FINE: readonly string[] = ["by_client", "session_ended", "replaced"];
 const BACK_MS = 5_000;
 
 interface BannerProps {
@@ -48,6 +50,22 @@ export function ConnectionBanner({ state, speaking, dropped, restarting, onTry }
                   : texts.trying}
         </p>
         {now - since >= LONGER_MS ? (
+          <Button kind="small" onClick={onTry}>
+            {texts.tryNow}
+          </Button>
+        ) : null}
+      </aside>
+    );
+  }
+  if (state.status === "closed" && !FINE.includes(state.reason)) {
+    const { title, body } = refused[state.error?.code ?? ""] ?? texts.closed;
+    return (
+      <aside className="banner notice bad" data-banner="closed" aria-label={texts.about}>
+        <p>
+          <strong>{title}</strong>
+          {body}
+        </p>
+        {state.canReconnect ? (
           <Button kind="small" onClick={onTry}>
             {texts.tryNow}
           </Button>

@@ -35,6 +35,16 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
   const lines = useLines(session, nameOf, true);
   const growing = useGrowing(session, nameOf);
   useQuestionSpoken(question, aloud);
+  useEffect(() => {
+    return session.on("user:joined", ({ userId, role }) => {
+      say(live.cameIn(userId, watch.roles[role] ?? role));
+    });
+  }, [session]);
+  useEffect(() => {
+    return session.on("question:closed", ({ outcome, replayed }) => {
+      if (outcome === "timed_out" && !replayed) say(live.timeUp);
+    });
+  }, [session]);
 
   const answer = async (skip: boolean) => {
     setBusy(true);

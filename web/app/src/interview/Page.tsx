@@ -29,6 +29,7 @@ interface About {
   title: string | null;
   plan: PlanInfo | null;
   choices: PlanInfo[];
+  over: boolean;
 }
 
 const RETRY_S = 10;
@@ -39,7 +40,7 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
   const client = clientFor(link);
   const [id, setId] = useState(() => named ?? link.only ?? fresh());
   const [step, setStep] = useState<Step>({ at: "checking" });
-  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [] });
+  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [], over: false });
   const [plan, setPlan] = useState<string | null>(null);
   const mic = useMicrophone();
   const session = useMemo(() => client.session(id), [client, id]);
@@ -59,8 +60,10 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
         return;
       }
       if (active) return setStep({ at: "recovery", found: unfinished(active) });
-      setAbout(await describe(client, id));
-      setStep({ at: "start" });
+      const found = await describe(client, id);
+      setAbout(found);
+      // What is over tells by itself how it ended.
+      setStep({ at: found.over ? "room" : "start" });
     } catch (error) {
       if (isPassing(error)) setStep({ at: "unreachable" });
       else setStep({ at: "refused", code: codeOf(error) });
@@ -237,10 +240,12 @@ async function describe(client: GreenroomClient, id: string): Promise<About> {
       title: record.title || own?.title || null,
       plan: own,
       choices: record.planId ? [] : infos,
+      over: record.status === "ended",
     };
   } catch (error) {
     // Nobody made it yet; where that is allowed, coming in makes it.
-    if (codeOf(error) === "session_not_found") return { title: null, plan: null, choices: infos };
+    if (codeOf(error) === "session_not_found")
+      return { title: null, plan: null, choices: infos, over: false };
     throw error;
   }
 }

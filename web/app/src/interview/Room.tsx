@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { codeOf, useStore } from "../session.ts";
 import { app, connection, live, moved, refused } from "../texts.ts";
 import { Button, Frame, Heading, Message, Support, Waiting } from "../ui/parts.tsx";
-import { say, sayNow } from "../ui/say.ts";
+import { sayNow } from "../ui/say.ts";
 import { ConnectionBanner } from "./Banner.tsx";
 import { Consent } from "./Consent.tsx";
 import { type Asked, useConsent } from "./consent.ts";
@@ -163,7 +163,6 @@ function useSpokenEnd(phase: string) {
   useEffect(() => {
     if (before.current === phase) return;
     before.current = phase;
-    if (phase === "ending") say(live.finishing);
     if (phase === "displaced") sayNow(moved.title);
   }, [phase]);
 }

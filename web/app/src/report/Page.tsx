@@ -69,9 +69,12 @@ function Drawn({ html }: { html: string }) {
     if (!target) return;
     const page = new DOMParser().parseFromString(html, "text/html");
     for (const styled of page.querySelectorAll<HTMLElement>("[style]")) {
-      const [name = "", value = ""] = (styled.getAttribute("style") ?? "").split(":");
+      const given = styled.getAttribute("style") ?? "";
       styled.removeAttribute("style");
-      styled.style.setProperty(name.trim(), value.replace(";", "").trim());
+      for (const rule of given.split(";")) {
+        const [name = "", value = ""] = rule.split(":");
+        if (value) styled.style.setProperty(name.trim(), value.trim());
+      }
     }
     const parts = [...page.body.children].filter(
       (part) => !["SCRIPT", "STYLE"].includes(part.tagName),
@@ -97,22 +100,16 @@ function asDiv(part: Element): HTMLElement {
   return div;
 }
 
-const FORMATS = [
-  ["json", "json"],
-  ["markdown", "md"],
-  ["csv", "csv"],
-  ["webvtt", "vtt"],
-] as const;
+const FORMATS = ["json", "md", "csv", "vtt"] as const;
 
 function Tools({ client, id }: { client: GreenroomClient; id: string }) {
-  const [format, setFormat] = useState<(typeof FORMATS)[number][0]>("markdown");
+  const [format, setFormat] = useState<(typeof FORMATS)[number]>("md");
   const [told, setTold] = useState("");
   const save = async () => {
-    const end = FORMATS.find(([name]) => name === format)?.[1] ?? "json";
     try {
       const path = `/api/sessions/${encodeURIComponent(id)}/report`;
-      const response = await client.api.fetch(path, format === "json" ? {} : { query: { format } });
-      const name = `report-${id}.${end}`;
+      const response = await client.api.fetch(path, { query: { format } });
+      const name = `interview-${id}.${format}`;
       const address = URL.createObjectURL(await response.blob());
       const anchor = document.createElement("a");
       anchor.href = address;
@@ -134,7 +131,7 @@ function Tools({ client, id }: { client: GreenroomClient; id: string }) {
       <label className="field">
         <span className="hidden">{report.save}</span>
         <select value={format} onChange={(event) => setFormat(event.target.value as typeof format)}>
-          {FORMATS.map(([name]) => (
+          {FORMATS.map((name) => (
             <option key={name} value={name}>
               {report.formats[name]}
             </option>

@@ -16,8 +16,8 @@ export interface ClockProps {
   hideable?: boolean;
 }
 
-/** Where something is said: with a minute to go, with 20 seconds to go, at the end. */
-const POINTS = [60_000, 20_000, 0];
+/** Where something is said: with a minute to go, and with 20 seconds. The end is the server's. */
+const POINTS = [60_000, 20_000];
 
 export function Clock({ startedAt, deadlineAt, serverNow, speaks, hideable }: ClockProps) {
   useNow(250);
@@ -62,7 +62,7 @@ function useSpoken(rest: number, whole: number, deadlineAt: number, speaks: bool
     if (!speaks) return;
     for (const point of POINTS) {
       if (point < whole * 0.75 && known.last > point && rest <= point) {
-        say(point === 0 ? live.timeUp : live.warn(left(point)));
+        say(live.warn(left(point)));
         break;
       }
     }

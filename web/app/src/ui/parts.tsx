@@ -8,6 +8,7 @@ import {
   useState,
 } from "react";
 import { app } from "../texts.ts";
+import { say } from "./say.ts";
 
 /** Runs a function every so many milliseconds while the part is shown. */
 export function useEvery(ms: number, what: () => void) {
@@ -196,9 +197,11 @@ export function Message({
   );
 }
 
-export function Waiting({ children }: { children: ReactNode }) {
+/** Something takes a moment; said once, too. */
+export function Waiting({ children }: { children: string }) {
+  useEffect(() => say(children), [children]);
   return (
-    <p className="lead" role="status">
+    <p className="lead">
       <span className="spin" aria-hidden="true" />
       {children}
     </p>

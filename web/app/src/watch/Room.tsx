@@ -66,7 +66,7 @@ export function RoomView({ client, id, onClose }: RoomViewProps) {
           <h3>{watch.transcript}</h3>
           <Captions
             bare
-            title={watch.transcript}
+            title={watch.transcriptOf(title)}
             empty={watch.transcriptNone}
             lines={lines}
             growing={growing}

@@ -188,7 +188,7 @@ export class GreenroomClient implements Store<ConnectionState> {
 
   /** The server's clock, as well as it is known: compare deadlines with it. */
   serverNow(): number {
-    return Date.now() + this.#offsetMs;
+    return Date.now() + (Number.isFinite(this.#offsetMs) ? this.#offsetMs : 0);
   }
 
   /** Any request that belongs to no session. It waits for the connection and survives its loss. */
@@ -260,6 +260,7 @@ export class GreenroomClient implements Store<ConnectionState> {
   }
 
   #up(success: { serverTime: number }): void {
+    this.#offsetMs = Number.NEGATIVE_INFINITY;
     this.#clock(success.serverTime);
     for (const session of this.joinedSessions) void session.enter();
     this.#requests.flush();
@@ -336,8 +337,11 @@ export class GreenroomClient implements Store<ConnectionState> {
       });
   }
 
+  /** What is told late, or again, shows an earlier time than it is: the latest is the best. */
   #clock(serverNow: number): void {
-    if (Number.isFinite(serverNow)) this.#offsetMs = serverNow - Date.now();
+    if (Number.isFinite(serverNow)) {
+      this.#offsetMs = Math.max(this.#offsetMs, serverNow - Date.now());
+    }
   }
 
   #watch(lifecycle: LifecycleOptions): () => void {

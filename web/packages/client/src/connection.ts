@@ -87,6 +87,8 @@ const PONG_MS = 10_000;
 const PROBE_MS = 4_000;
 /** A connection that lasted so long starts the count of attempts anew. */
 const STABLE_MS = 10_000;
+/** After "limited" without a time. */
+const LIMITED_MS = 5_000;
 /** Close code of ours: the server need not know more. */
 const CLOSE_LOST = 4000;
 
@@ -377,7 +379,7 @@ export class Connection {
     }
     const back = known?.[1] ?? "resume";
     if (back === "no" || back === "with_new_token") this.#finish(reasonOf(code), error);
-    else this.#later(error, this.#retryAfterMs ?? error.retryAfterMs);
+    else this.#later(error, this.#retryAfterMs ?? error.retryAfterMs ?? unsaid(code));
   }
 
   /** Plans the next attempt. */
@@ -466,6 +468,11 @@ function after(attempt: Attempt, ms: number, call: () => void): void {
 function clear(attempt: Attempt): void {
   for (const timer of attempt.timers) clearTimeout(timer);
   attempt.timers.clear();
+}
+
+/** Limited, and nobody said for how long. */
+function unsaid(code: number): number | undefined {
+  return code === 4429 ? LIMITED_MS : undefined;
 }
 
 function reasonOf(code: number): CloseReason {

@@ -84,6 +84,8 @@ export type ErrorCode =
   | 'rate_limited'
   /** The seat changes hands too fast. */
   | 'takeover_storm'
+  /** Another page of the same user has the seat, and it may not be taken over here. */
+  | 'seat_taken'
   /** Too much is waiting to be stored. */
   | 'busy'
   /** The records cannot be reached. */
@@ -104,7 +106,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_exists', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_exists', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -161,6 +163,7 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   limited: { message: 'Too many connections. Please try again later.', remedy: 'retry' },
   rate_limited: { message: 'Too much at once. Please slow down.', remedy: 'retry' },
   takeover_storm: { message: 'This seat is changing hands too fast. Close the other tabs.', remedy: 'retry' },
+  seat_taken: { message: 'You are in this session with another page. Close that one first.', remedy: 'give_up' },
   busy: { message: 'Too much is waiting. Please try again in a moment.', remedy: 'retry' },
   store_unavailable: { message: 'The records cannot be reached. Please try again in a moment.', remedy: 'retry' },
   draining: { message: 'This server is about to restart. Please try again in a moment.', remedy: 'retry' },
@@ -617,6 +620,30 @@ export interface Ok {
   [field: string]: unknown
 }
 
+/** The candidate's interview that is open: when it began, how far it is, where it is open. */
+export interface ActiveCard {
+  /** Which session. */
+  sessionId: string
+  /** For people. */
+  title?: string
+  /** Where it is in its life. */
+  status?: Status
+  /** When it became active. (Time, ms since 1970.) */
+  startedAt?: number
+  /** When somebody last did something, as far as it is stored. (Time, ms since 1970.) */
+  lastActivityAt?: number
+  /** When it ends at the latest. (Time, ms since 1970.) */
+  deadlineAt?: number
+  /** Questions that were put. */
+  questionsAsked: number
+  /** Questions it has; 0: a plain room. */
+  questionsTotal: number
+  /** A page of the candidate is connected to it now. */
+  connected: boolean
+  /** When the candidate was last connected. (Time, ms since 1970.) */
+  lastSeenAt?: number
+}
+
 /** A request was refused. With `ref`: the reply to that request; without: about a message that had none. */
 export interface ErrorMessage {
   type: 'error'
@@ -632,6 +659,8 @@ export interface ErrorMessage {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Something about a session was refused or went wrong, and no `ref` asked for it. */
@@ -647,6 +676,8 @@ export interface SessionError {
   retryAfterMs?: number
   /** With `session_active`: the session that is open. */
   activeSessionId?: string
+  /** With `session_active`: what a recovery card shows of it. */
+  active?: ActiveCard
 }
 
 /** Audio could not be taken; the session goes on. At most one a second for limits. */
@@ -1070,7 +1101,7 @@ export interface AudioReceived {
   audioData: string
 }
 
-/** The candidate's audio lies on disk up to this chunk. */
+/** The candidate's audio lies on disk up to this chunk. Told again for each stream when a page comes back: what is behind it is to be sent again. */
 export interface AudioAck {
   type: 'audio:ack'
   /** Which session. */
@@ -1357,7 +1388,7 @@ export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
   auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
   'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
-  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'takeover_storm', 'not_in_session', 'draining'], errorsTo: 'session:error', repeatable: true },
+  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'seat_taken', 'takeover_storm', 'not_in_session', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },

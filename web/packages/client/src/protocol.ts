@@ -45,6 +45,24 @@ export interface Suggestion {
   [more: string]: unknown;
 }
 
+/** What the candidate is asked to agree to. */
+export interface ConsentAsked {
+  version: string;
+  text: string;
+  purposes: string[];
+}
+
+interface ConsentAnswered<Type extends string> {
+  type: Type;
+  sessionId: string;
+  userId: string;
+  version: string;
+  at: Wall;
+  seq: number;
+  prev: number;
+  provisional?: true;
+}
+
 /** What the server may say, by event. */
 export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
   /** The reply to a request that was done. */
@@ -57,6 +75,10 @@ export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
     comeBack?: wire.ComeBack;
     retryAfterMs?: number;
   };
+  /** To the candidate: nothing they say is taken before they agree to this. */
+  "consent:request": { type: "consent:request"; sessionId: string } & ConsentAsked;
+  "consent:given": ConsentAnswered<"consent:given">;
+  "consent:declined": ConsentAnswered<"consent:declined">;
   /** What could be asked next, for the roles the plan allows. */
   "responses:suggestions": {
     type: "responses:suggestions";
@@ -71,7 +93,10 @@ export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
 export type ServerMessage = ServerMessages[keyof ServerMessages];
 /** A message with a place in the session's log. */
 export type DurableMessage = Extract<ServerMessage, { prev: number }>;
-export type ClientMessage = wire.ClientMessage;
+export type ClientMessage =
+  | wire.ClientMessage
+  | { type: "consent:give"; sessionId?: string; version: string }
+  | { type: "consent:decline"; sessionId?: string; version?: string };
 
 /** Fields of an `ok`, depending on the request: see `Replies`. */
 export interface OkFields {

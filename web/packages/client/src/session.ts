@@ -11,6 +11,7 @@ import type {
   AudioFormat,
   ClientMessage,
   Clock,
+  ConsentAsked,
   EndReason,
   EndResult,
   FinalCaption,
@@ -62,6 +63,8 @@ export interface InSession {
   readonly expiring: Readonly<Partial<Record<Clock, Wall>>>;
   /** The server cannot store at the moment; the interview goes on. */
   readonly degraded: boolean;
+  /** The candidate must agree to this before anything they say is taken. */
+  readonly consent: ConsentAsked | null;
   /** False while the connection is lost and the seat is kept. */
   readonly live: boolean;
   /** How the last join went: false where something that happened meanwhile cannot be told again. */
@@ -263,10 +266,23 @@ export class InterviewSession {
 
   /** The candidate has finished (or, with `skip`, passes over) the question. */
   answerDone(what: { questionId?: string; skip?: boolean } = {}, o?: RequestOptions) {
-    const state = this.state.getSnapshot();
-    // Named, so that a repeated request can never close the next question.
-    const open = "live" in state && state.question ? { questionId: state.question.questionId } : {};
-    return this.request({ type: "answer:done", ...open, ...what }, o);
+    return this.request({ type: "answer:done", ...this.#open(), ...what }, o);
+  }
+
+  /** Answers the open question in writing: what cannot be said can be typed. */
+  answerText(text: string, o?: RequestOptions) {
+    return this.request({ type: "answer:text", ...this.#open(), text }, o);
+  }
+
+  /** Agrees to what `consent` in the state asks. */
+  giveConsent(o?: RequestOptions) {
+    return this.request({ type: "consent:give", version: this.#consent()?.version ?? "" }, o);
+  }
+
+  /** Does not agree, or does so no longer: the session ends `declined`. */
+  declineConsent(o?: RequestOptions) {
+    const version = this.#consent()?.version;
+    return this.request({ type: "consent:decline", ...(version ? { version } : {}) }, o);
   }
 
   /** Ends the interview for everybody. `session_ended` follows. */
@@ -386,10 +402,10 @@ export class InterviewSession {
         },
         { keep: false },
       );
-      this.#entering = false;
     } catch (cause) {
-      this.#entering = false;
       if (this.#wanted) this.#refused(cause as GreenroomError);
+    } finally {
+      this.#entering = false;
     }
   }
 
@@ -434,6 +450,17 @@ export class InterviewSession {
     (this.#events as unknown as Emitter<Record<string, unknown>>).emit(message.type, event);
   }
 
+  /** Named in requests, so that a repeated one can never concern the next question. */
+  #open(): { questionId?: string } {
+    const state = this.state.getSnapshot();
+    return "live" in state && state.question ? { questionId: state.question.questionId } : {};
+  }
+
+  #consent(): ConsentAsked | null {
+    const state = this.state.getSnapshot();
+    return "live" in state ? state.consent : null;
+  }
+
   #apply(message: ServerMessage, replayed: boolean): void {
     switch (message.type) {
       case "session:joined":
@@ -471,6 +498,14 @@ export class InterviewSession {
         if (!message.on && message.seq !== undefined)
           this.#moved(Math.min(message.seq, this.#seen));
         return this.#change(() => ({ degraded: message.on }));
+      case "consent:request": {
+        const { version, text, purposes } = message;
+        return this.#change(() => ({ consent: { version, text, purposes } }));
+      }
+      case "consent:given":
+      case "consent:declined":
+        // One told again says nothing about what is asked now.
+        return replayed ? undefined : this.#change(() => ({ consent: null }));
       case "session:expiring":
         return this.#change(({ expiring }) => ({
           expiring: { ...expiring, [message.what]: message.deadlineAt },
@@ -530,6 +565,7 @@ export class InterviewSession {
       answers: "live" in before ? before.answers : [],
       expiring: {},
       degraded: false,
+      consent: null,
       live: true,
       recovered: joined.recovered || !("live" in before),
     };

@@ -160,6 +160,16 @@ describe("a lost connection", () => {
     expect(c.state.status).toBe("connected");
   });
 
+  it("keeps away for a while when it was limited", async () => {
+    const c = client();
+    await c.connect();
+    server.last.end(4429);
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(server.sockets).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(c.state.status).toBe("connected");
+  });
+
   it("obeys the code in connection:closing where the transport has none", async () => {
     const c = client();
     await c.connect();

@@ -1,9 +1,11 @@
-/** This library against the generated contract: tables, texts, names. */
-import { describe, expect, it } from "vitest";
-import { decodeChunk, encodeChunk } from "../src/index.ts";
+/** This library against the generated contract: tables, texts, names, and the golden messages. */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it, vi } from "vitest";
+import { createClient, decodeChunk, encodeChunk } from "../src/index.ts";
 import * as wire from "../src/protocol.gen.ts";
 import { CLOSE_CODES, TEMPORARY } from "../src/protocol.ts";
 import { remedyFor } from "../src/texts.ts";
+import { FakeServer } from "./fake-server.ts";
 
 describe("the generated contract", () => {
   it("has the close codes the connection acts on", () => {
@@ -46,5 +48,37 @@ describe("the generated contract", () => {
     expect(view.getUint32(offsets.atMs, true)).toBe(3);
     view.setUint8(offsets.kind, toClient);
     expect(decodeChunk(bytes.buffer)).toMatchObject(chunk);
+  });
+
+  it("has golden messages, and every one of them can be told to a session", async () => {
+    vi.useFakeTimers();
+    const server = new FakeServer();
+    // The messages go on from here.
+    server.seq = 17;
+    const client = createClient({
+      url: "http://localhost",
+      token: "t",
+      storage: "memory",
+      WebSocket: server.WebSocket,
+    });
+    const session = client.session("s1");
+    await session.join();
+    const folder = new URL("../../../../crates/protocol/vectors/messages/", import.meta.url);
+    const told: string[] = [];
+    client.on("message", ({ type }) => told.push(type));
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith("out-")) continue;
+      for (const text of JSON.parse(readFileSync(new URL(name, folder), "utf8"))) {
+        const message = JSON.parse(text) as { type: wire.ServerEvent };
+        expect(wire.SERVER_EVENTS, name).toContain(message.type);
+        // What ends a connection or a session comes alone.
+        if (/success|replaced|connection:error|ended|left|joined/.test(message.type)) continue;
+        server.last.say(message);
+      }
+    }
+    expect(new Set(told).size).toBeGreaterThan(15);
+    expect(client.isConnected).toBe(true);
+    await client.disconnect();
+    vi.useRealTimers();
   });
 });

@@ -119,6 +119,18 @@ describe("joining", () => {
     expect(c.session("s1").getSnapshot()).toEqual({ phase: "detached" });
   });
 
+  it("that was given up before it was sent can be asked for again", async () => {
+    const c = client();
+    await c.connect();
+    const stop = new AbortController();
+    const given = c.session("s1").join({ signal: stop.signal });
+    stop.abort();
+    await expect(given).rejects.toMatchObject({ code: "canceled" });
+    await settle();
+    await c.session("s1").join();
+    expect(c.session("s1").isLive).toBe(true);
+  });
+
   it("fails when connecting fails for good", async () => {
     server.accepts = false;
     const c = client();
@@ -222,6 +234,33 @@ describe("what happens in it", () => {
     process.off("uncaughtException", catcher);
     expect(heard).toHaveBeenCalledOnce();
     expect(thrown).toHaveLength(1);
+  });
+});
+
+describe("the server's clock", () => {
+  it("is not put back by what is told again", async () => {
+    const { c } = await joined();
+    const before = c.serverNow();
+    server.event("question:asked", { ...question(1), serverNow: Date.now() - 60_000 });
+    expect(c.serverNow()).toBe(before);
+    server.event("question:extended", { questionId: "q1", deadlineAt: 1, serverNow: before + 9 });
+    expect(c.serverNow()).toBe(before + 9);
+  });
+});
+
+describe("consent", () => {
+  it("is asked for in the state, and answered with its version", async () => {
+    const { session } = await joined();
+    const asked = { version: "2", text: "We record you.", purposes: ["recording"] };
+    server.last.say({ type: "consent:request", sessionId: "s1", ...asked });
+    expect(session.getSnapshot()).toMatchObject({ consent: asked });
+    void session.giveConsent();
+    expect(server.last.asked("consent:give")).toMatchObject([{ version: "2" }]);
+    server.event("consent:given", { userId: "ana", version: "2", at: 1 });
+    expect(session.getSnapshot()).toMatchObject({ consent: null });
+    void session.declineConsent();
+    expect(server.last.asked("consent:decline")).toHaveLength(1);
+    await settle();
   });
 });
 

@@ -166,12 +166,13 @@ static JOIN_PERSON: Object = Object {
     fields: &[
         always("userId", Shape::Id, "Who."),
         always("role", common::ROLE, "As what."),
-        always(
+        maybe(
             "token",
             Shape::Text(0),
-            "Good for this session only. Whoever has it is that user.",
+            "Good for this session only. Whoever has it is that user. Left out where tokens are \
+             signed elsewhere: get a ticket when they come.",
         ),
-        always("expiresAt", Shape::Time, "Until when it is good."),
+        maybe("expiresAt", Shape::Time, "Until when it is good."),
     ],
 };
 

@@ -6,27 +6,33 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{Epoch, Generation, Participant, Seq, SessionId, UserId};
+use protocol::id::{ConnectionId, Epoch, Generation, Participant, Seq, SessionId, UserId};
 use protocol::record::{ParticipantRow, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
 use serde_json::Value;
+use store::desk::{DeliveryFilter, DeliveryRow, RevocationRow};
 use tower::ServiceExt as _;
 
+use crate::apikey::ApiKeys;
 use crate::auth::{AuthSettings, Claims, Verifier};
 use crate::cors::Origins;
 use crate::describe::check_answer;
 use crate::extract::Peer;
 use crate::guard::Guard;
 use crate::handle::{
-    ActiveRecord, ActiveStats, Answer, Check, CreateSession, EndOrder, Ended, Handle, ListQuery,
-    LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord, Told,
+    ActiveRecord, ActiveStats, Answer, Check, ClosedConnection, Closure, CreateSession, EndOrder,
+    Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
+    Story, StoryLine, Told,
 };
 use crate::identity::TokenRole;
+use crate::office::{Office, RevokeDone, Subject};
 use crate::router::{Api, build, routes};
+use crate::secret::Secret;
 
 pub(super) const NOW: Wall = Wall(1_790_000_000_000);
+pub(super) const API_KEY: &str = "gr_abcdefghijklmnopqrstuvwxyz234567abcdefgh";
 pub(super) const FRONT: &str = "http://localhost:3000";
 
 /// What the fake server was asked, and what it knows.
@@ -43,6 +49,8 @@ pub(super) struct World {
     pub(super) away: bool,
     /// Nothing new is taken.
     pub(super) draining: bool,
+    pub(super) revocations: Vec<RevocationRow>,
+    pub(super) deliveries: Vec<DeliveryRow>,
 }
 
 #[derive(Clone, Default)]
@@ -113,6 +121,18 @@ impl Handle for Fake {
                 state,
             }]
         })
+    }
+
+    fn closed_connections(&self) -> Vec<ClosedConnection> {
+        vec![ClosedConnection {
+            connection_id: ConnectionId(7),
+            user_id: user("ana"),
+            session_id: Some(id("s1")),
+            opened_at: NOW,
+            closed_at: NOW.after(5),
+            code: None,
+            reason: "lost".into(),
+        }]
     }
 
     fn metrics(&self) -> MetricsSnapshot {
@@ -191,10 +211,79 @@ impl Records for Fake {
         })
     }
 
+    fn closures(
+        &self,
+        from: Wall,
+        _until: Wall,
+        bucket_ms: u64,
+    ) -> Answer<'_, Result<Vec<Closure>, Refusal>> {
+        self.read(|_| {
+            let closure = |n: u64, reason, count| Closure {
+                from: from.after(n * bucket_ms),
+                reason,
+                count,
+                duration_ms: 10 * count,
+            };
+            vec![
+                closure(0, EndReason::Abandoned, 1),
+                closure(0, EndReason::Completed, 4),
+                closure(2, EndReason::Completed, 2),
+            ]
+        })
+    }
+
+    fn story(&self, wanted: SessionId) -> Answer<'_, Result<Option<Story>, Refusal>> {
+        self.read(|world| {
+            let known = world.sessions.iter().any(|one| one.row.session == wanted);
+            known.then(|| Story {
+                lines: vec![StoryLine {
+                    at: NOW,
+                    what: "joined".to_owned(),
+                    seq: None,
+                    user_id: Some(user("ana")),
+                    detail: "candidate".to_owned(),
+                }],
+                truncated: false,
+            })
+        })
+    }
+
     fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>> {
         self.read(|world| ActiveStats {
             rows: world.active.len() as u64,
             oldest_age_ms: Some(9),
+        })
+    }
+}
+
+impl Office for Fake {
+    fn revoke(&self, subject: Subject, by: String) -> Answer<'_, Result<RevokeDone, Refusal>> {
+        let row = RevocationRow {
+            kind: subject.kind,
+            subject: subject.id,
+            before: NOW,
+            by,
+        };
+        self.0.lock().unwrap().revocations.push(row.clone());
+        at_once(Ok(RevokeDone { row, ended: None }))
+    }
+
+    fn unrevoke(&self, subject: Subject) -> Answer<'_, Result<bool, Refusal>> {
+        let rows = &mut self.0.lock().unwrap().revocations;
+        let had = rows.len();
+        rows.retain(|row| (row.kind, &row.subject) != (subject.kind, &subject.id));
+        at_once(Ok(rows.len() < had))
+    }
+
+    fn revocations(&self) -> Answer<'_, Result<Vec<RevocationRow>, Refusal>> {
+        self.read(|world| world.revocations.clone())
+    }
+
+    fn deliveries(&self, filter: DeliveryFilter) -> Answer<'_, Result<Vec<DeliveryRow>, Refusal>> {
+        self.read(|world| {
+            let fits = |row: &&DeliveryRow| filter.state.is_none_or(|state| row.state == state);
+            let rows = world.deliveries.iter().filter(fits).cloned();
+            rows.take(filter.limit as usize).collect()
         })
     }
 }
@@ -235,12 +324,16 @@ pub(super) fn record(name: &str, status: Status, people: &[(&str, Role)]) -> Ses
             role: *role,
             generation: Generation(1),
             joined_at: Some(NOW),
+            key: None,
+            away_since: None,
+            seated: true,
         })
         .collect();
     SessionRecord {
         row,
         participants,
         plan: None,
+        questions: (1, 3),
     }
 }
 
@@ -249,6 +342,7 @@ pub(super) struct Bench {
     pub(super) world: Arc<Mutex<World>>,
     router: Router,
     verifier: Arc<Verifier>,
+    pub(super) guard: Arc<Guard>,
 }
 
 /// `s1` runs with ana, ivo and olga; `done` is over and has a report.
@@ -274,11 +368,14 @@ pub(super) fn bench() -> Bench {
     }
     let secret = "a-secret-of-forty-bytes-for-tests-only!!";
     let verifier = Arc::new(Verifier::new(AuthSettings::with_secret(secret)));
+    let keys = ApiKeys::new(&[Secret::new(API_KEY.to_owned())]);
+    let guard = Arc::new(Guard::with_keys(Arc::clone(&verifier), keys));
     let router = build(Api {
         handle: Arc::new(fake.clone()),
         records: Arc::new(fake.clone()),
+        office: Arc::new(fake.clone()),
         verifier: Arc::clone(&verifier),
-        guard: Arc::new(Guard::new(Arc::clone(&verifier))),
+        guard: Arc::clone(&guard),
         origins: Origins::new([FRONT]),
         plans: Arc::new(coach::plan::Bank::builtin()),
         clock: || NOW,
@@ -288,6 +385,7 @@ pub(super) fn bench() -> Bench {
         world: fake.0,
         router,
         verifier,
+        guard,
     }
 }
 

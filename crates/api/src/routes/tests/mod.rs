@@ -3,7 +3,9 @@
 mod access;
 mod broadcast;
 mod described;
+mod desk;
 mod fake;
+mod life;
 mod operations;
 mod pages;
 mod requests;

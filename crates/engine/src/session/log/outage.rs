@@ -6,6 +6,7 @@ use std::mem;
 
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Seq};
+use protocol::record::Happening;
 use protocol::server::{Reply, ServerMessage};
 
 use super::Waiting;
@@ -53,6 +54,7 @@ impl Session {
                 what => self.let_go(ctx, what),
             }
         }
+        self.happen(ctx, Happening::Degraded, None, "");
         ctx.news(Event::Degraded {
             session: self.id.clone(),
             on: true,
@@ -263,6 +265,7 @@ impl Session {
     }
 
     pub(super) fn say_well(&mut self, ctx: &mut Ctx<'_>) {
+        self.happen(ctx, Happening::Restored, None, "");
         let session = self.id.clone();
         ctx.news(Event::Degraded { session, on: false });
         if planted::on(ctx.config, Bug::SilentRecovery) {

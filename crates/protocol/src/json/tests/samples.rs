@@ -99,7 +99,13 @@ fn error(event: ErrorEvent, session: Option<SessionId>) -> ServerMessage {
 
 fn refusal() -> Refusal {
     let mut refusal = Refusal::because(ErrorCode::SessionActive, "Still \"open\".");
-    refusal.detail = Some("\"activeSessionId\":\"s0\"".into());
+    let active = concat!(
+        r#""activeSessionId":"s0","active":{"sessionId":"s0","title":"A talk","#,
+        r#""status":"active","startedAt":1700000000000,"lastActivityAt":1700000000000,"#,
+        r#""deadlineAt":1700000600000,"questionsAsked":1,"questionsTotal":3,"#,
+        r#""connected":false,"lastSeenAt":1700000000000}"#
+    );
+    refusal.detail = Some(active.into());
     refusal.retry_after(1_500)
 }
 

@@ -11,6 +11,7 @@ use protocol::ws::client as wire;
 use protocol::ws::{Flow, Limits, Opcode, Packet, Ws, WsIn};
 use serde_json::{Value, json};
 
+use super::run::{Run, Taped};
 use super::{SOON, token};
 
 /// Masks need not be secret here: they protect proxies, and there is none.
@@ -48,6 +49,7 @@ pub(crate) struct Client {
     /// The server's first words.
     pub(crate) welcome: Value,
     refs: u64,
+    taped: Option<Taped>,
 }
 
 /// A socket that has been upgraded, and what came behind the answer.
@@ -105,8 +107,37 @@ impl Client {
         client
     }
 
+    /// As [`Client::join`], with all it says and hears in the run's history.
+    pub(crate) fn taped(
+        run: &Run,
+        address: SocketAddr,
+        user: &str,
+        role: &str,
+        session: &str,
+    ) -> Self {
+        let token = token::invited(user, role, session);
+        let mut client = Self::taped_only(run, address, user, &token);
+        client.ask(json!({"type": "session:join", "sessionId": session}));
+        client
+    }
+
+    /// As [`Client::connect`], with all it says and hears in the run's history.
+    pub(crate) fn taped_only(run: &Run, address: SocketAddr, user: &str, token: &str) -> Self {
+        let socket = TcpStream::connect_timeout(&address, SOON).unwrap();
+        let bearer = format!("Bearer {token}");
+        let opened = open(socket, "/ws", &[("Authorization", &bearer)]);
+        let taped = Some(run.opened(user));
+        let mut client = Self::reading(opened.expect("the server upgrades"), taped);
+        client.welcome = client.expect("connection:success");
+        client
+    }
+
     /// Starts to read.
     pub(crate) fn from(opened: Opened) -> Self {
+        Self::reading(opened, None)
+    }
+
+    fn reading(opened: Opened, taped: Option<Taped>) -> Self {
         let Opened { socket, rest } = opened;
         socket.set_read_timeout(None).unwrap();
         let shared = Arc::new(Shared::default());
@@ -115,6 +146,7 @@ impl Client {
             socket: socket.try_clone().unwrap(),
             writing: Arc::clone(&writing),
             shared: Arc::clone(&shared),
+            taped: taped.clone(),
         };
         std::thread::spawn(move || reader.run(rest));
         Self {
@@ -123,6 +155,7 @@ impl Client {
             shared,
             welcome: Value::Null,
             refs: 0,
+            taped,
         }
     }
 
@@ -146,6 +179,9 @@ impl Client {
 
     /// Sends a message.
     pub(crate) fn send(&self, message: &Value) {
+        if let Some(taped) = &self.taped {
+            taped.sent(message);
+        }
         self.send_raw(&wire::frame(
             Opcode::Text,
             message.to_string().as_bytes(),
@@ -293,6 +329,7 @@ struct Reader {
     socket: TcpStream,
     writing: Arc<Mutex<()>>,
     shared: Arc<Shared>,
+    taped: Option<Taped>,
 }
 
 impl Reader {
@@ -311,6 +348,9 @@ impl Reader {
             let still = self.shared.still.lock().unwrap();
             drop(self.shared.moved.wait_while(still, |still| *still).unwrap());
             open = read > 0 && self.take_in(&mut ws, &mut buffer[..read], &mut ended);
+        }
+        if let Some(taped) = &self.taped {
+            taped.closed(ended.as_ref().map(|(code, _)| *code));
         }
         let mut came = self.shared.came.lock().unwrap();
         came.ended = Some(ended);
@@ -344,6 +384,9 @@ impl Reader {
     }
 
     fn came(&self, message: Value) {
+        if let Some(taped) = &self.taped {
+            taped.came(&message);
+        }
         let mut came = self.shared.came.lock().unwrap();
         came.all.push(message.clone());
         came.fresh.push_back(message);

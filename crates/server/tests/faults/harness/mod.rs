@@ -8,9 +8,11 @@
 pub(crate) mod client;
 pub(crate) mod proxy;
 pub(crate) mod records;
+pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod sound;
 pub(crate) mod token;
+pub(crate) mod tracer;
 
 use std::time::{Duration, Instant};
 

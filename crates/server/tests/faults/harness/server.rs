@@ -58,6 +58,12 @@ impl Setup {
         self
     }
 
+    /// With this in its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// With real speech recognition by the installed model.
     pub(crate) fn with_speech(self) -> Self {
         let models = super::sound::models();

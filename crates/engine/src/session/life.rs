@@ -1,0 +1,260 @@
+//! A session's life beyond one process (L2, L8, L9): read back from its records, taken over alive
+//! from a dead process or ended from there, kept through a drain; and what is written down of it
+//! beside its log (X6).
+
+use protocol::id::UserId;
+use protocol::record::{Happening, HappeningRow, Loaded, ParticipantRow};
+use protocol::time::Mono;
+use protocol::value::{EndReason, Outcome, Role, Status};
+
+use super::end::Ending;
+use super::seat::Seat;
+use super::snapshot::{Begun, Clocks, Restored};
+use super::timer::Countdown;
+use super::{Ctx, Flow, Live, Log, Seed, Session, snapshot};
+use crate::config::{ACTIVITY_SAVE_MS, HAPPENINGS_MAX};
+use crate::effect::Effect;
+use crate::event::Event;
+
+impl Session {
+    /// An unfinished session of a dead process. It lives on if its candidate may still come back;
+    /// else it ends `server_crash`.
+    pub(crate) fn take_over(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+        let kept = snapshot::restore(&loaded.row.snapshot);
+        let clocks = kept
+            .as_ref()
+            .and_then(|kept| kept.clocks(ctx.now, &ctx.config.clock));
+        match clocks.and_then(|clocks| kept_until(ctx, &loaded, &clocks)) {
+            Some(until) => Self::revive(ctx, loaded, until),
+            None => Self::recover(ctx, loaded),
+        }
+    }
+
+    /// It lives on: its clocks never stopped, its seats wait for their members until `until`.
+    fn revive(ctx: &mut Ctx<'_>, loaded: Loaded, until: Mono) -> Self {
+        let away_ms = loaded.away_ms;
+        let seats: Vec<ParticipantRow> = loaded.participants.clone();
+        let mut session = Self::restore(ctx, loaded);
+        let at = ctx.now.wall;
+        let others = ctx.now.mono.after(ctx.config.grace_ms);
+        for row in seats.into_iter().filter(|row| row.seated) {
+            let candidate = row.role == Role::Candidate;
+            let gone_at = if candidate { until } else { others };
+            session.seats.push(Seat::restored(row, gone_at, at));
+        }
+        session.pause_for_away(ctx, away_ms);
+        let Some(live) = &mut session.live else {
+            return session;
+        };
+        live.unheard = true;
+        let since = live.started;
+        ctx.out(Effect::ListenAgain {
+            session: session.id.clone(),
+            since,
+        });
+        session.happen(ctx, Happening::Recovered, None, "");
+        session.seats_dirty = true;
+        session.seats_dirty_since_save = true;
+        session.log.row_dirty = true;
+        ctx.news(Event::Revived {
+            session: session.id.clone(),
+        });
+        session
+    }
+
+    /// The candidate went with the process: where the plan says so, their clock stood still since.
+    fn pause_for_away(&mut self, ctx: &Ctx<'_>, away_ms: u64) {
+        let pauses = self
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.options.pause_on_disconnect);
+        let open = self.live.as_mut().and_then(|live| live.flow.open.as_mut());
+        let Some(open) = open.filter(|open| pauses && open.paused_left_ms.is_none()) else {
+            return;
+        };
+        let died = Mono(ctx.now.mono.0.saturating_sub(away_ms));
+        open.paused_left_ms = Some(open.clock.deadline().since(died));
+    }
+
+    /// What was heard is transcribed, then it ends by the ordinary way: with the reason of an end
+    /// that had begun, else `server_crash`.
+    pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+        let begun = snapshot::restore(&loaded.row.snapshot).and_then(|kept| kept.end);
+        let mut session = Self::restore(ctx, loaded);
+        session.recovered = true;
+        ctx.news(Event::Recovering {
+            session: session.id.clone(),
+        });
+        session.happen(ctx, Happening::Recovered, None, "to be ended");
+        let heard = session.live.is_some();
+        if !heard {
+            session.begin_end(ctx, EndReason::ServerCrash, None);
+            return session;
+        }
+        let last = session.last_activity_at;
+        let live_ms = session.live.as_ref().map_or(0, |live| {
+            u64::try_from(last.0 - live.started_at.0).unwrap_or(0)
+        });
+        session.close_question_at(ctx, Outcome::Lost, live_ms);
+        session.status = Status::Completing;
+        let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
+        let crash = Begun {
+            reason: EndReason::ServerCrash,
+            by: None,
+            at: last,
+            duration_ms: live_ms,
+        };
+        let end = Ending::of_recovery(begun.unwrap_or(crash), by);
+        session.end = Some(Box::new(end));
+        session.record_status(ctx, None);
+        ctx.out(Effect::RecoverSpeech {
+            session: session.id.clone(),
+        });
+        session
+    }
+
+    /// A session as it was stored. Only a scheduled one goes on living from here as it is.
+    pub(crate) fn restore(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+        let row = loaded.row;
+        let kept = snapshot::restore(&row.snapshot);
+        let clocks = kept
+            .as_ref()
+            .and_then(|kept| kept.clocks(ctx.now, &ctx.config.clock));
+        let (plan, invited, flow) = match kept {
+            Some(Restored {
+                plan,
+                invited,
+                flow,
+                ..
+            }) => (plan, invited, flow),
+            None => (None, Vec::new(), Flow::default()),
+        };
+        let seed = Seed {
+            id: row.session,
+            title: row.title,
+            candidate: row.candidate,
+            invited,
+            plan,
+            fence: loaded.fence,
+            epoch: row.epoch,
+        };
+        let mut session = Self::new(ctx, seed);
+        session.status = row.status;
+        session.created_at = row.created_at;
+        session.last_activity_at = row.last_activity_at;
+        session.stored = true;
+        session.happened = loaded.happened;
+        session.log = Log::new(row.epoch, row.seq, loaded.last_seq).born_after(*ctx.next_effect);
+        session.log.restore_requests(loaded.requests);
+        let left = row
+            .deadline_at
+            .map_or(0, |at| u64::try_from(at.0 - ctx.now.wall.0).unwrap_or(0));
+        session.expires = ctx.now.mono.after(left);
+        let seats = &loaded.participants;
+        let last = seats.iter().map(|seat| seat.participant.0).max();
+        session.next_participant = last.unwrap_or(0).saturating_add(1);
+        let generations = seats.iter().map(|seat| seat.generation);
+        session.generation = generations.max().unwrap_or_default();
+        if let Some(started_at) = row.started_at {
+            let ended = ctx.now.mono.after(left);
+            let clocks = clocks.unwrap_or(Clocks {
+                started: ctx.now.mono,
+                duration: ended,
+                inactivity: ctx.now.mono.after(ctx.config.inactivity_ms),
+                question: ended,
+                grace: None,
+            });
+            session.live = Some(Box::new(Live::restored(ctx, started_at, flow, &clocks)));
+        }
+        session
+    }
+
+    /// Notes a fact of the session's life that is not in its log. Bounded: what comes after the
+    /// last place is counted by nobody.
+    pub(super) fn happen(
+        &mut self,
+        ctx: &Ctx<'_>,
+        what: Happening,
+        user: Option<&UserId>,
+        detail: &str,
+    ) {
+        if self.happened >= HAPPENINGS_MAX {
+            return;
+        }
+        self.happened += 1;
+        let last = self.happened == HAPPENINGS_MAX;
+        self.happenings.push(HappeningRow {
+            place: self.happened,
+            at: ctx.now.wall,
+            what: if last { Happening::Truncated } else { what },
+            user: user.filter(|_| !last).cloned(),
+            detail: if last { "" } else { detail }.into(),
+        });
+    }
+
+    /// The node is to stop: who is away was told to come back to the next process, so nobody is
+    /// given up meanwhile (L9).
+    pub(crate) fn drain(&mut self, ctx: &Ctx<'_>) {
+        let kept = ctx.now.mono.after(ctx.config.drain_ms);
+        for seat in &mut self.seats {
+            seat.gone_at = seat.gone_at.map(|at| at.max(kept));
+        }
+    }
+
+    /// How long a seat is kept that is lost now.
+    pub(super) fn grace_ms(&self, ctx: &Ctx<'_>) -> u64 {
+        match ctx.config.grace_ms {
+            0 => 0,
+            grace if ctx.draining => grace.max(ctx.config.drain_ms),
+            grace => grace,
+        }
+    }
+}
+
+impl Live {
+    /// As it was stored, with its clocks as they stand now.
+    fn restored(
+        ctx: &Ctx<'_>,
+        started_at: protocol::time::Wall,
+        mut flow: Flow,
+        clocks: &Clocks,
+    ) -> Self {
+        let now = ctx.now.mono;
+        if let Some(open) = &mut flow.open {
+            open.clock = Countdown::until(now, clocks.question);
+        }
+        // The records may be this much behind what was done.
+        let inactivity = clocks.inactivity.after(ACTIVITY_SAVE_MS);
+        Self {
+            began: protocol::id::Seq(0),
+            started: clocks.started,
+            started_at,
+            flow,
+            flow_saving: 0,
+            inactivity: Countdown::until(now, inactivity),
+            duration: Countdown::until(now, clocks.duration),
+            activity_saved: now,
+            unheard: false,
+            acks: Vec::new(),
+            once: Vec::new(),
+            next_once: 0,
+        }
+    }
+}
+
+/// Until when the candidate may come back to this session of a dead process; none: it ends. Their
+/// grace did not run while there was nobody to come back to.
+fn kept_until(ctx: &Ctx<'_>, loaded: &Loaded, clocks: &Clocks) -> Option<Mono> {
+    let grace = ctx.config.grace_ms;
+    if loaded.row.status != Status::Active || grace == 0 || loaded.away_ms > grace {
+        return None;
+    }
+    let latest = ctx.now.mono.after(grace);
+    match clocks.grace {
+        None => Some(latest),
+        Some(gone_at) => {
+            let until = gone_at.after(loaded.away_ms).min(latest);
+            (until > ctx.now.mono).then_some(until)
+        }
+    }
+}
