@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use coach::plan::Entry;
 use protocol::error::Refusal;
-use protocol::id::{ConnectionId, PlanId, SessionId, UserId};
+use protocol::id::{ConnectionId, PlanId, Seq, SessionId, UserId};
 use protocol::record::{DataKind, ParticipantRow, ReportJob, SessionRow};
+use protocol::said::Said;
 use protocol::time::Wall;
-use protocol::value::{EndReason, Invited, Plan, PresenceState, Role, Status};
+use protocol::value::{Audience, EndReason, Invited, Plan, PresenceState, Role, Status};
 use serde::Serialize;
 
 use crate::identity::Identity;
@@ -29,6 +30,14 @@ pub trait Handle: Send + Sync {
     /// Ends a session; answers when the end is stored or went out unrecorded. Ending what is over
     /// is no error: the first end is the answer.
     fn end(&self, order: EndOrder) -> Answer<'_, Result<Ended, Refusal>>;
+
+    /// Says something to a session's members; answers once it is stored, where it is to be.
+    fn say(
+        &self,
+        session: SessionId,
+        said: Said,
+        audience: Audience,
+    ) -> Answer<'_, Result<Told, Refusal>>;
 
     /// Ends the user's running session, or takes its row away where nothing runs (L7). Which
     /// session that was; none: there was nothing to clear.
@@ -163,6 +172,15 @@ pub struct Ended {
     pub reason: Option<EndReason>,
     /// Whether that is stored.
     pub recorded: bool,
+}
+
+/// Who heard what a back end said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Its place in the log; none: it has none.
+    pub seq: Option<Seq>,
+    /// Connections it went to.
+    pub receivers: u32,
 }
 
 /// Somebody in a room.

@@ -160,6 +160,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         }
         ErrorCode::SessionNotFound | ErrorCode::PlanNotFound => StatusCode::NOT_FOUND,
         ErrorCode::SessionEnded
+        | ErrorCode::SessionExists
         | ErrorCode::SessionActive
         | ErrorCode::NotInSession
         | ErrorCode::BadTransition

@@ -22,8 +22,8 @@ use crate::handle::{Handle, Records};
 use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
-    active, contracts, data, documents, life, operations, plans, reports, revocations, sessions,
-    tickets, transfers, webhooks,
+    active, broadcast, contracts, data, documents, life, operations, plans, reports, revocations,
+    sessions, tickets, transfers, webhooks,
 };
 use crate::secret::loggable_path;
 
@@ -92,6 +92,7 @@ fn pages() -> Site {
         .serve(&reports::AGAIN, reports::again)
         .serve(&reports::OPEN, reports::open)
         .serve(&data::DELETE, data::delete)
+        .serve(&broadcast::SAY, broadcast::say)
         .serve(&documents::END_SESSION, documents::end_session)
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
         .serve(&plans::LIST, plans::list)
@@ -111,6 +112,7 @@ fn pages() -> Site {
         .serve(&life::STORY_ROUTE, life::story)
         .serve(&transfers::REDEEM_ROUTE, transfers::redeem)
         .serve(&contracts::OPENAPI, contracts::openapi)
+        .serve(&contracts::ASYNCAPI, contracts::asyncapi)
         .serve(&reports::PAGE, reports::page)
 }
 

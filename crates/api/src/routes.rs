@@ -2,6 +2,7 @@
 //! records, and asks; none of them knows a rule of a session.
 
 pub mod active;
+pub mod broadcast;
 pub mod contracts;
 pub mod data;
 pub mod documents;

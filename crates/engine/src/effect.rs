@@ -3,7 +3,9 @@
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::close::CloseCode;
 use protocol::error::Refusal;
-use protocol::id::{ConnectionId, EffectId, Generation, Participant, PlanId, SessionId, UserId};
+use protocol::id::{
+    ConnectionId, EffectId, Generation, Participant, PlanId, Seq, SessionId, UserId,
+};
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
@@ -248,6 +250,13 @@ pub enum Answer {
         role: Role,
         /// Milliseconds.
         lasts_ms: u64,
+    },
+    /// Said to those who are there, and stored where it is to be.
+    Said {
+        /// Its place in the log; none: it has none.
+        seq: Option<Seq>,
+        /// How many connections it went to.
+        receivers: u32,
     },
     /// Not done.
     Refused(Refusal),

@@ -7,7 +7,8 @@ use protocol::id::{
     ConnectionId, EffectId, Participant, QuestionId, ResumeKey, Seq, SessionId, StreamId, UserId,
 };
 use protocol::record::{EventRow, Loaded, Saved};
-use protocol::value::{EndReason, Invited, Plan, Role, Suggestion, Word};
+use protocol::said::Said;
+use protocol::value::{Audience, EndReason, Invited, Plan, Role, Suggestion, Word};
 
 use crate::node::Plans;
 
@@ -197,6 +198,13 @@ pub enum Ask {
         by: Option<UserId>,
         /// If set, only a member with this user id and a role that may end, or nobody.
         only_if_allowed: Option<Arc<Identity>>,
+    },
+    /// Say this to its members; answered when it is stored, where it is to be.
+    Say {
+        /// What, judged already.
+        said: Said,
+        /// To whom.
+        audience: Audience,
     },
 }
 

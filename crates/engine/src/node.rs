@@ -14,8 +14,9 @@ use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{BootId, ConnectionId, EffectId, Epoch, Generation, PlanId, SessionId, UserId};
 use protocol::record::{Fence, Loaded};
+use protocol::said::Said;
 use protocol::time::{Mono, Now};
-use protocol::value::{EndReason, Plan, Status};
+use protocol::value::{Audience, EndReason, Plan, Status};
 use smallvec::SmallVec;
 
 use crate::config::{Config, WAITING_MAX};
@@ -101,6 +102,11 @@ enum Waiting {
         reason: EndReason,
         by: Option<UserId>,
         who: Option<Arc<Identity>>,
+    },
+    Say {
+        ask: AskId,
+        said: Said,
+        audience: Audience,
     },
 }
 
@@ -385,6 +391,11 @@ impl Node {
                 by,
                 who,
             },
+            Ask::Say { said, audience } => Waiting::Say {
+                ask,
+                said,
+                audience,
+            },
         };
         let full = self.slots.len() >= self.config.sessions;
         match self.slots.get_mut(&session) {
@@ -578,6 +589,27 @@ impl Node {
                     }
                     _ => Answer::Refused(ErrorCode::SessionNotFound.into()),
                 };
+                self.effects.push_back(Effect::Answer { ask, answer });
+            }
+            Waiting::Say {
+                ask,
+                said,
+                audience,
+            } => {
+                if live {
+                    self.turn(session, |session, ctx| {
+                        session.say_by_api(ctx, ask, said, audience);
+                    });
+                    return;
+                }
+                let refusal = match missing {
+                    Some(Missing::Ended(_)) => ErrorCode::SessionEnded.into(),
+                    Some(Missing::Unavailable) => {
+                        Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000)
+                    }
+                    _ => ErrorCode::SessionNotFound.into(),
+                };
+                let answer = Answer::Refused(refusal);
                 self.effects.push_back(Effect::Answer { ask, answer });
             }
         }
@@ -837,8 +869,5 @@ enum Missing {
 }
 
 fn exists() -> Refusal {
-    Refusal::because(
-        ErrorCode::InvalidField,
-        "There is a session with this id already.",
-    )
+    ErrorCode::SessionExists.into()
 }

@@ -58,6 +58,28 @@ pub enum ClientMessage {
     Transcribe(Box<TranscribeRequest>),
 }
 
+impl ClientMessage {
+    /// The event's name on the wire.
+    pub fn event(&self) -> &'static str {
+        match self {
+            Self::Join { .. } => "session:join",
+            Self::Leave => "session:leave",
+            Self::Start { .. } => "interview:start",
+            Self::AnswerDone { .. } => "answer:done",
+            Self::AnswerText { .. } => "answer:text",
+            Self::End => "end_interview",
+            Self::SetStatus(_) => "session:status",
+            Self::Extend => "session:extend",
+            Self::Clear => "session:clear",
+            Self::Transfer => "session:transfer",
+            Self::Consent { given: true, .. } => "consent:give",
+            Self::Consent { given: false, .. } => "consent:decline",
+            Self::Visibility(_) => "user:visibility",
+            Self::Transcribe(_) => "transcription:request",
+        }
+    }
+}
+
 /// What a page shows to get its seat back (L2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resume {

@@ -10,11 +10,13 @@
 //! it to the table here ([`client::MESSAGES`], [`server::MESSAGES`]), and run
 //! `UPDATE_EXPECT=1 cargo test -p protocol contract`. No behavior here.
 
+pub mod asyncapi;
 pub mod client;
 pub mod common;
 pub mod schema;
 pub mod server;
 pub mod shape;
+pub mod tables;
 pub mod typescript;
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ words! {
         SessionNotFound = "session_not_found",
         /// The session is over.
         SessionEnded = "session_ended",
+        /// There is a session with this id already.
+        SessionExists = "session_exists",
         /// The candidate has another session running.
         SessionActive = "session_active",
         /// The connection is in no session.
@@ -124,6 +126,7 @@ impl ErrorCode {
             Self::NotAllowed => "Your role may not do this.",
             Self::SessionNotFound => "There is no such session, or you were not invited to it.",
             Self::SessionEnded => "This session is over.",
+            Self::SessionExists => "There is a session with this id already.",
             Self::SessionActive => "Another interview of yours is still open.",
             Self::NotInSession => "Join a session first.",
             Self::SessionRequired => "You are in several sessions; say which one you mean.",
@@ -180,6 +183,7 @@ impl ErrorCode {
             | Self::TokenRevoked
             | Self::TokenMismatch => Remedy::NewToken,
             Self::SessionEnded
+            | Self::SessionExists
             | Self::SessionActive
             | Self::NotInSession
             | Self::BadTransition

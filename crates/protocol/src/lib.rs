@@ -33,6 +33,7 @@ pub mod pass;
 pub mod plain;
 pub mod rate;
 pub mod record;
+pub mod said;
 pub mod server;
 pub mod socketio;
 pub mod time;

@@ -149,6 +149,9 @@ pub enum ServerMessage {
     },
     /// A durable event out of the session's log.
     Event(Logged),
+    /// What a back end says in the server's place: a flat JSON object, `{"type":…}`, see
+    /// [`crate::said`].
+    Said(Arc<str>),
     /// `pong`, with the `ref` of the ping.
     Pong {
         /// The ping's `ref`, as JSON text.

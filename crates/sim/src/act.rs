@@ -8,7 +8,8 @@ use engine::input::{Ask, AskId, Caller, Create};
 use history::entry::What;
 use protocol::client::{AudioFormat, ClientMessage, ReplyKey, ReplyTo, Resume, TranscribeRequest};
 use protocol::id::{ConnectionId, Epoch, ResumeKey, Seq};
-use protocol::value::{EndReason, Role, Status, Visibility};
+use protocol::said::Said;
+use protocol::value::{Audience, EndReason, Role, Status, Visibility};
 
 use crate::path::Path;
 use crate::setup::{PLANS, plan_id, question};
@@ -439,6 +440,8 @@ impl World {
                         .map(|plan| protocol::value::Plan::clone(plan))
                 }),
             }))
+        } else if self.rng.chance(40) {
+            self.own_event(room)
         } else {
             let somebody = self.rng.below(self.setup.pages.len());
             let who = &self.setup.pages[somebody].who;
@@ -459,6 +462,20 @@ impl World {
             self.later(again, Happening::Api(room));
         }
         self.ask(room, create, what);
+    }
+
+    /// Something a back end wants to say into a session.
+    fn own_event(&mut self, room: usize) -> Ask {
+        let body = format!(r#"{{"type":"custom:hint","sessionId":"s{room}","at":0,"data":{{}}}}"#);
+        Ask::Say {
+            said: Said {
+                body: body.into(),
+                durable: true,
+            },
+            audience: self
+                .rng
+                .pick(&[Audience::ALL, Audience::STAFF, Audience(1)]),
+        }
     }
 
     pub(crate) fn ask(&mut self, room: usize, create: bool, what: Ask) {

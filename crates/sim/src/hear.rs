@@ -410,6 +410,7 @@ fn room_of(message: &ServerMessage) -> Option<usize> {
         | ServerMessage::ConnectionError(_)
         | ServerMessage::TokenExpiring { .. }
         | ServerMessage::Draining { .. }
+        | ServerMessage::Said(_)
         | ServerMessage::Pong { .. } => return None,
     };
     Some(session_number(session))

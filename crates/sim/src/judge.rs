@@ -303,7 +303,17 @@ impl World {
                     }
                 }
             }
-            Answer::Ended { .. } | Answer::Transfer { .. } | Answer::Refused(_) => {}
+            Answer::Said { seq: Some(seq), .. } => {
+                if mirror.event(seq.0).is_none() {
+                    self.violate(|| {
+                        format!("what the API said into s{room} is called {seq}, and is not stored")
+                    });
+                }
+            }
+            Answer::Said { seq: None, .. }
+            | Answer::Ended { .. }
+            | Answer::Transfer { .. }
+            | Answer::Refused(_) => {}
         }
     }
 

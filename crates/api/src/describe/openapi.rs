@@ -72,7 +72,7 @@ fn operation(schemas: &mut Schemas, problem: &Value, route: &Route) -> Value {
         operation["requestBody"] = json!({
             "required": !body.optional,
             "content": { "application/json": {
-                "schema": schemas.of(&body.shape), "example": example,
+                "schema": schemas.given(&body.shape), "example": example,
             }},
         });
     }

@@ -31,6 +31,29 @@ pub async fn openapi() -> Response {
     document(&TEXT)
 }
 
+/// `GET /api/asyncapi.json`
+pub static ASYNCAPI: Route = Route {
+    path: "/api/asyncapi.json",
+    name: "asyncapi",
+    group: "contracts",
+    about: "The realtime contract: every message, field, reply, error code and close code.",
+    who: Who::Anybody,
+    answers: &[Answer {
+        status: StatusCode::OK,
+        about: "AsyncAPI 3.",
+        content: Content::Json(Shape::Open),
+    }],
+    ..ROUTE
+};
+
+/// `GET /api/asyncapi.json`: made once, from the contract.
+pub async fn asyncapi() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        protocol::contract::asyncapi::document(env!("CARGO_PKG_VERSION")).to_string()
+    });
+    document(&TEXT)
+}
+
 fn document(text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

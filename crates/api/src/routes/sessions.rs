@@ -47,8 +47,7 @@ pub struct CreateBody {
     id: Option<SessionId>,
     title: Option<String>,
     candidate: Option<UserId>,
-    #[serde(default)]
-    participants: Vec<Invited>,
+    participants: Option<Vec<Invited>>,
     plan_id: Option<PlanId>,
     questions: Option<Vec<QuestionBody>>,
 }
@@ -104,7 +103,7 @@ fn order(api: &Api, who: &Identity, body: CreateBody) -> Result<CreateSession, P
     }
     let mut candidate = body.candidate;
     let mut participants: Vec<Invited> = Vec::new();
-    for invited in body.participants {
+    for invited in body.participants.unwrap_or_default() {
         if participants
             .iter()
             .any(|known| known.user_id == invited.user_id)
@@ -330,7 +329,10 @@ pub async fn list(
         None => None,
         Some(text) => Some(cursor(text).ok_or_else(|| invalid("`after` is no cursor."))?),
     };
-    let limit = params.limit.unwrap_or(50).clamp(1, 200);
+    let limit = params.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(invalid("`limit` must be 1 to 200."));
+    }
     let query = ListQuery {
         status: params.status,
         candidate: params.candidate,

@@ -319,6 +319,7 @@ impl Session {
             }
         }
         self.consent_stored(ctx);
+        self.answer_sayers(ctx);
         let Some(end) = &self.end else { return };
         match end.stage {
             Stage::Settling { .. } => self.report_if_settled(ctx),
@@ -485,6 +486,7 @@ impl Session {
 
     /// Leaves memory without an end of its own.
     fn drop_out(&mut self, ctx: &mut Ctx<'_>, why: ErrorCode) {
+        self.refuse_sayers(ctx, why);
         self.refuse_held(ctx, why);
         let session = self.id.clone();
         ctx.out(Effect::FlushSpeech {

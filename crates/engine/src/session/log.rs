@@ -197,6 +197,11 @@ impl Session {
     pub(crate) fn record(&mut self, ctx: &mut Ctx<'_>, body: &EventBody, audience: Audience) {
         // The body is our own type with string keys: it always serializes.
         let text: Arc<str> = serde_json::to_string(body).unwrap_or_default().into();
+        self.record_text(ctx, text, audience);
+    }
+
+    /// As [`Session::record`], for an event that is text already.
+    pub(crate) fn record_text(&mut self, ctx: &mut Ctx<'_>, text: Arc<str>, audience: Audience) {
         let log = &mut self.log;
         let seq = log.last.next();
         log.last = seq;

@@ -15,6 +15,7 @@ mod interview;
 mod life;
 pub(crate) mod log;
 mod room;
+mod say;
 pub(crate) mod seat;
 mod snapshot;
 pub(crate) mod status;
@@ -152,6 +153,8 @@ pub(crate) struct Session {
     consent_opens: bool,
     /// API calls waiting for the creation to be stored.
     creators: Vec<crate::input::AskId>,
+    /// Back ends whose words are not stored yet.
+    sayers: Vec<say::Sayer>,
     /// Take the candidate's active row from another session.
     force_active: bool,
     /// The active row is contested; wait for the other session's answer.
@@ -222,6 +225,7 @@ impl Session {
             consent: None,
             consent_opens: false,
             creators: Vec::new(),
+            sayers: Vec::new(),
             force_active: false,
             contesting: false,
             active_lost: false,

@@ -8,13 +8,14 @@ mod found;
 mod interview;
 mod life;
 mod room;
+mod say;
 mod store;
 mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::client::{ClientMessage, ErrorEvent, ReplyKey, ReplyTo, Resume};
+use protocol::client::{ClientMessage, ReplyKey, ReplyTo, Resume};
 use protocol::id::{
     BootId, ConnectionId, EffectId, Epoch, Generation, Participant, PlanId, QuestionId, ResumeKey,
     Seq, SessionId, StreamId, UserId,
@@ -22,9 +23,10 @@ use protocol::id::{
 use protocol::record::{
     Elsewhere, EventRow, Fence, HappeningRow, Loaded, ParticipantRow, RequestRow, Save, Saved,
 };
+use protocol::said::Said;
 use protocol::server::{PresenceChange, Reply, ServerMessage};
 use protocol::time::{Mono, Now, Wall};
-use protocol::value::{EndReason, Invited, Plan, PlanOptions, Question, Role, Status};
+use protocol::value::{Audience, EndReason, Invited, Plan, PlanOptions, Question, Role, Status};
 
 use crate::effect::{AdviceAsked, Answer};
 use crate::input::{Ask, AskId, Caller, Create, Found, Identity, SpeechReport};
@@ -185,12 +187,14 @@ impl World {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Send { to, message } => {
+                as_described(&message, self.now.wall);
                 for conn in to {
                     let line = short(&message);
                     self.sent.entry(conn.0).or_default().push(line);
                 }
             }
             Effect::Reply { to, reply } => {
+                answered_as_described(&to, &reply);
                 if let Reply::Refused(refusal) = &reply {
                     let detail = refusal.detail.as_deref().map(str::to_owned);
                     self.details.extend(detail);
@@ -412,7 +416,8 @@ impl World {
         };
         let reply = ReplyTo {
             conn: ConnectionId(conn),
-            key: ReplyKey::Event(ErrorEvent::Session),
+            // The name of the event, so that the answer can be judged by its description.
+            key: ReplyKey::Ref(format!("\"{}\"", message.event()).into()),
         };
         self.input(Input::Message {
             caller,
@@ -494,6 +499,22 @@ impl World {
         self.answers.remove(&98)
     }
 
+    /// A back end says something; its answer, if it has one yet.
+    fn said_by_api(&mut self, session: &str, event: &str, audience: Audience) -> Option<Answer> {
+        let data = match event {
+            "transcription:processing" => serde_json::json!({ "requestId": 1 }),
+            _ => serde_json::json!({ "text": "Breathe." }),
+        };
+        let data = data.as_object().unwrap().clone();
+        let said = Said::new(&id(session), event, data, self.now.wall).unwrap();
+        self.input(Input::Ask {
+            ask: AskId(97),
+            session: id(session),
+            what: Ask::Say { said, audience },
+        });
+        self.answers.remove(&97)
+    }
+
     fn says(&mut self, session: &str, participant: u16, text: &str, at_ms: u64) {
         let report = SpeechReport::Final {
             participant: Participant(participant),
@@ -561,6 +582,28 @@ fn room_of(candidate: &str, others: &[(&str, Role)], plan: Option<Plan>) -> Crea
     }
 }
 
+/// Every word of every scenario is one of the contract.
+fn as_described(message: &ServerMessage, now: Wall) {
+    let text = protocol::json::encode(message, now);
+    let value = serde_json::from_str(&text).unwrap();
+    if let Err(mismatch) = protocol::contract::check_server(&value) {
+        panic!("{mismatch} in {text}");
+    }
+}
+
+/// And every answer is one its request may get.
+fn answered_as_described(to: &ReplyTo, reply: &Reply) {
+    let ReplyKey::Ref(event) = &to.key else {
+        return;
+    };
+    let text = protocol::json::encode_reply(&to.key, reply).unwrap();
+    let value = serde_json::from_str(&text).unwrap();
+    let event = event.trim_matches('"');
+    if let Err(mismatch) = protocol::contract::check_reply(event, &value) {
+        panic!("{mismatch} in the answer to {event}: {text}");
+    }
+}
+
 fn short(message: &ServerMessage) -> String {
     match message {
         ServerMessage::ConnectionReplaced { .. } => "replaced".into(),
@@ -615,6 +658,10 @@ fn short(message: &ServerMessage) -> String {
         }
         ServerMessage::Error { event, refusal, .. } => {
             format!("{} {}", event.name(), refusal.code)
+        }
+        ServerMessage::Said(body) => {
+            let value: serde_json::Value = serde_json::from_str(body).unwrap();
+            format!("said {}", value["type"].as_str().unwrap())
         }
         other => format!("{other:?}"),
     }

@@ -145,6 +145,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ErrorCode::RoomFull,
             ErrorCode::SeatTaken,
             ErrorCode::TakeoverStorm,
+            ErrorCode::NotInSession,
             ErrorCode::Draining,
         ],
     },

@@ -11,6 +11,8 @@ use crate::limits::REF_CHARS_MAX;
 #[derive(Debug, Default)]
 pub struct Schemas {
     named: BTreeMap<&'static str, Value>,
+    /// What is described now is sent by clients: `null` is as good as left out.
+    given: bool,
 }
 
 const PREFIX: &str = "#/components/schemas/";
@@ -25,6 +27,10 @@ impl Schemas {
             }),
             Shape::Text(0) => json!({ "type": "string" }),
             Shape::Text(most) => json!({ "type": "string", "maxLength": most }),
+            Shape::Cursor => json!({
+                "type": "string", "maxLength": 84,
+                "pattern": r"^[0-9]{1,18}\.[A-Za-z0-9._:@+|~=-]{1,64}$",
+            }),
             Shape::Base64 => json!({ "type": "string", "contentEncoding": "base64" }),
             Shape::Hex(digits) => json!({
                 "type": "string", "pattern": format!("^[0-9A-Fa-f]{{{digits}}}$"),
@@ -65,6 +71,26 @@ impl Schemas {
         }
     }
 
+    /// As [`Schemas::of`], for what clients send: where a field may be left out it may be `null`.
+    pub fn given(&mut self, shape: &Shape) -> Value {
+        self.given = true;
+        let schema = self.of(shape);
+        self.given = false;
+        schema
+    }
+
+    /// As [`Schemas::inline`], for what clients send.
+    pub fn given_inline<'a>(
+        &mut self,
+        about: &str,
+        fields: impl Iterator<Item = &'a Field>,
+    ) -> Value {
+        self.given = true;
+        let schema = self.inline(about, fields, false);
+        self.given = false;
+        schema
+    }
+
     /// A schema of its own kind, by reference.
     pub fn named(&mut self, name: &'static str, make: impl FnOnce(&mut Self) -> Value) -> Value {
         if !self.named.contains_key(name) {
@@ -85,6 +111,9 @@ impl Schemas {
         let mut required = Vec::new();
         for field in fields {
             let mut schema = self.of(&field.shape);
+            if self.given && !field.required {
+                schema = json!({ "anyOf": [schema, { "type": "null" }] });
+            }
             if let Some(schema) = schema.as_object_mut() {
                 let unit = schema.get("description").and_then(Value::as_str);
                 let about = match unit {

@@ -7,6 +7,7 @@ use super::common::{
     SESSION_INFO, STATUS, U32, VISIBILITY, WORD, YOU,
 };
 use super::shape::{Field, Object, Shape, always, maybe};
+use crate::close::ComeBack;
 use crate::limits::SAMPLE_RATE_MAX;
 
 /// Fields of the log, in every durable event.
@@ -169,6 +170,24 @@ pub static MESSAGES: &[ServerSpec] = &[
             fields: &[SESSION],
         },
         to: "the connection that lost the seat",
+        durable: false,
+    },
+    ServerSpec {
+        event: "connection:closing",
+        body: Object {
+            name: "ConnectionClosing",
+            about: "Socket.IO only: the close code the plain door would have sent. Then a DISCONNECT, or for who should come back the end of the transport.",
+            fields: &[
+                always(
+                    "code",
+                    Shape::Whole(1_000, 4_999),
+                    "The number of the table of close codes.",
+                ),
+                always("reason", Shape::Text(0), "Its stable word."),
+                always("comeBack", Shape::Word(&ComeBack::WORDS), "What to do."),
+            ],
+        },
+        to: "the one whose connection closes",
         durable: false,
     },
     ServerSpec {
@@ -688,6 +707,20 @@ pub static MESSAGES: &[ServerSpec] = &[
         durable: true,
     },
     ServerSpec {
+        event: "custom:*",
+        body: Object {
+            name: "CustomEvent",
+            about: "Something a back end said into the session; the name after `custom:` and the data are its own.",
+            fields: &[
+                SESSION,
+                always("at", Shape::Time, "When."),
+                always("data", Shape::Open, "Whatever the back end sent."),
+            ],
+        },
+        to: "the roles the back end named",
+        durable: true,
+    },
+    ServerSpec {
         event: "server:draining",
         body: Object {
             name: "ServerDraining",
@@ -715,10 +748,18 @@ pub static MESSAGES: &[ServerSpec] = &[
 
 /// The messages of that event: one, but for `transcription:result`.
 pub fn of(event: &str) -> impl Iterator<Item = &'static ServerSpec> {
-    MESSAGES.iter().filter(move |spec| spec.event == event)
+    MESSAGES.iter().filter(move |spec| spec.is_called(event))
 }
 
 impl ServerSpec {
+    /// Whether that is its event; `custom:*` is called by every name that begins so.
+    pub fn is_called(&self, event: &str) -> bool {
+        match self.event.strip_suffix('*') {
+            Some(prefix) => event.starts_with(prefix),
+            None => self.event == event,
+        }
+    }
+
     /// Every field but `type`, in order: its own, then those of the log where it is durable.
     pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
         static TAIL: [Field; 3] = LOG;

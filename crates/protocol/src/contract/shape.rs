@@ -69,6 +69,8 @@ pub enum Shape {
     Id,
     /// Text of at most so many characters; 0: no bound of its own.
     Text(u32),
+    /// Where a list goes on: made by the server, to be sent back as it is.
+    Cursor,
     /// Base64 of the standard alphabet, with or without padding.
     Base64,
     /// Hexadecimal digits, so many.
@@ -205,6 +207,7 @@ impl Shape {
             Self::Text(most) => value.as_str().is_some_and(|text| {
                 *most == 0 || u32::try_from(text.chars().count()).is_ok_and(|n| n <= *most)
             }),
+            Self::Cursor => value.as_str().is_some_and(is_cursor),
             Self::Base64 => value.as_str().is_some_and(crate::json::base64::is_sound),
             Self::Hex(digits) => value.as_str().is_some_and(|text| {
                 text.len() == *digits as usize && text.bytes().all(|b| b.is_ascii_hexdigit())
@@ -252,6 +255,7 @@ impl Shape {
             Self::Id => "id".to_owned(),
             Self::Text(0) => "text".to_owned(),
             Self::Text(most) => format!("text, at most {most} characters"),
+            Self::Cursor => "cursor".to_owned(),
             Self::Base64 => "base64".to_owned(),
             Self::Hex(digits) => format!("{digits} hexadecimal digits"),
             Self::Flag => "true or false".to_owned(),
@@ -306,6 +310,12 @@ fn map(item: &Shape, value: &Value, at: &str) -> Result<(), Mismatch> {
         item.check(value, &format!("{at}.{key}"))?;
     }
     Ok(())
+}
+
+/// A time and an id: `1790000000000.s1`.
+fn is_cursor(text: &str) -> bool {
+    text.split_once('.')
+        .is_some_and(|(time, id)| time.parse::<i64>().is_ok() && id::check(id).is_ok())
 }
 
 /// A number without a fraction, however it is written.

@@ -75,7 +75,9 @@ fn list_name(name: &str) -> String {
 
 fn type_of(shape: &Shape) -> String {
     match shape {
-        Shape::Id | Shape::Text(_) | Shape::Base64 | Shape::Hex(_) => "string".to_owned(),
+        Shape::Id | Shape::Cursor | Shape::Text(_) | Shape::Base64 | Shape::Hex(_) => {
+            "string".to_owned()
+        }
         Shape::Flag => "boolean".to_owned(),
         Shape::Whole(..) | Shape::Number(..) | Shape::Time | Shape::Millis => "number".to_owned(),
         Shape::Share => "number | null".to_owned(),
@@ -98,6 +100,7 @@ fn type_of(shape: &Shape) -> String {
 fn note(shape: &Shape) -> Option<String> {
     match shape {
         Shape::Id
+        | Shape::Cursor
         | Shape::Text(0)
         | Shape::Base64
         | Shape::Flag
@@ -208,7 +211,11 @@ impl File {
         }
         self.line(format!("export interface {} {{", object.name));
         if let Some(event) = event {
-            self.line(format!("  type: {}", quoted(event)));
+            let kind = match event.strip_suffix('*') {
+                Some(prefix) => format!("`{prefix}${{string}}`"),
+                None => quoted(event),
+            };
+            self.line(format!("  type: {kind}"));
         }
         for field in fields {
             let about = match note(&field.shape) {
@@ -373,7 +380,11 @@ impl File {
             }
             done.push(spec.event);
             let kinds: Vec<&str> = server::of(spec.event).map(|spec| spec.body.name).collect();
-            self.line(format!("  {}: {}", key(spec.event), kinds.join(" | ")));
+            let name = match spec.event.strip_suffix('*') {
+                Some(prefix) => format!("[event: `{prefix}${{string}}`]"),
+                None => key(spec.event),
+            };
+            self.line(format!("  {name}: {}", kinds.join(" | ")));
         }
         self.line("}");
         self.line("export type ServerEvent = keyof ServerMessages");
@@ -409,9 +420,13 @@ impl File {
             "export const CLIENT_EVENTS: readonly ClientEvent[] = [{}]",
             events.join(", ")
         ));
-        self.doc("", "Every event the server may send.");
+        self.doc(
+            "",
+            "Every event the server may send, beside those that begin with `custom:`.",
+        );
         let mut events: Vec<String> = server::MESSAGES
             .iter()
+            .filter(|spec| !spec.event.ends_with('*'))
             .map(|spec| quoted(spec.event))
             .collect();
         events.dedup();
@@ -419,8 +434,11 @@ impl File {
             "export const SERVER_EVENTS: readonly ServerEvent[] = [{}]",
             events.join(", ")
         ));
-        self.doc("", "Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech).");
-        let durable = server::MESSAGES.iter().filter(|spec| spec.durable);
+        self.doc("", "Events that are stored and carry `seq` and `prev`: these (of `transcription:result` the finals of live speech) and those that begin with `custom:`.");
+        let named = server::MESSAGES
+            .iter()
+            .filter(|spec| !spec.event.ends_with('*'));
+        let durable = named.filter(|spec| spec.durable);
         let durable: Vec<String> = durable.map(|spec| quoted(spec.event)).collect();
         self.line(format!(
             "export const DURABLE_EVENTS: readonly ServerEvent[] = [{}]",

@@ -112,13 +112,15 @@ pub(crate) fn closing_into(out: &mut Vec<u8>, code: u16, reason: &str, come_back
     json.end();
 }
 
-/// The `type` of a push, that of a durable event too.
+/// The `type` of a push, also of one whose text is made already.
 pub(crate) fn event_name(message: &ServerMessage) -> &str {
-    let ServerMessage::Event(logged) = message else {
-        return name(message);
+    let body = match message {
+        ServerMessage::Event(logged) => &logged.body,
+        ServerMessage::Said(body) => body,
+        _ => return name(message),
     };
-    // Stored text begins with its type, which is one of our own words.
-    let rest = logged.body.strip_prefix("{\"type\":\"");
+    // Such text begins with its type, whose characters need no escapes.
+    let rest = body.strip_prefix("{\"type\":\"");
     let end = rest.and_then(|rest| Some(&rest[..rest.find('"')?]));
     end.unwrap_or("error")
 }
@@ -127,6 +129,7 @@ pub(crate) fn event_name(message: &ServerMessage) -> &str {
 pub(crate) fn encode_into(out: &mut Vec<u8>, message: &ServerMessage, now: Wall) {
     match message {
         ServerMessage::Event(logged) => logged_into(out, logged),
+        ServerMessage::Said(body) => out.extend_from_slice(body.as_bytes()),
         ServerMessage::ConnectionSuccess(success) => success_into(out, success),
         ServerMessage::Joined(joined) => joined_into(out, joined, now),
         ServerMessage::State(view) => {
@@ -175,7 +178,7 @@ fn small_into(out: &mut Vec<u8>, message: &ServerMessage) {
     json.end();
 }
 
-/// The `type` of a push. A durable event carries its own; for it this is empty.
+/// The `type` of a push. A durable event, and what a back end says, carry their own; for them this is empty.
 pub fn name(message: &ServerMessage) -> &'static str {
     match message {
         ServerMessage::ConnectionSuccess(_) => "connection:success",
@@ -202,7 +205,7 @@ pub fn name(message: &ServerMessage) -> &'static str {
         ServerMessage::Error { event, .. } => event.name(),
         ServerMessage::AudioAck { .. } => "audio:ack",
         ServerMessage::Draining { .. } => "server:draining",
-        ServerMessage::Event(_) => "",
+        ServerMessage::Event(_) | ServerMessage::Said(_) => "",
         ServerMessage::Pong { .. } => "pong",
     }
 }

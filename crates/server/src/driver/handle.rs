@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::handle::{
     ActiveRecord, ActiveStats, Answer as Boxed, Check, ClosedConnection, Closure, CreateSession,
     EndOrder, Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
-    Redeemed, ReportState, SessionRecord, Story,
+    Redeemed, ReportState, SessionRecord, Story, Told,
 };
 use coach::plan::Entry;
 use engine::Input;
@@ -17,8 +17,9 @@ use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{PlanId, Seq, SessionId, UserId};
 use protocol::record::{DataKind, ReportJob, SessionRow};
+use protocol::said::Said;
 use protocol::time::Wall;
-use protocol::value::{EndReason, PresenceState, Status};
+use protocol::value::{Audience, EndReason, PresenceState, Status};
 use store::rows::{EndBucket, Filter, Page};
 use store::{Store, StoreError};
 
@@ -123,7 +124,9 @@ impl Handle for Driver {
             match self.ask_engine(session.id, what).await? {
                 Answer::Created => Ok(()),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Ended { .. } | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
+                Answer::Ended { .. } | Answer::Transfer { .. } | Answer::Said { .. } => {
+                    Err(ErrorCode::Internal.into())
+                }
             }
         })
     }
@@ -147,7 +150,27 @@ impl Handle for Driver {
                     recorded,
                 }),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Created | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
+                Answer::Created | Answer::Transfer { .. } | Answer::Said { .. } => {
+                    Err(ErrorCode::Internal.into())
+                }
+            }
+        })
+    }
+
+    fn say(
+        &self,
+        session: SessionId,
+        said: Said,
+        audience: Audience,
+    ) -> Boxed<'_, Result<Told, Refusal>> {
+        Box::pin(async move {
+            let what = Ask::Say { said, audience };
+            match self.ask_engine(session, what).await? {
+                Answer::Said { seq, receivers } => Ok(Told { seq, receivers }),
+                Answer::Refused(refusal) => Err(refusal),
+                Answer::Created | Answer::Ended { .. } | Answer::Transfer { .. } => {
+                    Err(ErrorCode::Internal.into())
+                }
             }
         })
     }

@@ -85,7 +85,9 @@ impl Driver {
             // The row named a session that is gone: there is nothing to end.
             Answer::Refused(refusal) if refusal.code == ErrorCode::SessionNotFound => Ok(false),
             Answer::Refused(refusal) => Err(refusal),
-            Answer::Created | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
+            Answer::Created | Answer::Transfer { .. } | Answer::Said { .. } => {
+                Err(ErrorCode::Internal.into())
+            }
         }
     }
 

@@ -77,7 +77,9 @@ async fn make(driver: &Driver, session: SessionId, user: UserId) -> Result<Strin
     let (role, lasts_ms) = match driver.ask_engine(session.clone(), ask).await? {
         Answer::Transfer { role, lasts_ms } => (role, lasts_ms),
         Answer::Refused(refusal) => return Err(refusal),
-        Answer::Created | Answer::Ended { .. } => return Err(ErrorCode::Internal.into()),
+        Answer::Created | Answer::Ended { .. } | Answer::Said { .. } => {
+            return Err(ErrorCode::Internal.into());
+        }
     };
     let code = code().ok_or(ErrorCode::Internal)?;
     let now = driver.clock.now();

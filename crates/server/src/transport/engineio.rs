@@ -234,7 +234,7 @@ fn refused(why: Refused) -> Response<Body> {
     }
 }
 
-fn bad(code: &str, why: &str) -> Response<Body> {
+fn bad(code: &'static str, why: &str) -> Response<Body> {
     error_body(StatusCode::BAD_REQUEST, code, why, None)
 }
 

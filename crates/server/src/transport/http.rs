@@ -8,9 +8,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use api::extract::Peer;
+use api::problem::Problem;
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response, StatusCode, header};
+use axum::response::IntoResponse as _;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use protocol::error::ErrorCode;
 use tower::ServiceExt as _;
@@ -69,7 +71,7 @@ impl Http {
     }
 }
 
-/// An error as JSON: `{"code":…,"message":…,"retryAfterMs"?}`.
+/// A refusal as the API writes them (RFC 9457).
 pub(crate) fn refusal(
     status: StatusCode,
     code: ErrorCode,
@@ -78,26 +80,19 @@ pub(crate) fn refusal(
     error_body(status, code.as_str(), code.text(), retry_after_ms)
 }
 
-/// An error with a code of its own.
+/// A refusal with a code of its own.
 pub(crate) fn error_body(
     status: StatusCode,
-    code: &str,
+    code: &'static str,
     message: &str,
     retry_after_ms: Option<u64>,
 ) -> Response<Body> {
-    let mut body = serde_json::json!({"code": code, "message": message});
-    if let Some(ms) = retry_after_ms {
-        body["retryAfterMs"] = ms.into();
+    Problem {
+        status,
+        code,
+        detail: message.to_owned(),
+        retry_after_ms,
+        more: serde_json::Map::new(),
     }
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    if let Some(ms) = retry_after_ms {
-        headers.insert(header::RETRY_AFTER, ms.div_ceil(1_000).into());
-    }
-    response
+    .into_response()
 }

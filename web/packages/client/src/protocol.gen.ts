@@ -60,6 +60,8 @@ export type ErrorCode =
   | 'session_not_found'
   /** The session is over. */
   | 'session_ended'
+  /** There is a session with this id already. */
+  | 'session_exists'
   /** The candidate has another session running. */
   | 'session_active'
   /** The connection is in no session. */
@@ -151,6 +153,7 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   not_allowed: { message: 'Your role may not do this.', remedy: 'give_up' },
   session_not_found: { message: 'There is no such session, or you were not invited to it.', remedy: 'give_up' },
   session_ended: { message: 'This session is over.', remedy: 'look_again' },
+  session_exists: { message: 'There is a session with this id already.', remedy: 'look_again' },
   session_active: { message: 'Another interview of yours is still open.', remedy: 'look_again' },
   not_in_session: { message: 'Join a session first.', remedy: 'look_again' },
   session_required: { message: 'You are in several sessions; say which one you mean.', remedy: 'fix' },
@@ -621,6 +624,17 @@ export interface ConnectionReplaced {
   type: 'connection:replaced'
   /** Which session. */
   sessionId: string
+}
+
+/** Socket.IO only: the close code the plain door would have sent. Then a DISCONNECT, or for who should come back the end of the transport. */
+export interface ConnectionClosing {
+  type: 'connection:closing'
+  /** The number of the table of close codes. (Whole number, 1000 to 4999.) */
+  code: number
+  /** Its stable word. */
+  reason: string
+  /** What to do. */
+  comeBack: ComeBack
 }
 
 /** The reply to a request that was done; its further fields are the request's (`Replies`). */
@@ -1278,6 +1292,23 @@ export interface InterviewEnded {
   provisional?: true
 }
 
+/** Something a back end said into the session; the name after `custom:` and the data are its own. */
+export interface CustomEvent {
+  type: `custom:${string}`
+  /** Which session. */
+  sessionId: string
+  /** When. (Time, ms since 1970.) */
+  at: number
+  /** Whatever the back end sent. */
+  data: Record<string, unknown>
+  /** Its place in the session's log: 1, 2, 3 … */
+  seq: number
+  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
+  prev: number
+  /** Sent before it was stored, while the records are away: does not move your resume position. */
+  provisional?: true
+}
+
 /** The server is about to stop; close 4420 follows. Nothing is lost: come back and resume. */
 export interface ServerDraining {
   type: 'server:draining'
@@ -1320,6 +1351,7 @@ export interface ServerMessages {
   'connection:error': ConnectionError
   'connection:token_expiring': ConnectionTokenExpiring
   'connection:replaced': ConnectionReplaced
+  'connection:closing': ConnectionClosing
   ok: Ok
   error: ErrorMessage
   'session:error': SessionError
@@ -1345,6 +1377,7 @@ export interface ServerMessages {
   'transcription:result': TranscriptionPartial | TranscriptionFinal | TranscriptionAnswer
   'transcription:gap': TranscriptionGap
   interview_ended: InterviewEnded
+  [event: `custom:${string}`]: CustomEvent
   'server:draining': ServerDraining
   pong: Pong
 }
@@ -1383,7 +1416,7 @@ export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too
 export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: readonly ErrorCode[]; readonly errorsTo: ServerEvent; readonly repeatable: boolean } } = {
   auth: { errors: ['token_invalid', 'token_expired', 'token_revoked', 'limited', 'busy', 'not_supported'], errorsTo: 'error', repeatable: false },
   'auth:refresh': { errors: ['token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'busy'], errorsTo: 'error', repeatable: false },
-  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'seat_taken', 'takeover_storm', 'draining'], errorsTo: 'session:error', repeatable: true },
+  'session:join': { errors: ['session_not_found', 'session_ended', 'room_full', 'seat_taken', 'takeover_storm', 'not_in_session', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:leave': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'interview:start': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'plan_not_found', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'answer:done': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_open_question'], errorsTo: 'session:error', repeatable: true },

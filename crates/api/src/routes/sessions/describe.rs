@@ -234,7 +234,7 @@ static PAGE: Object = Object {
         ),
         always(
             "next",
-            Shape::Or(&Shape::Text(0)),
+            Shape::Or(&Shape::Cursor),
             "Send it as `after` to go on; null: that was all.",
         ),
     ],
@@ -277,6 +277,7 @@ pub static CREATE: Route = Route {
         RECORDS,
         &[
             Why::Code(ErrorCode::PlanNotFound),
+            Why::Code(ErrorCode::SessionExists),
             Why::Code(ErrorCode::Draining),
             Why::Code(ErrorCode::Busy),
         ],
@@ -298,7 +299,7 @@ pub static LIST: Route = Route {
             Shape::Whole(1, 200),
             "At most so many; left out: 50.",
         ),
-        maybe("after", Shape::Text(0), "`next` of the page before."),
+        maybe("after", Shape::Cursor, "`next` of the page before."),
     ],
     answers: &[Answer {
         status: StatusCode::OK,

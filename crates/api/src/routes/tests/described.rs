@@ -213,6 +213,13 @@ async fn a_method_that_no_route_has_is_refused_on_every_path() {
 }
 
 #[tokio::test]
+async fn the_asyncapi_document_is_served_to_anybody() {
+    let response = bench().raw("GET /api/asyncapi.json", &[], "").await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(body(response).await["asyncapi"], "3.0.0");
+}
+
+#[tokio::test]
 async fn the_openapi_document_is_served_to_anybody() {
     let response = bench().raw("GET /api/openapi.json", &[], "").await;
     assert_eq!(response.headers()["content-type"], "application/json");

@@ -9,8 +9,9 @@ use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
 use protocol::record::{DataKind, JobState, ParticipantRow, ReportJob, SessionRow};
+use protocol::said::Said;
 use protocol::time::Wall;
-use protocol::value::{EndReason, PresenceState, Role, Status};
+use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
 use serde_json::Value;
 use store::desk::{DeliveryFilter, DeliveryRow, RevocationRow};
 use tower::ServiceExt as _;
@@ -25,7 +26,7 @@ use crate::handle::Redeemed;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, ClosedConnection, Closure, CreateSession, EndOrder,
     Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
-    ReportState, SessionRecord, Story, StoryLine,
+    ReportState, SessionRecord, Story, StoryLine, Told,
 };
 use crate::identity::TokenRole;
 use crate::office::{Office, RevokeDone, Subject};
@@ -47,6 +48,7 @@ pub(super) struct World {
     pub(super) cleared: Vec<UserId>,
     pub(super) deleted: Vec<(SessionId, DataKind)>,
     pub(super) plans: Option<Arc<Shelf>>,
+    pub(super) said: Vec<(SessionId, Said, Audience)>,
     /// The records cannot be read.
     pub(super) away: bool,
     /// Nothing new is taken.
@@ -93,6 +95,18 @@ impl Handle for Fake {
             reason,
             recorded: true,
         }))
+    }
+
+    fn say(
+        &self,
+        session: SessionId,
+        said: Said,
+        audience: Audience,
+    ) -> Answer<'_, Result<Told, Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        let seq = said.durable.then_some(Seq(7));
+        world.said.push((session, said, audience));
+        at_once(Ok(Told { seq, receivers: 2 }))
     }
 
     fn clear_active(&self, user: UserId) -> Answer<'_, Result<Option<SessionId>, Refusal>> {

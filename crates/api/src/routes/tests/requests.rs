@@ -290,7 +290,14 @@ async fn an_admin_lists_sessions_page_by_page() {
         .await;
     assert_eq!(ended["sessions"][0]["id"], "done");
     assert_eq!(ended["next"], json!(null));
-    for bad in ["status=over", "limit=x", "after=x", "nope=1"] {
+    for bad in [
+        "status=over",
+        "limit=x",
+        "limit=0",
+        "limit=201",
+        "after=x",
+        "nope=1",
+    ] {
         let line = format!("GET /api/sessions?{bad}");
         let (status, problem) = bench.ask("root:admin", &line, "").await;
         assert_eq!(

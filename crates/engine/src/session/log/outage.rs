@@ -173,6 +173,7 @@ impl Session {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
         }
+        self.refuse_sayers(ctx, why.code);
         self.let_all_go(ctx, why);
     }
 
@@ -237,6 +238,7 @@ impl Session {
             seat.cursor = seat.cursor.min(committed);
             seat.given = seat.given.min(committed);
         }
+        self.refuse_sayers(ctx, ErrorCode::Internal);
         self.let_all_go(ctx, &ErrorCode::Internal.into());
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::client::ReplyKey;
 use crate::contract::{check_server, server};
 use crate::json::tests::{audio, samples};
-use crate::json::{encode, encode_reply};
+use crate::json::{closing_into, encode, encode_reply};
 use crate::server::Reply;
 use crate::time::Wall;
 
@@ -24,6 +24,12 @@ fn said() -> Vec<Value> {
             .filter_map(|(key, reply)| encode_reply(key, reply)),
     );
     texts.extend(audio::samples());
+    texts.extend(crate::close::CloseCode::ALL.iter().map(|code| {
+        let mut out = Vec::new();
+        let (number, word) = (code.number(), code.reason());
+        closing_into(&mut out, number, word, code.come_back());
+        String::from_utf8(out).unwrap()
+    }));
     texts
         .iter()
         .map(|text| serde_json::from_str(text).expect(text))
@@ -45,7 +51,7 @@ fn everything_that_is_described_is_written_and_optional_fields_are_left_out_at_t
     for spec in server::MESSAGES {
         let mine: Vec<&Value> = said
             .iter()
-            .filter(|message| message["type"] == spec.event)
+            .filter(|message| spec.is_called(message["type"].as_str().unwrap()))
             .filter(|message| {
                 // Of several messages with one name, those that are this one.
                 let told_apart = |field| spec.body.field(field).map(|f| f.shape);
@@ -116,6 +122,9 @@ fn a_field_nobody_described_a_missing_one_and_a_wrong_type_are_found() {
 fn durable_events_are_the_ones_with_a_place_in_the_log() {
     let mut durable: BTreeMap<String, bool> = BTreeMap::new();
     for message in samples::pushes() {
+        if matches!(message, crate::server::ServerMessage::Said(_)) {
+            continue;
+        }
         let is_logged = matches!(message, crate::server::ServerMessage::Event(_));
         let value: Value = serde_json::from_str(&encode(&message, Wall(99))).unwrap();
         let event = value["type"].as_str().unwrap().to_owned();

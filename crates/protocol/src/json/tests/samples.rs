@@ -350,6 +350,17 @@ pub(crate) fn pushes() -> Vec<ServerMessage> {
             reference: Some("\"p\"".into()),
         },
     ];
+    all.push(ServerMessage::Said(Arc::from(
+        r#"{"type":"transcription:processing","sessionId":"s1","requestId":9}"#,
+    )));
+    all.push(ServerMessage::Event(Logged {
+        seq: Seq(18),
+        prev: Seq(16),
+        provisional: false,
+        body: Arc::from(
+            r#"{"type":"custom:hint","sessionId":"s1","at":7,"data":{"text":"Breathe."}}"#,
+        ),
+    }));
     for event in [
         ErrorEvent::Session,
         ErrorEvent::Audio,
@@ -403,6 +414,7 @@ fn is_listed(message: &ServerMessage) {
         | ServerMessage::AudioAck { .. }
         | ServerMessage::Draining { .. }
         | ServerMessage::Event(_)
+        | ServerMessage::Said(_)
         | ServerMessage::Pong { .. } => {}
     }
 }

@@ -191,6 +191,7 @@ fn every_output_is_one_json_object_whose_first_field_is_its_type() {
         );
         let written = crate::json::name(&message);
         assert!(written.is_empty() || written == name, "{written} {name}");
+        assert_eq!(crate::json::event_name(&message), name);
         let frame = crate::json::encode_frame(&message, Wall(99));
         assert!(frame.ends_with(text.as_bytes()));
     }
