@@ -30,6 +30,8 @@ pub struct Limits {
     pub takeover: Takeover,
     /// Words and captions.
     pub speech: Speech,
+    /// Making a report.
+    pub report: Report,
     /// The engine alone.
     pub engine: Engine,
     /// Faults at full size.
@@ -150,6 +152,14 @@ pub struct Takeover {
     pub rooms: u32,
     /// Most times a plain join's 99th percentile of the same run.
     pub ratio: f64,
+}
+
+/// Making a report.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Most milliseconds for one of half an hour.
+    pub half_hour_ms: f64,
 }
 
 /// Speech: read by the speech benchmark.

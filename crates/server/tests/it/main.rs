@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod coaching;
 mod door;
 mod hooks;
 mod jwks;
@@ -14,6 +15,7 @@ mod life;
 mod limits;
 mod race;
 mod secrets;
+mod socketio;
 mod support;
 mod tokens;
 mod wire;
