@@ -86,6 +86,8 @@ pub enum Job {
     LoadLog(EffectId, SessionId, engine::input::LogRange),
     /// Answers `ReportMade`.
     MakeReport(EffectId, SessionId, Box<engine::effect::ReportFacts>),
+    /// Answers `Advised`.
+    Advise(EffectId, SessionId, Box<engine::effect::AdviceAsked>),
     /// Answers `SpeechReport::Once`.
     TranscribeOnce(SessionId, u32, Box<protocol::client::TranscribeRequest>),
     /// Answers finals, then `Flushed`.
@@ -273,6 +275,16 @@ impl Core {
                 generation,
                 close,
             } => self.unseat(hands, now, (&session, conn, generation), close),
+            Effect::Voice {
+                session,
+                conn,
+                generation,
+                voice,
+            } => {
+                if let Some(route) = hands.routes.get(&session) {
+                    route.set_voice(conn, generation, voice);
+                }
+            }
             Effect::Listen { session, since } => {
                 let tap = self.outside.listen(&session, since);
                 hands.route(&session).listen(tap);
@@ -323,6 +335,9 @@ impl Core {
                 .outside
                 .work(Job::TranscribeOnce(session, request, audio)),
             Effect::RecoverSpeech { session } => self.outside.work(Job::RecoverSpeech(session)),
+            Effect::Advise { id, session, asked } => {
+                self.outside.work(Job::Advise(id, session, asked));
+            }
             Effect::ForgetAudio { session } => self.outside.work(Job::ForgetAudio(session)),
         }
     }
@@ -382,7 +397,7 @@ impl Core {
                 participant: given.participant,
                 room: given.room,
                 role: given.role,
-                may_speak: given.may_speak,
+                voice: given.voice,
             },
         );
     }

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod coaching;
 mod door;
 mod hooks;
 mod jwks;

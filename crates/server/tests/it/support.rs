@@ -86,7 +86,7 @@ impl TestServer {
                 verifier,
                 guard: of_router,
                 origins: api::cors::Origins::new(["http://localhost:3000"]),
-                plans: Arc::new(coach::plan::Bank::builtin()),
+                plans: parts.plans,
                 clock: now,
                 new_id: server::run::letters::<26>,
             })
