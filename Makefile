@@ -5,7 +5,7 @@ SHELL := /bin/sh
 
 # One build for demo, test and start: dependencies are optimized there too, and none is built twice.
 BINARY := target/debug/greenroom
-WORLDS ?= 100000
+WORLDS ?= 1000000
 SEED ?= 1
 REPEAT ?= 1
 
@@ -45,7 +45,7 @@ start: prepare app ## Run the server for trying things out, on this machine only
 	cargo build --locked --workspace --bin greenroom
 	@$(BINARY) serve --dev
 
-test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
+test: prepare ## Format, lints, all tests, 50,000 simulated worlds; ends with a total
 	@sh scripts/test.sh
 
 .PHONY: conformance
@@ -56,6 +56,6 @@ conformance: ## A server for the protocols' own suites: make conformance PORT=30
 sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
 
-bench: bench-self-test bench-starts bench-relay bench-speech ## Every benchmark, one after the other
+bench: bench-self-test bench-starts bench-relay bench-speech bench-report ## Every benchmark, one after the other
 
 include bench/bench.mk

@@ -51,3 +51,9 @@ faults: bench-build
 MINUTES ?= 30
 soak: bench-build
 	target/release/bench soak --minutes $(MINUTES)
+
+.PHONY: bench-report
+bench-report:
+	cargo build --release --locked -p coach --example half_hour
+	cargo build --release --locked -p bench
+	target/release/bench report

@@ -28,6 +28,8 @@ pub struct Limits {
     pub starts: Starts,
     /// Words and captions.
     pub speech: Speech,
+    /// Making a report.
+    pub report: Report,
     /// The engine alone.
     pub engine: Engine,
     /// Faults at full size.
@@ -138,6 +140,14 @@ pub struct Starts {
     pub starts: u32,
     /// Most milliseconds of store work at the 99th percentile.
     pub store_p99_ms: f64,
+}
+
+/// Making a report.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Most milliseconds for one of half an hour.
+    pub half_hour_ms: f64,
 }
 
 /// Speech: read by the speech benchmark.

@@ -96,6 +96,12 @@ enum Command {
         #[arg(long, default_value = "models")]
         models: PathBuf,
     },
+    /// The report of an interview of half an hour, without speech.
+    Report {
+        /// The program that makes one and prints how long it took.
+        #[arg(long, default_value = "target/release/examples/half_hour")]
+        program: PathBuf,
+    },
     /// Kills, cut links, a database away, a process that stands still; the judge reads all.
     Faults {
         #[command(flatten)]
@@ -208,6 +214,7 @@ fn main() -> Result<ExitCode> {
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
         Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
+        Command::Report { program } => run_report(&limits, &program)?,
         Command::Faults { common, only } => run_life("Faults", &limits, &common, |life, sheet| {
             let run = faults::Run {
                 binary: life.binary,
@@ -413,6 +420,25 @@ fn run_starts(limits: &Limits, common: &Common) -> Result<bool> {
     let outcome = starts::measure(&server, starts, cores.measured)?;
     let mut sheet = Sheet::new("Interview starts", limits.method, common.quick);
     starts::judge(&mut sheet, limits.starts, starts, &outcome);
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+/// The program measures itself: of seven runs the one in the middle.
+fn run_report(limits: &Limits, program: &Path) -> Result<bool> {
+    let done = std::process::Command::new(program)
+        .output()
+        .with_context(|| format!("{}: `make bench-report` builds it", program.display()))?;
+    ensure!(done.status.success(), "{} failed", program.display());
+    let text = String::from_utf8_lossy(&done.stdout);
+    print!("{text}");
+    let figure = text
+        .lines()
+        .find_map(|line| line.strip_prefix("report_ms "));
+    let figure = figure.context("no figure was printed")?;
+    let took: f64 = figure.trim().parse().context("the figure is no number")?;
+    let mut sheet = Sheet::new("Report of half an hour", limits.method, false);
+    sheet.at_most("made and drawn", took, limits.report.half_hour_ms, "ms");
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

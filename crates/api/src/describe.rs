@@ -152,6 +152,13 @@ pub static PROBLEM: Object = Object {
         common::RETRY_AFTER,
         common::ACTIVE_SESSION,
         maybe(
+            "problems",
+            Shape::List(&Shape::Open, 50),
+            "Mistakes of a plan, each with a `message` and a `path` or `line`.",
+        ),
+        maybe("deletedAt", Shape::Time, "When it was deleted."),
+        maybe("report", Shape::Open, "How far the report is."),
+        maybe(
             "requestId",
             common::U32,
             "Which request, where several are under way.",
@@ -282,7 +289,19 @@ pub fn check_answer(
         return problem(&[Why::Own(why)], status, media, body).or_else(wrong);
     };
     let media = media.map(|media| media.split(';').next().unwrap_or_default().trim());
-    let answer = route.answers.iter().find(|answer| answer.status == status);
+    let fits = |answer: &&&Answer| match answer.content {
+        Content::Json(_) => media == Some("application/json"),
+        Content::Text(kind) => media == Some(kind),
+        Content::Empty => body.is_empty(),
+    };
+    // Several forms may come with one status.
+    let same = || {
+        route
+            .answers
+            .iter()
+            .filter(|answer| answer.status == status)
+    };
+    let answer = { same() }.find(|answer| fits(&answer)).or(same().next());
     match answer.map(|answer| answer.content) {
         None => problem(&route.whys(), status, media, body).or_else(wrong),
         Some(Content::Empty) if body.is_empty() => Ok(()),

@@ -92,6 +92,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+impl<T: DeserializeOwned> Body<T> {
+    /// What a body that was taken as bytes says.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `bad_json`, `too_deep`, `missing_field`, `invalid_field`.
+    pub fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+        if !may_be_json(headers) {
+            return Err(Own::UnsupportedMediaType.into());
+        }
+        parse(bytes)
+    }
+}
+
+/// A part of the path as text.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync> FromRequestParts<S> for Path<String> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0))
+            .map_err(|_| Problem::not_found())
+    }
+}
+
 /// A JSON body that may be left out.
 #[derive(Debug)]
 pub struct MaybeBody<T>(pub T);

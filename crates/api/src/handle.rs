@@ -6,9 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use coach::plan::Entry;
 use protocol::error::Refusal;
 use protocol::id::{ConnectionId, PlanId, SessionId, UserId};
-use protocol::record::{ParticipantRow, SessionRow};
+use protocol::record::{DataKind, ParticipantRow, ReportJob, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, Invited, Plan, PresenceState, Role, Status};
 use serde::Serialize;
@@ -32,6 +33,25 @@ pub trait Handle: Send + Sync {
     /// Ends the user's running session, or takes its row away where nothing runs (L7). Which
     /// session that was; none: there was nothing to clear.
     fn clear_active(&self, user: UserId) -> Answer<'_, Result<Option<SessionId>, Refusal>>;
+
+    /// Puts a plan into the bank under its id, with the text it was read from; over one with that id
+    /// only if `replace`. Refusals: `store_unavailable`, `busy` when there are too many.
+    fn put_plan(
+        &self,
+        plan: Entry,
+        text: String,
+        replace: bool,
+    ) -> Answer<'_, Result<PlanPut, Refusal>>;
+
+    /// Takes a plan out of the bank; sessions that have it keep it. Whether there was one.
+    fn remove_plan(&self, id: PlanId) -> Answer<'_, Result<bool, Refusal>>;
+
+    /// Deletes data of an ended session, for good (L13). Refusals: `session_not_found`,
+    /// `bad_transition` while it runs, `store_unavailable`.
+    fn forget(&self, session: SessionId, kind: DataKind) -> Answer<'_, Result<(), Refusal>>;
+
+    /// Puts a report that was given up into the queue again. Whether there was one.
+    fn requeue_report(&self, session: SessionId) -> Answer<'_, Result<bool, Refusal>>;
 
     /// Who is in a session's room right now; none: it is not in memory.
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>>;
@@ -57,6 +77,12 @@ pub trait Records: Send + Sync {
     /// A session's report as stored JSON.
     fn report(&self, id: SessionId) -> Answer<'_, Result<Option<Arc<str>>, Refusal>>;
 
+    /// How far a session's report is, and what of the session was deleted when.
+    fn report_state(&self, id: SessionId) -> Answer<'_, Result<ReportState, Refusal>>;
+
+    /// Reports that are not made yet, given up ones first; at most `limit`.
+    fn open_reports(&self, limit: u32) -> Answer<'_, Result<Vec<ReportJob>, Refusal>>;
+
     /// The user's row in `active_interview_sessions`.
     fn active_of(&self, user: UserId) -> Answer<'_, Result<Option<ActiveRecord>, Refusal>>;
 
@@ -76,6 +102,26 @@ pub trait Records: Send + Sync {
 
     /// How full `active_interview_sessions` is.
     fn active_stats(&self) -> Answer<'_, Result<ActiveStats, Refusal>>;
+}
+
+/// What became of a plan that was to be put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanPut {
+    /// It is new.
+    Created,
+    /// It took another one's place.
+    Replaced,
+    /// There is one with this id, and it stays.
+    Exists,
+}
+
+/// How far a report is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReportState {
+    /// The job; none: no report is due.
+    pub job: Option<ReportJob>,
+    /// What of the session was deleted when.
+    pub deleted: Vec<(DataKind, Wall)>,
 }
 
 /// A session to be made.

@@ -31,16 +31,25 @@ pub enum Own {
     MethodNotAllowed,
     /// The session is there, its report is not yet.
     ReportNotReady,
+    /// The report was there and was deleted.
+    ReportDeleted,
+    /// There is a plan with this id.
+    PlanExists,
+    /// The plan has mistakes; `problems` lists them.
+    PlanInvalid,
     /// A body of a kind that is not JSON.
     UnsupportedMediaType,
 }
 
 impl Own {
     /// Every one.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::ReportNotReady,
+        Self::ReportDeleted,
+        Self::PlanExists,
+        Self::PlanInvalid,
         Self::UnsupportedMediaType,
     ];
 
@@ -50,6 +59,9 @@ impl Own {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::ReportNotReady => "report_not_ready",
+            Self::ReportDeleted => "report_deleted",
+            Self::PlanExists => "plan_exists",
+            Self::PlanInvalid => "plan_invalid",
             Self::UnsupportedMediaType => "unsupported_media_type",
         }
     }
@@ -59,6 +71,9 @@ impl Own {
         match self {
             Self::NotFound | Self::ReportNotReady => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ReportDeleted => StatusCode::GONE,
+            Self::PlanExists => StatusCode::CONFLICT,
+            Self::PlanInvalid => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
     }
@@ -69,6 +84,9 @@ impl Own {
             Self::NotFound => "There is nothing at this address.",
             Self::MethodNotAllowed => "This address does not understand that method.",
             Self::ReportNotReady => "There is no report yet. It is made when the interview ends.",
+            Self::ReportDeleted => "The report was deleted.",
+            Self::PlanExists => "There is a plan with this id. PUT replaces it.",
+            Self::PlanInvalid => "There are mistakes in the plan.",
             Self::UnsupportedMediaType => "The body must be JSON.",
         }
     }
@@ -147,6 +165,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::BadTransition
         | ErrorCode::NoOpenQuestion
         | ErrorCode::NoExtension
+        | ErrorCode::ConsentRequired
         | ErrorCode::SeatTaken
         | ErrorCode::RoomFull => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

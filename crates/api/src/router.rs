@@ -10,7 +10,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use coach::plan::Bank;
+use coach::plan::Shelf;
 use protocol::time::Wall;
 
 use crate::auth::Verifier;
@@ -22,8 +22,8 @@ use crate::handle::{Handle, Records};
 use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
-    active, contracts, documents, life, operations, plans, reports, revocations, sessions, tickets,
-    webhooks,
+    active, contracts, data, documents, life, operations, plans, reports, revocations, sessions,
+    tickets, webhooks,
 };
 use crate::secret::loggable_path;
 
@@ -42,7 +42,7 @@ pub struct Api {
     /// Pages that may ask.
     pub origins: Origins,
     /// Plans by name.
-    pub plans: Arc<Bank>,
+    pub plans: Arc<Shelf>,
     /// The wall clock.
     pub clock: fn() -> Wall,
     /// Makes an id for a session nobody named; 22 characters or more of randomness.
@@ -88,10 +88,18 @@ fn pages() -> Site {
         .serve(&active::CLEAR, active::clear)
         .serve(&sessions::SHOW, sessions::show)
         .serve(&sessions::END, sessions::end)
-        .serve(&reports::JSON, reports::json)
+        .serve(&reports::JSON, reports::get)
+        .serve(&reports::AGAIN, reports::again)
+        .serve(&reports::OPEN, reports::open)
+        .serve(&data::DELETE, data::delete)
         .serve(&documents::END_SESSION, documents::end_session)
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
         .serve(&plans::LIST, plans::list)
+        .serve(&plans::CREATE, plans::create)
+        .serve(&plans::SHOW, plans::show)
+        .serve(&plans::REPLACE, plans::replace)
+        .serve(&plans::REMOVE, plans::remove)
+        .serve(&plans::QUESTIONS, plans::questions)
         .serve(&tickets::CREATE, tickets::create)
         .serve(&revocations::LIST, revocations::list)
         .serve(&revocations::CREATE, revocations::create)

@@ -3,6 +3,7 @@
 
 pub mod active;
 pub mod contracts;
+pub mod data;
 pub mod documents;
 pub mod life;
 pub mod operations;

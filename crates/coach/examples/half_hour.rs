@@ -55,6 +55,18 @@ fn main() {
         drawn.as_secs_f64() * 1e3,
         html.len() / 1000,
     );
+    // For the benchmark: of several runs the one in the middle, from rows to stored text and page.
+    let mut runs: Vec<f64> = (0..7)
+        .map(|_| {
+            let begun = Instant::now();
+            let report = build_scored(&input, &scoring);
+            let bytes = report.to_json().len() + page::render(&report).len();
+            assert!(bytes > 0);
+            begun.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    runs.sort_by(f64::total_cmp);
+    println!("report_ms {:.2}", runs[runs.len() / 2]);
     if let Some(folder) = std::env::args().nth(1) {
         let folder = Path::new(&folder);
         for (name, text) in [
@@ -77,10 +89,9 @@ fn interview(bank: &Bank) -> (ReportInput, Scoring) {
         questions.extend(plan.questions.clone());
     }
     let plan = Plan {
-        id: None,
         title: "Half an hour".to_owned(),
         questions: questions.clone(),
-        options: Default::default(),
+        ..Plan::default()
     };
     let mut scoring = bank.scoring(&plan);
     scoring.mode = Mode::Practice;

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use protocol::id::QuestionId;
-use protocol::value::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::hash;
@@ -150,8 +149,18 @@ pub struct Scoring {
     pub keeps_fillers: bool,
     /// Nothing about the way of speaking is measured, for somebody whom that would treat unfairly.
     pub without_delivery: bool,
-    /// Who gets suggestions while the interview runs.
-    pub suggestions_to: Vec<Role>,
     /// Scoring keys by question. A question without one is not scored.
     pub rubrics: BTreeMap<QuestionId, Rubric>,
+}
+
+impl Scoring {
+    /// As it is kept in the records, under the name [`Self::name`] gives it.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("invariant: scoring keys are plain values")
+    }
+
+    /// The name of this key: a fingerprint over everything in it.
+    pub fn name(&self) -> String {
+        hash(self.to_json().as_bytes())
+    }
 }

@@ -3,7 +3,7 @@
 use protocol::value::Outcome;
 
 use crate::report::{Figures, QuestionPart, Report};
-use crate::score::Scores;
+use crate::score::{CriterionKind, QuestionScore, Scores};
 use crate::text;
 
 /// Lines of at most 120 characters, each ended by a line feed, without color and without
@@ -43,6 +43,9 @@ pub fn summary(report: &Report) -> String {
             Some(None) => " · not scored".to_owned(),
         };
         lines.push(format!("  {}{told}", line(question)));
+        if let Some(missing) = score.and_then(not_found) {
+            lines.push(format!("     {missing}"));
+        }
     }
     if totals.missing_ms > 0 {
         lines.push(format!(
@@ -51,6 +54,21 @@ pub fn summary(report: &Report) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// The expected points that nobody said, as far as they fit on a line.
+fn not_found(score: &QuestionScore) -> Option<String> {
+    let missing = score.criteria.iter().filter(|criterion| {
+        criterion.kind == CriterionKind::Content && criterion.value.is_some_and(|v| v <= 0.0)
+    });
+    let labels: Vec<String> = missing
+        .map(|criterion| text::plain(&criterion.label))
+        .collect();
+    if labels.is_empty() {
+        return None;
+    }
+    let all = format!("not found in the transcript: {}", labels.join("; "));
+    Some(text::shortened(&all, 110))
 }
 
 fn level(scores: &Scores) -> String {

@@ -24,6 +24,10 @@ pub struct Config {
     pub end_hold_ms: u64,
     /// How long the recovery of a dead session may transcribe its audio.
     pub recovery_flush_ms: u64,
+    /// Silence of the candidate after which something may be suggested (I6).
+    pub suggest_quiet_ms: u64,
+    /// Shortest time between two suggestions (I6).
+    pub suggest_every_ms: u64,
     /// How long a save may take before the session is degraded.
     pub save_slow_ms: u64,
     /// How long to wait for a session or log to be read.
@@ -61,6 +65,8 @@ impl Default for Config {
             report_ms: 5_000,
             end_hold_ms: 5_000,
             recovery_flush_ms: 10 * 60_000,
+            suggest_quiet_ms: 2_500,
+            suggest_every_ms: 15_000,
             save_slow_ms: 1_000,
             load_ms: 5_000,
             create_on_join: false,

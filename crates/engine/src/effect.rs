@@ -3,11 +3,11 @@
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::close::CloseCode;
 use protocol::error::Refusal;
-use protocol::id::{ConnectionId, EffectId, Generation, Participant, SessionId, UserId};
+use protocol::id::{ConnectionId, EffectId, Generation, Participant, PlanId, SessionId, UserId};
 use protocol::record::Save;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
-use protocol::value::{EndReason, Role, Status};
+use protocol::value::{EndReason, Question, Role, Status};
 use smallvec::SmallVec;
 
 use crate::input::{AskId, LogRange};
@@ -44,6 +44,17 @@ pub enum Effect {
         generation: Generation,
         /// Close it with this, unless it has another seat.
         close: Option<CloseCode>,
+    },
+    /// From now on this holder of a seat is heard, or not.
+    Voice {
+        /// Where.
+        session: SessionId,
+        /// Which.
+        conn: ConnectionId,
+        /// Of which holder of the seat; a later one is not touched.
+        generation: Generation,
+        /// How far.
+        voice: Voice,
     },
     /// From now on the candidate's audio is recorded and recognised. Time zero of the session.
     Listen {
@@ -118,6 +129,15 @@ pub enum Effect {
         /// How it ends.
         facts: Box<ReportFacts>,
     },
+    /// Look for what could be asked next and answer `Advised`.
+    Advise {
+        /// To be given back.
+        id: EffectId,
+        /// In which session.
+        session: SessionId,
+        /// About which answer.
+        asked: Box<AdviceAsked>,
+    },
     /// The transcript is stored: delete the session's audio (I11).
     ForgetAudio {
         /// Which.
@@ -165,8 +185,34 @@ pub struct SeatGiven {
     pub generation: Generation,
     /// The handle of this session on this connection.
     pub room: u16,
+    /// Whether their audio goes to the others.
+    pub voice: Voice,
+}
+
+/// How far somebody is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
     /// Their audio goes to the others.
-    pub may_speak: bool,
+    Speaks,
+    /// They may only listen.
+    Listens,
+    /// Not before they have agreed (I10).
+    AwaitsConsent,
+}
+
+/// An answer to look at for what could be asked next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdviceAsked {
+    /// The plan the question is of, if it has a name.
+    pub plan: Option<PlanId>,
+    /// Name of the scoring key, if the plan has one.
+    pub scoring: Option<String>,
+    /// Which question.
+    pub question: Question,
+    /// What the candidate has said to it so far.
+    pub said: String,
+    /// Criteria that were suggested already.
+    pub given: Vec<String>,
 }
 
 /// What only the session knows about its end and the report must say.

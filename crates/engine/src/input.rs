@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::id::{
-    ConnectionId, EffectId, Participant, ResumeKey, Seq, SessionId, StreamId, UserId,
+    ConnectionId, EffectId, Participant, QuestionId, ResumeKey, Seq, SessionId, StreamId, UserId,
 };
 use protocol::record::{EventRow, Loaded, Saved};
-use protocol::value::{EndReason, Invited, Plan, Role, Word};
+use protocol::value::{EndReason, Invited, Plan, Role, Suggestion, Word};
+
+use crate::node::Plans;
 
 /// Who a token says somebody is, as far as the rules care.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +122,22 @@ pub enum Input {
         session: SessionId,
         /// JSON.
         report: Option<Arc<str>>,
+    },
+    /// The coach answers an `Advise`.
+    Advised {
+        /// Which.
+        id: EffectId,
+        /// In which session.
+        session: SessionId,
+        /// About the answer to which question.
+        question: QuestionId,
+        /// What to ask next; none: nothing is missing, or nothing is known about this question.
+        suggestion: Option<Suggestion>,
+    },
+    /// The plans an interview can be started with have changed.
+    PlansChanged {
+        /// All of them.
+        plans: Arc<Plans>,
     },
     /// An unfinished session of a dead process, adopted by this one.
     Recover {
@@ -279,10 +297,11 @@ impl Input {
             | Self::SessionLoaded { session, .. }
             | Self::LogLoaded { session, .. }
             | Self::ReportMade { session, .. }
+            | Self::Advised { session, .. }
             | Self::Contested { session, .. }
             | Self::ContestAnswered { session, .. } => Some(session),
             Self::Recover { loaded } => Some(&loaded.row.session),
-            Self::Drain => None,
+            Self::Drain | Self::PlansChanged { .. } => None,
         }
     }
 }

@@ -147,6 +147,7 @@ impl Node {
             Input::SessionLoaded { id, session, found } => self.loaded(&session, id, found),
             Input::Recover { loaded } => self.recover(*loaded),
             Input::Drain => self.drain(),
+            Input::PlansChanged { plans } => self.plans = plans,
             Input::ConnectionClosed { conn, session } => {
                 if let Some(Slot {
                     what: What::Loading(loading),
@@ -193,6 +194,16 @@ impl Node {
             } => {
                 self.turn(&session, |session, ctx| {
                     session.report_made(ctx, id, report)
+                });
+            }
+            Input::Advised {
+                id,
+                session,
+                question,
+                suggestion,
+            } => {
+                self.turn(&session, |session, ctx| {
+                    session.advised(ctx, id, &question, suggestion);
                 });
             }
             Input::Contested { session, by, live } => {

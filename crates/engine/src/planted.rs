@@ -40,6 +40,24 @@ pub enum Bug {
     NoStormDamping,
     /// A promise about a row is given before the save that holds it is done.
     PromiseBeforeRow,
+    /// An interview begins before the candidate has agreed.
+    StartWithoutConsent,
+    /// Something is suggested while the candidate still speaks.
+    TalkInto,
+    /// The audio route of an ended session stays open.
+    LeaveRouteOpen,
+    /// The audio is deleted before the transcript of it is stored.
+    DeleteAudioEarly,
+    /// An end that could not be stored is called stored.
+    CallItRecorded,
+    /// Captions go to a candidate who may not see them.
+    CaptionsForAll,
+    /// A request is answered twice.
+    ReplyTwice,
+    /// The row of a running session says nothing about when something must happen.
+    NoDeadline,
+    /// Who asked for an end over the API never hears of it.
+    LeaveApiWaiting,
 }
 
 impl Bug {
@@ -63,6 +81,15 @@ impl Bug {
         Self::SnapshotAhead,
         Self::NoStormDamping,
         Self::PromiseBeforeRow,
+        Self::StartWithoutConsent,
+        Self::TalkInto,
+        Self::LeaveRouteOpen,
+        Self::DeleteAudioEarly,
+        Self::CallItRecorded,
+        Self::CaptionsForAll,
+        Self::ReplyTwice,
+        Self::NoDeadline,
+        Self::LeaveApiWaiting,
     ];
 }
 

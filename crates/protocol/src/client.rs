@@ -43,6 +43,13 @@ pub enum ClientMessage {
     Extend,
     /// `session:clear`: end the user's running session, whichever it is.
     Clear,
+    /// `consent:give` and `consent:decline`: what the candidate says to the plan's wording.
+    Consent {
+        /// Which wording; none: whichever is asked for (only to decline).
+        version: Option<Box<str>>,
+        /// Agreed, or not.
+        given: bool,
+    },
     /// `user:visibility`.
     Visibility(Visibility),
     /// `transcription:request`: recognise this piece of audio once.

@@ -50,6 +50,8 @@ words! {
         PlanNotFound = "plan_not_found",
         /// The plan grants no more time.
         NoExtension = "no_extension",
+        /// The candidate has not agreed yet to what the plan asks for.
+        ConsentRequired = "consent_required",
         /// The room is full.
         RoomFull = "room_full",
         /// Too many connections or handshakes.
@@ -127,6 +129,9 @@ impl ErrorCode {
             Self::NoOpenQuestion => "That question is not open.",
             Self::PlanNotFound => "There is no plan of that name.",
             Self::NoExtension => "No more time can be added.",
+            Self::ConsentRequired => {
+                "The candidate has to agree first: nothing is heard or recorded before that."
+            }
             Self::RoomFull => "The room is full.",
             Self::Limited => "Too many connections. Please try again later.",
             Self::RateLimited => "Too much at once. Please slow down.",
@@ -176,7 +181,8 @@ impl ErrorCode {
             | Self::NotInSession
             | Self::BadTransition
             | Self::NoOpenQuestion
-            | Self::NoExtension => Remedy::LookAgain,
+            | Self::NoExtension
+            | Self::ConsentRequired => Remedy::LookAgain,
             Self::Limited
             | Self::RateLimited
             | Self::TakeoverStorm

@@ -10,6 +10,8 @@ pub const REF_CHARS_MAX: usize = 64;
 pub const REF_DIGITS_MAX: usize = 20;
 /// Longest `id` of a request that may be repeated, in characters.
 pub const REQUEST_ID_CHARS_MAX: usize = 64;
+/// Longest `version` of a consent, in characters.
+pub const CONSENT_VERSION_CHARS_MAX: usize = 64;
 /// Most questions of one `interview:start`.
 pub const QUESTIONS_MAX: usize = 50;
 /// Longest text of a question in characters.

@@ -269,3 +269,48 @@ pub struct Loaded {
     /// was ours already.
     pub away_ms: u64,
 }
+
+words! {
+    /// What of an ended session is kept for how long (L13).
+    DataKind {
+        /// Files of sound. The records keep only when they were deleted.
+        Audio = "audio",
+        /// What was said: finals in the log, and the report, which quotes them.
+        Transcript = "transcript",
+        /// The report.
+        Report = "report",
+        /// Every record, leaving a tombstone.
+        Everything = "everything",
+    }
+}
+
+words! {
+    /// How far a report is.
+    JobState {
+        /// To be made.
+        Queued = "queued",
+        /// Being made.
+        Running = "running",
+        /// Made.
+        Done = "done",
+        /// Given up.
+        Failed = "failed",
+    }
+}
+
+/// A report that is to be made, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportJob {
+    /// Of which session.
+    pub session: SessionId,
+    /// How far it is.
+    pub state: JobState,
+    /// How often it was tried, beside the try at the session's end.
+    pub attempts: u32,
+    /// Stable word for why the last try failed.
+    pub error: Option<Arc<str>>,
+    /// Not to be tried before.
+    pub due_at: Wall,
+    /// When it last changed.
+    pub changed_at: Wall,
+}

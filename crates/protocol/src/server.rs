@@ -11,7 +11,9 @@ use crate::id::{
     UserId,
 };
 use crate::time::Wall;
-use crate::value::{Clock, EndReason, Outcome, PresenceState, Role, Status, Visibility, Word};
+use crate::value::{
+    Clock, Consent, EndReason, Outcome, PresenceState, Role, Status, Suggestion, Visibility, Word,
+};
 
 /// A push. Replies are [`Reply`].
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,13 @@ pub enum ServerMessage {
     },
     /// `session:state`: everything at once, when a resume could not be continuous.
     State(Box<SessionView>),
+    /// `consent:request`, to the candidate: nothing they say is taken before they agree.
+    ConsentRequest {
+        /// Where.
+        session: SessionId,
+        /// To what.
+        consent: Box<Consent>,
+    },
     /// `session:expiring`
     Expiring {
         /// Where.
@@ -391,6 +400,44 @@ pub enum EventBody {
         start_ms: u64,
         /// To, milliseconds of the stream.
         end_ms: u64,
+    },
+    /// What could be asked next, for the roles the plan names.
+    #[serde(rename = "responses:suggestions")]
+    Suggestions {
+        /// Which session.
+        session_id: SessionId,
+        /// About the answer to which question.
+        question_id: QuestionId,
+        /// The best first.
+        suggestions: Vec<Suggestion>,
+        /// When.
+        at: Wall,
+    },
+    /// The candidate agreed: their sound may be taken from here on.
+    #[serde(rename = "consent:given")]
+    ConsentGiven {
+        /// Which session.
+        session_id: SessionId,
+        /// Who.
+        user_id: UserId,
+        /// To which wording.
+        version: String,
+        /// What for.
+        purposes: Vec<String>,
+        /// When.
+        at: Wall,
+    },
+    /// The candidate did not agree, or does so no longer: the session ends.
+    #[serde(rename = "consent:declined")]
+    ConsentDeclined {
+        /// Which session.
+        session_id: SessionId,
+        /// Who.
+        user_id: UserId,
+        /// Which wording.
+        version: String,
+        /// When.
+        at: Wall,
     },
     /// The interview is over and the report is stored.
     #[serde(rename = "interview_ended")]

@@ -177,6 +177,8 @@ words! {
 pub struct Audience(pub u8);
 
 impl Audience {
+    /// Nobody.
+    pub const NONE: Self = Self(0);
     /// Everybody in the room.
     pub const ALL: Self = Self(0b111);
     /// Interviewers and observers.
@@ -185,6 +187,36 @@ impl Audience {
     /// Whether the role may see it.
     pub fn includes(self, role: Role) -> bool {
         self.0 & (1 << role.index()) != 0
+    }
+
+    /// Exactly these roles.
+    pub fn of(roles: impl IntoIterator<Item = Role>) -> Self {
+        Self(
+            roles
+                .into_iter()
+                .fold(0, |all, role| all | 1 << role.index()),
+        )
+    }
+
+    /// The roles in it, in the order of the table.
+    pub fn roles(self) -> Vec<Role> {
+        let all = Role::ALL.iter().copied();
+        all.filter(|role| self.includes(*role)).collect()
+    }
+}
+
+/// An [`Audience`] as the list of its roles' names.
+mod role_names {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::{Audience, Role};
+
+    pub(super) fn serialize<S: Serializer>(all: &Audience, to: S) -> Result<S::Ok, S::Error> {
+        all.roles().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Audience, D::Error> {
+        Ok(Audience::of(Vec::<Role>::deserialize(from)?))
     }
 }
 
@@ -210,6 +242,9 @@ pub struct PlanOptions {
     pub pause_on_disconnect: bool,
     /// The candidate sees captions.
     pub candidate_sees_transcript: bool,
+    /// Who gets suggestions of what to ask next.
+    #[serde(with = "role_names")]
+    pub suggestions_to: Audience,
     /// How often the time may be extended.
     pub extensions: u32,
     /// By how much each time, milliseconds.
@@ -224,6 +259,7 @@ impl Default for PlanOptions {
             start_on_join: false,
             pause_on_disconnect: false,
             candidate_sees_transcript: true,
+            suggestions_to: Audience::STAFF,
             extensions: 0,
             extension_ms: 60_000,
             max_duration_ms: None,
@@ -232,7 +268,7 @@ impl Default for PlanOptions {
 }
 
 /// Questions and options, as an interview runs them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Which plan this was made from, if any.
@@ -244,6 +280,38 @@ pub struct Plan {
     /// What it allows.
     #[serde(default)]
     pub options: PlanOptions,
+    /// What the candidate must agree to before any sound of theirs is taken (I10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// Name of the scoring key its answers are judged by, in the records; none: no such key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<String>,
+}
+
+/// What a candidate is asked to agree to (I10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// Name of this wording; a changed text gets a new one.
+    pub version: String,
+    /// What is shown.
+    pub text: String,
+    /// What for, in a few words each: `recording`, `transcription`, `scoring` …
+    pub purposes: Vec<String>,
+}
+
+/// Something to ask next (I6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suggestion {
+    /// Which criterion is missing: `point:…` or `structure:…`, as in the report.
+    pub criterion: String,
+    /// What it is about, in a few words.
+    pub label: String,
+    /// The question to ask.
+    pub text: String,
+    /// Why, in a plain sentence.
+    pub reason: String,
 }
 
 /// A user named for a session, before or after they came.

@@ -12,7 +12,6 @@ use api::guard::Guard;
 use api::router::Api;
 use api::secret::Secret;
 use coach::plan::Bank;
-use engine::Plans;
 use protocol::limits::Limits;
 use speech::{SpeechConfig, moonshine_factory};
 use store::desk::HookKind;
@@ -21,6 +20,7 @@ use crate::cli::serve::Start;
 use crate::config::Config;
 use crate::config::setting::{Auto, Speech, Takeover};
 use crate::core::clock::wall_now;
+use crate::driver::retention::Retention;
 use crate::driver::server::{Server, Settings, SpeechSetup};
 use crate::hooks::HookSettings;
 use crate::hooks::message::secret_bytes;
@@ -52,17 +52,12 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     }
     let verifier = Arc::new(Verifier::new(auth));
     let origins = Origins::new(config.server.frontend_origins.0.iter().map(String::as_str));
-    let bank = Arc::new(bank(config)?);
-    let plans: Plans = bank
-        .list()
-        .filter_map(|entry| Some((entry.plan.id.clone()?, Arc::new(entry.plan.clone()))))
-        .collect();
+    let bank = bank(config)?;
 
     let keys = ApiKeys::new(&config.auth.api_keys.0);
     let guard = Arc::new(Guard::with_keys(Arc::clone(&verifier), keys));
     let of_doors = Arc::clone(&guard);
     let doors = origins.clone();
-    let pages = Arc::clone(&bank);
     let router = move |parts: crate::driver::server::RouterParts| {
         api::router::build(Api {
             handle: parts.handle,
@@ -71,7 +66,7 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
             verifier,
             guard,
             origins,
-            plans: pages,
+            plans: parts.plans,
             clock: wall_now,
             new_id,
         })
@@ -89,7 +84,12 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
     settings.token_leeway_ms = config.auth.leeway.0;
     settings.hooks = hooks(config)?;
     settings.engine = rules(config);
-    settings.plans = Arc::new(plans);
+    settings.bank = bank;
+    settings.retention = Retention {
+        transcript_ms: config.retention.transcript.0,
+        report_ms: config.retention.report.0,
+        everything_ms: config.retention.everything.0,
+    };
     settings.speech = speech_setup(config)?;
     settings.drain_deadline = Duration::from_millis(config.server.drain.0);
     Ok(settings)

@@ -198,13 +198,13 @@ impl Player {
         let mut limits = || self.rng.between(500, 8_000);
         let questions = (0..8).map(|n| question(&format!("q{n}"), limits()));
         let plan = Plan {
-            id: None,
             title: "Bench".into(),
             questions: questions.collect(),
             options: PlanOptions {
                 start_on_join: true,
                 ..PlanOptions::default()
             },
+            ..Plan::default()
         };
         let create = Create {
             title: "A talk".into(),

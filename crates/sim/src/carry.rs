@@ -7,8 +7,9 @@ use engine::effect::{Answer, SeatGiven};
 use engine::event::{Event, JoinKind};
 use engine::input::{Ask, LogRange, SpeechReport};
 use engine::{Effect, Input, Look};
+use history::entry::What;
 use protocol::client::{ClientMessage, ReplyKey, ReplyTo};
-use protocol::close::{CloseCode, ComeBack};
+use protocol::close::CloseCode;
 use protocol::id::{ConnectionId, EffectId, Generation, Participant, SessionId, StreamId};
 use protocol::record::{Save, Saved};
 use protocol::server::Reply;
@@ -47,6 +48,9 @@ impl World {
         let before = self.nodes[shard].look(&id);
         let causes = self.causes(&input, before);
         self.count_input(&input, room, before);
+        if let Input::Speech { report, .. } = &input {
+            self.note_voice(room, report);
+        }
         let now = self.clock();
         self.nodes[shard].handle_input(now, input);
         let after = self.nodes[shard].look(&id);
@@ -108,6 +112,7 @@ impl World {
                 }
                 ClientMessage::AnswerDone { .. } => vec![EndReason::Completed],
                 ClientMessage::Leave => vec![EndReason::Abandoned],
+                ClientMessage::Consent { given: false, .. } => vec![EndReason::Declined],
                 _ => Vec::new(),
             },
             Input::ConnectionClosed { .. } | Input::LogLoaded { .. } => vec![EndReason::Abandoned],
@@ -236,6 +241,13 @@ impl World {
             }
             Effect::LoadLog { id, session, range } => self.read_log(id, session, range),
             Effect::MakeReport { id, session, .. } => self.make_report(id, session),
+            Effect::Advise { id, session, asked } => self.advise(id, session, &asked),
+            Effect::Voice {
+                session,
+                conn,
+                generation,
+                voice,
+            } => self.voice(&session, conn.0, generation, voice),
             Effect::ForgetAudio { session } => {
                 let room = &self.rooms[session_number(&session)];
                 if room.mirror.status() != Some(Status::Ended) {
@@ -299,9 +311,7 @@ impl World {
         };
         self.rooms[room].holders.insert(Arc::clone(&user), holder);
         self.rooms[room].route_open = true;
-        if seat.may_speak != matches!(role, Role::Candidate | Role::Interviewer) {
-            self.violate(|| format!("a {role} may speak in s{room}: {}", seat.may_speak));
-        }
+        self.judge_voice(room, seat.participant, role, seat.voice);
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -357,8 +367,12 @@ impl World {
         line.seats.remove(&room);
         let last_seat = line.seats.is_empty();
         if close.is_some() {
+            let silent = !line.heard && line.open;
             if let Some(link) = line.links.get_mut(&room) {
                 link.closed = true;
+            }
+            if silent {
+                self.took(Path::SilentReplaced);
             }
             // What was asked there and not answered goes with the connection.
             if !last_seat {
@@ -377,25 +391,12 @@ impl World {
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        let (page, heard) = (line.page, line.heard);
         let was_open = std::mem::replace(&mut line.open, false);
-        line.heard = false;
         line.pending.clear();
         if was_open {
             self.later(goodbye, Happening::Gone(conn));
+            self.close_down(conn, code);
         }
-        if !heard || self.pages[page].conn != Some(conn) {
-            return;
-        }
-        self.pages[page].conn = None;
-        let wait = match code.come_back() {
-            ComeBack::No => {
-                self.pages[page].sent_away = true;
-                self.rng.between(200, 8_000)
-            }
-            _ => self.rng.between(20, 2_000),
-        };
-        self.pages[page].quiet_until = self.now + wait;
     }
 
     fn save(&mut self, id: EffectId, save: Box<Save>) {
@@ -496,11 +497,16 @@ impl World {
         let utterance = self.rooms[room].utterance;
         let since = self.rooms[room].listening.unwrap_or(self.now);
         let at_ms = self.now.saturating_sub(since).saturating_sub(back);
+        let said = What::Said {
+            session: Arc::clone(&self.names[room]),
+            canary: format!("canary:s{room}:{utterance}").into(),
+        };
+        self.record(self.now, said);
         SpeechReport::Final {
             participant: Participant(1),
             stream: StreamId(1),
             utterance,
-            text: format!("words number {utterance} of s{room}"),
+            text: format!("canary:s{room}:{utterance} said"),
             words: Vec::new(),
             start_ms: at_ms,
             end_ms: at_ms + 300,
@@ -581,6 +587,10 @@ impl World {
             Event::Recovering { .. } => self.took(Path::Recovered),
             Event::Revived { .. } => self.took(Path::Revived),
             Event::SessionOpened { new: false, .. } => self.took(Path::Reloaded),
+            Event::SessionOpened { session, new: true } => {
+                let room = &mut self.rooms[session_number(session)];
+                room.strange |= room.mirror.row.is_some();
+            }
             _ => {}
         }
     }
@@ -611,6 +621,9 @@ impl World {
         }
         if degraded {
             self.took(Path::JoinDegraded);
+        }
+        if self.draining && matches!(how, JoinKind::Resumed | JoinKind::ResumedWithGap) {
+            self.took(Path::ResumeInDrain);
         }
         let user = self.conns.get(&conn.0).map(|line| self.name_of(line.page));
         if how == JoinKind::Takeover {
@@ -652,6 +665,8 @@ fn kind(input: &Input) -> u64 {
         Input::Contested { .. } => 11,
         Input::ContestAnswered { .. } => 12,
         Input::Drain => 13,
+        Input::Advised { .. } => 14,
+        Input::PlansChanged { .. } => 15,
     }
 }
 
@@ -692,7 +707,12 @@ fn short_input(input: &Input) -> String {
             format!("{session} log read: {:?}", events.as_ref().map(Vec::len))
         }
         Input::Recover { loaded } => {
-            format!("recover {} ({})", loaded.row.session, loaded.row.status)
+            let row = &loaded.row;
+            let due = row.deadline_at.map(|at| at.0 - row.created_at.0);
+            format!(
+                "recover {} ({}), due {due:?} ms after it was made",
+                row.session, row.status
+            )
         }
         other => format!("{other:?}"),
     }

@@ -57,10 +57,12 @@ impl World {
             self.rooms[room].fenced = true;
             self.rooms[room].reasons = None;
         }
+        self.watch_consent(room, save);
         for event in &save.events {
             if event.seq.0 > self.rooms[room].seen {
                 self.rooms[room].seen = event.seq.0;
                 self.watch_question(room, &event.body);
+                self.watch_suggestion(room, event);
                 if !event.audience.includes(Role::Candidate) {
                     self.took(Path::Hidden);
                 }
@@ -191,6 +193,7 @@ impl World {
             EndReason::Abandoned => self.took(Path::Abandoned),
             EndReason::MaxDuration => self.took(Path::MaxDuration),
             EndReason::Completed => self.took(Path::Completed),
+            EndReason::Declined => self.took(Path::Declined),
             EndReason::ReplacedByNewSession => self.took(Path::Replaced),
             _ => {}
         }
@@ -202,6 +205,10 @@ impl World {
             return;
         };
         let page = line.page;
+        self.answer_down(conn, number, reply);
+        let Some(line) = self.conns.get_mut(&conn) else {
+            return;
+        };
         let Some(pending) = line.pending.remove(&number) else {
             self.violate(|| format!("c{conn} gets a second answer to its request {number}"));
             return;

@@ -7,7 +7,7 @@ use engine::input::Identity;
 use engine::planted::Bug;
 use engine::{Config, Plans};
 use protocol::id::{PlanId, QuestionId, SessionId, UserId};
-use protocol::value::{Invited, Plan, PlanOptions, Question, Role};
+use protocol::value::{Audience, Consent, Invited, Plan, PlanOptions, Question, Role};
 
 use crate::rng::Rng;
 
@@ -115,7 +115,9 @@ pub(crate) struct Setup {
 }
 
 /// Names of the plans an interview can be started with.
-pub(crate) const PLANS: [&str; 6] = ["two", "hidden", "pausing", "onjoin", "empty", "brief"];
+pub(crate) const PLANS: [&str; 7] = [
+    "two", "hidden", "pausing", "onjoin", "empty", "brief", "asking",
+];
 
 /// The id of session number `n`.
 pub(crate) fn session_id(n: usize) -> SessionId {
@@ -172,6 +174,11 @@ fn plans(rng: &mut Rng) -> Plans {
             start_on_join: name == "onjoin",
             pause_on_disconnect: name == "pausing",
             candidate_sees_transcript: name != "hidden",
+            suggestions_to: match name {
+                "two" => Audience::ALL,
+                "empty" => Audience::NONE,
+                _ => Audience::STAFF,
+            },
             extensions: 2,
             extension_ms: 5_000,
             max_duration_ms: (name == "brief").then_some(12_000),
@@ -181,6 +188,12 @@ fn plans(rng: &mut Rng) -> Plans {
             title: name.to_owned(),
             questions,
             options,
+            consent: (name == "asking").then(|| Consent {
+                version: "1".to_owned(),
+                text: "May we?".to_owned(),
+                purposes: vec!["transcription".to_owned()],
+            }),
+            scoring: None,
         };
         all.insert(plan_id(name), Arc::new(plan));
     }

@@ -3,17 +3,19 @@
 //! what connections are told in `hear`, what must hold in `judge`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use engine::input::AskId;
 use engine::planted::Bug;
 use engine::{Input, Node};
+use history::entry::Entry;
 use protocol::client::{ClientMessage, Resume};
-use protocol::id::{BootId, EffectId, Epoch, ResumeKey, SessionId};
+use protocol::id::{BootId, EffectId, Epoch, Participant, ResumeKey, SessionId};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Status};
 
+use crate::line::{Wire, Words};
 use crate::path::{Path, Paths};
 use crate::records::{Job, Mirror, Records};
 use crate::rng::Rng;
@@ -173,6 +175,8 @@ pub(crate) struct Conn {
     pub(crate) seats: BTreeMap<usize, u32>,
     pub(crate) pending: BTreeMap<u32, Pending>,
     pub(crate) next_request: u32,
+    /// The network between its ends.
+    pub(crate) wire: Wire,
 }
 
 /// One session, as the model has it.
@@ -197,11 +201,18 @@ pub(crate) struct Room {
     pub(crate) cut: bool,
     /// Another process owned it for a moment.
     pub(crate) fenced: bool,
+    /// Another process owned it once, or a join made it anew without having seen its records.
+    pub(crate) strange: bool,
     /// A save of it was called impossible by a fault.
     pub(crate) rejected: bool,
     /// Audio flows since.
     pub(crate) listening: Option<u64>,
     pub(crate) route_open: bool,
+    /// Numbers of candidates, and when one of them was last heard.
+    pub(crate) candidates: BTreeSet<Participant>,
+    pub(crate) voiced_at: Option<u64>,
+    /// When the last suggestion was recorded.
+    pub(crate) suggested_at: Option<u64>,
     pub(crate) utterance: u32,
     /// Provisional words: to whom (roles as bits), and what.
     pub(crate) early: BTreeMap<u64, (u8, Arc<str>)>,
@@ -266,6 +277,12 @@ pub(crate) struct World {
     pub(crate) paths: Paths,
     pub(crate) trace: Trace,
     pub(crate) failed: Option<String>,
+    /// What pages asked and heard.
+    pub(crate) history: Vec<Entry>,
+    /// Ids of the sessions and names of the pages' users, for the history.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) users: Vec<Arc<str>>,
+    pub(crate) words: Words,
 }
 
 /// Wall time at the beginning of every world.
@@ -304,7 +321,15 @@ impl World {
             paths: Paths::default(),
             trace: Trace::new(lines),
             failed: None,
+            history: Vec::new(),
+            names: Vec::new(),
+            users: Vec::new(),
+            words: Words::default(),
         };
+        let names = { world.rooms.iter() }.map(|room| room.id.as_str().into());
+        world.names = names.collect();
+        let users = { world.setup.pages.iter() }.map(|page| page.who.user.as_str().into());
+        world.users = users.collect();
         world.begin();
         world
     }
@@ -504,9 +529,13 @@ impl Room {
             told_unrecorded: None,
             cut: false,
             fenced: false,
+            strange: false,
             rejected: false,
             listening: None,
             route_open: false,
+            candidates: BTreeSet::new(),
+            voiced_at: None,
+            suggested_at: None,
             utterance: 0,
             early: BTreeMap::new(),
             seen: 0,

@@ -10,6 +10,7 @@ use protocol::record::{
 };
 use protocol::time::{Now, Wall};
 
+use crate::coaching::Coaching;
 use crate::desk::Desk;
 use crate::error::StoreError;
 use crate::metrics::Metrics;
@@ -44,7 +45,7 @@ impl Callbacks {
 }
 
 /// The records. All methods but [`Store::submit`] and [`Store::metrics`] block.
-pub trait Store: Desk {
+pub trait Store: Coaching + Desk {
     /// Queues a save; never blocks. The answer comes through [`Callbacks::saved`], unless a later
     /// save of the same session takes its place before it is written: then only the later one is
     /// answered (rows are absolute images and its events are a superset).
@@ -148,7 +149,8 @@ pub trait Store: Desk {
     /// Deletes every record of an ended session and leaves a tombstone (L13).
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError>;
 
-    /// Deletes one kind of record of at most `limit` sessions that ended before `before` (L13).
+    /// Deletes one kind of record of at most `limit` sessions that ended before `before` (L13), and
+    /// keeps when. Sessions without that kind are passed over.
     /// Which sessions were cleaned; empty when there is nothing left to do.
     fn purge(
         &self,

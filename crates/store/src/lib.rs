@@ -18,6 +18,8 @@
 #[cfg(feature = "disk")]
 pub mod audio;
 #[cfg(feature = "disk")]
+mod coaching;
+#[cfg(feature = "disk")]
 mod contract;
 #[cfg(feature = "disk")]
 pub mod desk;
@@ -34,6 +36,10 @@ pub mod sqlite;
 mod tests;
 
 #[cfg(feature = "disk")]
+pub use crate::coaching::Coaching;
+#[cfg(feature = "disk")]
 pub use crate::contract::{Answers, Callbacks, Store};
+#[cfg(feature = "disk")]
+pub use crate::desk::Desk;
 #[cfg(feature = "disk")]
 pub use crate::error::StoreError;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::id::{SessionId, UserId};
+use protocol::id::{PlanId, SessionId, UserId};
 use protocol::record::{Fence, SegmentRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, Status};
@@ -80,14 +80,18 @@ pub enum Forgotten {
 }
 
 /// What of an ended session is kept for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// What was said: finals in the log and their segments.
-    Transcript,
-    /// The report.
-    Report,
-    /// Every record, leaving a tombstone.
-    Everything,
+pub use protocol::record::DataKind as Kind;
+pub use protocol::record::{JobState, ReportJob};
+
+/// A plan made through the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRow {
+    /// Its id.
+    pub plan: PlanId,
+    /// Its text; none: a plan of that id is taken out of the bank.
+    pub body: Option<Arc<str>>,
+    /// When it was put or taken out.
+    pub changed_at: Wall,
 }
 
 /// How many sessions ended for a reason.

@@ -99,10 +99,19 @@ fn security(who: Who) -> Value {
 fn responses(schemas: &mut Schemas, problem: &Value, route: &Route) -> Value {
     let mut all = Map::new();
     for answer in route.answers {
-        all.insert(
-            answer.status.as_str().to_owned(),
-            described(schemas, answer),
-        );
+        let shown = described(schemas, answer);
+        let known = all.get_mut(answer.status.as_str());
+        match (known, shown["content"].as_object()) {
+            // Several forms of one answer.
+            (Some(known), Some(more)) if known["content"].is_object() => {
+                for (kind, form) in more {
+                    known["content"][kind] = form.clone();
+                }
+            }
+            _ => {
+                all.insert(answer.status.as_str().to_owned(), shown);
+            }
+        }
     }
     let mut refusals: BTreeMap<u16, Vec<Why>> = BTreeMap::new();
     for why in route.whys() {

@@ -1,114 +1,158 @@
-//! The report of a session, as stored, for whoever may be in it: as JSON, and as a page for
-//! people. What a report says and how it looks is the coach's.
+//! The report of a session, as stored, for whoever may be in it: as JSON, as a page for people, and
+//! in the forms other programs read. What a report says and how it looks is the coach's.
+
+mod describe;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use coach::page;
 use coach::report::Report;
-use protocol::contract::Shape;
+use coach::{export, page};
+use protocol::error::{ErrorCode, Refusal};
+use protocol::id::SessionId;
+use protocol::record::{DataKind, ReportJob};
+use protocol::time::Wall;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
+pub use self::describe::{AGAIN, JOB, JSON, OPEN, PAGE};
 use super::{find, within};
-use crate::describe::{
-    Answer, Content, NO_SESSION, RECORDS, ROUTE, Route, SESSION_IN_PATH, Who, Why,
-};
-use crate::extract::{Caller, PathId, Reader};
+use crate::extract::{Caller, PathId, Query, Reader};
 use crate::identity::Identity;
 use crate::problem::{Own, Problem};
 use crate::router::Api;
 
-async fn stored(api: &Api, who: &Identity, PathId(id): PathId) -> Result<Arc<str>, Problem> {
-    find(api, who, id.clone()).await?;
-    within(api.records.report(id))
-        .await?
-        .ok_or_else(Problem::report_not_ready)
+/// Reports shown in the list of those that are not made.
+const OPEN_MAX: u32 = 200;
+
+/// How a report is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Everything, by its schema.
+    #[default]
+    Json,
+    /// Text for people and wikis.
+    Md,
+    /// A line for each criterion.
+    Csv,
+    /// Captions with the session's times.
+    Vtt,
 }
 
-/// `GET /api/sessions/{id}/report`
-pub static JSON: Route = Route {
-    path: "/api/sessions/{id}/report",
-    name: "getReport",
-    group: "reports",
-    about: "The report of an ended interview, for whoever may be in the session.",
-    path_fields: SESSION_IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The report; `schemaVersion` says which kind.",
-        content: Content::Json(Shape::Open),
-    }],
-    refusals: &[NO_SESSION, RECORDS, &[Why::Own(Own::ReportNotReady)]],
-    ..ROUTE
-};
+/// Query of a report.
+#[derive(Debug, Deserialize)]
+pub struct Form {
+    format: Option<Format>,
+}
 
-const PAGE_KIND: Content = Content::Text("text/html");
+async fn stored(api: &Api, who: &Identity, id: SessionId) -> Result<Arc<str>, Problem> {
+    find(api, who, id.clone()).await?;
+    if let Some(report) = within(api.records.report(id.clone())).await? {
+        return Ok(report);
+    }
+    let state = within(api.records.report_state(id)).await?;
+    let deleted = state
+        .deleted
+        .iter()
+        .find(|(kind, _)| *kind == DataKind::Report);
+    if let Some((_, at)) = deleted {
+        return Err(deleted_at(*at));
+    }
+    let mut problem = Problem::report_not_ready();
+    if let Some(job) = &state.job {
+        problem.more.insert("report".to_owned(), job_view(job));
+    }
+    Err(problem)
+}
 
-/// `GET /reports/{id}`
-pub static PAGE: Route = Route {
-    path: "/reports/{id}",
-    name: "reportPage",
-    group: "reports",
-    about: "The report as a page for people. Refusals are pages, too.",
-    who: Who::BearerOrQuery,
-    path_fields: SESSION_IN_PATH,
-    answers: &[
-        Answer {
-            status: StatusCode::OK,
-            about: "The page.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::UNAUTHORIZED,
-            about: "No valid token.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::NOT_FOUND,
-            about: "No such session for you, or no report yet.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            about: "The report cannot be read.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            about: "The records cannot be reached.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::GATEWAY_TIMEOUT,
-            about: "The records did not answer in time.",
-            content: PAGE_KIND,
-        },
-    ],
-    ..ROUTE
-};
+fn deleted_at(at: Wall) -> Problem {
+    let mut problem = Problem::from(Own::ReportDeleted);
+    problem.more.insert("deletedAt".to_owned(), at.0.into());
+    problem
+}
 
-/// `GET /api/sessions/{id}/report`: JSON with a schema version.
-pub async fn json(
+/// How far a report is, for programs.
+pub(super) fn job_view(job: &ReportJob) -> Value {
+    let mut shown = json!({ "state": job.state, "changedAt": job.changed_at });
+    if job.attempts > 0 {
+        shown["attempts"] = json!(job.attempts);
+    }
+    if let Some(error) = &job.error {
+        shown["error"] = json!(error);
+    }
+    shown
+}
+
+fn parsed(json: &str) -> Result<Report, Problem> {
+    serde_json::from_str(json).map_err(|error| {
+        tracing::error!(%error, "a stored report cannot be read");
+        Problem::from(ErrorCode::Internal)
+    })
+}
+
+/// `GET /api/sessions/{id}/report?format=json|md|csv|vtt`: JSON with a schema version unless
+/// another form is asked for.
+pub async fn get(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
-    id: PathId,
+    PathId(id): PathId,
+    Query(form): Query<Form>,
 ) -> Result<Response, Problem> {
-    let report = stored(&api, &who, id).await?;
-    let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, report.to_string()).into_response())
+    let report = stored(&api, &who, id.clone()).await?;
+    written(&id, &report, form.format.unwrap_or_default())
 }
 
-/// `GET /reports/{id}`: the page. A browser has no header to send, so `?token=` is taken too; the
-/// answer tells the browser to keep the address to itself.
+fn written(id: &SessionId, report: &str, format: Format) -> Result<Response, Problem> {
+    let (kind, end, text) = match format {
+        Format::Json => ("application/json", "json", report.to_owned()),
+        Format::Md => {
+            let text = export::markdown(&parsed(report)?);
+            ("text/markdown; charset=utf-8", "md", text)
+        }
+        Format::Csv => (
+            "text/csv; charset=utf-8",
+            "csv",
+            export::csv(&parsed(report)?),
+        ),
+        Format::Vtt => (
+            "text/vtt; charset=utf-8",
+            "vtt",
+            export::webvtt(&parsed(report)?),
+        ),
+    };
+    let mut response = ([(header::CONTENT_TYPE, kind)], text).into_response();
+    if format != Format::Json {
+        let name = format!("attachment; filename=\"interview-{id}.{end}\"");
+        // Ids hold nothing a header could not.
+        if let Ok(name) = HeaderValue::from_str(&name) {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_DISPOSITION, name);
+        }
+    }
+    Ok(response)
+}
+
+/// `GET /reports/{id}`: the page; with `?format=` the same as over the API. A browser has no header
+/// to send, so `?token=` is taken too; the answer tells the browser to keep the address to itself.
 pub async fn page(
     State(api): State<Arc<Api>>,
     who: Result<Reader, Problem>,
     id: Result<PathId, Problem>,
+    form: Result<Query<Form>, Problem>,
 ) -> Response {
-    let (status, html) = match draw(&api, who, id).await {
-        Ok(html) => (StatusCode::OK, html),
-        Err(problem) => (problem.status, alone(&problem)),
+    let asked = form.as_ref().ok().and_then(|form| form.0.format);
+    let drawn = match asked {
+        Some(format) => download(&api, who, id, format).await,
+        None => draw(&api, who, id).await,
     };
+    drawn.unwrap_or_else(|problem| shown(problem.status, alone(&problem)))
+}
+
+fn shown(status: StatusCode, html: String) -> Response {
     let policy = [(
         header::CONTENT_SECURITY_POLICY,
         page::CONTENT_SECURITY_POLICY,
@@ -120,14 +164,21 @@ async fn draw(
     api: &Api,
     who: Result<Reader, Problem>,
     id: Result<PathId, Problem>,
-) -> Result<String, Problem> {
+) -> Result<Response, Problem> {
     let Reader(who) = who?;
-    let json = stored(api, &who, id?).await?;
-    let report: Report = serde_json::from_str(&json).map_err(|error| {
-        tracing::error!(%error, "a stored report cannot be read");
-        Problem::from(protocol::error::ErrorCode::Internal)
-    })?;
-    Ok(page::render(&report))
+    let json = stored(api, &who, id?.0).await?;
+    Ok(shown(StatusCode::OK, page::render(&parsed(&json)?)))
+}
+
+async fn download(
+    api: &Api,
+    who: Result<Reader, Problem>,
+    id: Result<PathId, Problem>,
+    format: Format,
+) -> Result<Response, Problem> {
+    let (Reader(who), PathId(id)) = (who?, id?);
+    let report = stored(api, &who, id.clone()).await?;
+    written(&id, &report, format)
 }
 
 /// What a person sees in place of the report. A missing token and a missing report look alike.
@@ -139,4 +190,39 @@ fn alone(problem: &Problem) -> String {
     } else {
         page::not_found()
     }
+}
+
+/// `GET /api/reports/open`: reports that are not made, given up ones first; for administrators.
+pub async fn open(
+    State(api): State<Arc<Api>>,
+    Caller(who): Caller,
+) -> Result<Json<Value>, Problem> {
+    if !who.admin {
+        return Err(ErrorCode::NotAllowed.into());
+    }
+    let jobs = within(api.records.open_reports(OPEN_MAX)).await?;
+    let shown = jobs.iter().map(|job| {
+        let mut shown = job_view(job);
+        shown["sessionId"] = json!(job.session);
+        shown
+    });
+    Ok(Json(json!({ "reports": shown.collect::<Vec<_>>() })))
+}
+
+/// `POST /api/sessions/{id}/report`: tries a report again that was given up; for administrators.
+pub async fn again(
+    State(api): State<Arc<Api>>,
+    Caller(who): Caller,
+    PathId(id): PathId,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    if !who.admin {
+        return Err(ErrorCode::NotAllowed.into());
+    }
+    find(&api, &who, id.clone()).await?;
+    if within(api.handle.requeue_report(id.clone())).await? {
+        let answer = json!({ "sessionId": id, "report": { "state": "queued" } });
+        return Ok((StatusCode::ACCEPTED, Json(answer)));
+    }
+    let why = "Only a report that was given up can be tried again.";
+    Err(Refusal::because(ErrorCode::BadTransition, why).into())
 }

@@ -10,7 +10,7 @@ use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{PlanId, QuestionId, SessionId, UserId};
 use protocol::record::SessionRow;
 use protocol::time::Wall;
-use protocol::value::{EndReason, Invited, Plan, PlanOptions, Question, Role, Status};
+use protocol::value::{EndReason, Invited, Plan, Question, Role, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -159,14 +159,15 @@ fn plan(
     match (id, questions) {
         (Some(_), Some(_)) => Err(invalid("Send `planId` or `questions`, not both.")),
         (Some(id), None) => {
-            let plan = api.plans.get(&id).ok_or(ErrorCode::PlanNotFound)?;
+            let bank = api.plans.bank();
+            let plan = bank.get(&id).ok_or(ErrorCode::PlanNotFound)?;
             Ok(Some(plan.clone()))
         }
         (None, Some(questions)) => Ok(Some(Plan {
             id: None,
             title: String::new(),
             questions: own_questions(questions)?,
-            options: PlanOptions::default(),
+            ..Plan::default()
         })),
         (None, None) => Ok(None),
     }
@@ -292,8 +293,18 @@ pub async fn show(
     Caller(who): Caller,
     PathId(id): PathId,
 ) -> Result<Json<Value>, Problem> {
-    let (record, _) = find(&api, &who, id).await?;
-    Ok(Json(view(&api, &record)))
+    let (record, _) = find(&api, &who, id.clone()).await?;
+    let mut body = view(&api, &record);
+    if record.row.status == Status::Ended {
+        let state = within(api.records.report_state(id)).await?;
+        if let Some(job) = &state.job {
+            body["report"] = super::reports::job_view(job);
+        }
+        for (kind, at) in &state.deleted {
+            body["deleted"][kind.as_str()] = json!(at);
+        }
+    }
+    Ok(Json(body))
 }
 
 /// Query of `GET /api/sessions`.

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use protocol::id::{PlanId, QuestionId};
-use protocol::value::{Plan, PlanOptions, Question, Role};
+use protocol::value::{Audience, Consent, Plan, PlanOptions, Question, Role};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::points::{RUBRIC_KEYS, rubric};
 use super::{
-    BankQuestion, DURATION_MS_MAX, DURATION_MS_MIN, EXTENSIONS_MAX, Entry, LIMIT_MS_MAX,
-    LIMIT_MS_MIN, Problem, QUESTIONS_MAX, Questions, TEXT_CHARS_MAX, TITLE_CHARS_MAX,
-    parse_duration,
+    BankQuestion, CONSENT_VERSION_CHARS_MAX, DURATION_MS_MAX, DURATION_MS_MIN, EXTENSIONS_MAX,
+    Entry, LIMIT_MS_MAX, LIMIT_MS_MIN, PURPOSES_MAX, Problem, QUESTIONS_MAX, Questions,
+    TEXT_CHARS_MAX, TITLE_CHARS_MAX, parse_duration,
 };
 use crate::rubric::{Mode, Rubric};
 
@@ -26,10 +26,12 @@ const PLAN_KEYS: &[&str] = &[
     "language",
     "options",
     "coaching",
+    "consent",
     "questions",
 ];
 const BANK_KEYS: &[&str] = &["questions"];
 const COACHING_KEYS: &[&str] = &["mode", "suggestions_to"];
+const CONSENT_KEYS: &[&str] = &["version", "text", "purposes"];
 const OPTION_KEYS: &[&str] = &[
     "start_on_join",
     "pause_on_disconnect",
@@ -120,6 +122,7 @@ impl Reader<'_> {
         let language = self.language(table);
         let options = self.options(table);
         let coaching = self.coaching(table);
+        let consent = self.consent(table);
         let questions = self.questions(table);
         let id = id?;
         let (questions, rubrics): (Vec<Question>, Vec<Option<Rubric>>) =
@@ -130,7 +133,9 @@ impl Reader<'_> {
             .filter_map(|(id, r)| Some((id, r?)))
             .collect();
         let (mode, suggestions_to) = coaching?;
-        Some(Entry {
+        let mut options = options?;
+        options.suggestions_to = Audience::of(suggestions_to);
+        let mut entry = Entry {
             id: id.clone(),
             description: description.unwrap_or_default(),
             language: language?,
@@ -138,12 +143,15 @@ impl Reader<'_> {
                 id: Some(id),
                 title: title?,
                 questions,
-                options: options?,
+                options,
+                consent: consent?,
+                scoring: None,
             },
             mode,
-            suggestions_to,
             rubrics,
-        })
+        };
+        entry.plan.scoring = entry.scoring().map(|scoring| scoring.name());
+        Some(entry)
     }
 
     pub(super) fn check_keys(&mut self, table: &DeTable<'_>, known: &[&str], what: &str) {
@@ -363,8 +371,63 @@ impl Reader<'_> {
         Some(all)
     }
 
+    /// None exactly when a problem was said.
+    fn consent(&mut self, table: &DeTable<'_>) -> Option<Option<Consent>> {
+        const WHAT: &str = "[consent]";
+        let Some(value) = table.get("consent") else {
+            return Some(None);
+        };
+        let DeValue::Table(table) = value.get_ref() else {
+            self.wrong_kind(value, "consent", "a table [consent]");
+            return None;
+        };
+        let span = Some(value.span());
+        let before = self.problems.len();
+        self.check_keys(table, CONSENT_KEYS, WHAT);
+        let most = CONSENT_VERSION_CHARS_MAX;
+        let version = self.text(table, "version", most, WHAT, span.clone());
+        let text = self.text(table, "text", TEXT_CHARS_MAX, WHAT, span.clone());
+        let purposes = match table.get("purposes") {
+            None => {
+                let expected = "what for, such as [\"transcription\", \"scoring\"]";
+                self.missing("purposes", WHAT, expected, span);
+                None
+            }
+            Some(value) => self.purposes(value),
+        };
+        let (version, text, purposes) = (version?, text?, purposes?);
+        (self.problems.len() == before).then_some(Some(Consent {
+            version,
+            text,
+            purposes,
+        }))
+    }
+
+    fn purposes(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+        let (many, chars) = PURPOSES_MAX;
+        let array = match value.get_ref() {
+            DeValue::Array(array) if (1..=many).contains(&array.len()) => array,
+            _ => {
+                let message = format!("`purposes`: expected a list of 1 to {many} texts");
+                self.say(Some(value.span()), message);
+                return None;
+            }
+        };
+        let read = array.iter().map(|item| {
+            let text = self.checked_text(item, "purposes", chars)?;
+            if text.is_empty() {
+                let message = "`purposes`: expected texts that are not empty";
+                self.say(Some(item.span()), message.to_owned());
+                return None;
+            }
+            Some(text)
+        });
+        let read: Vec<Option<String>> = read.collect();
+        read.into_iter().collect()
+    }
+
     fn coaching(&mut self, table: &DeTable<'_>) -> Option<(Mode, Vec<Role>)> {
-        let (mut mode, mut to) = (Mode::default(), vec![Role::Interviewer]);
+        let (mut mode, mut to) = (Mode::default(), vec![Role::Interviewer, Role::Observer]);
         let Some(value) = table.get("coaching") else {
             return Some((mode, to));
         };
@@ -399,8 +462,6 @@ impl Reader<'_> {
                 ),
             }
         }
-        to.sort();
-        to.dedup();
         (self.problems.len() == before).then_some((mode, to))
     }
 

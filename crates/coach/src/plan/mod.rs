@@ -3,10 +3,12 @@
 //! A plan file is checked as a whole and all its problems are told at once, each with its line.
 //! Reading one file is `file`'s business; here is what a bank is and which plan wins.
 
+pub mod document;
 mod duration;
 mod file;
 mod points;
 mod questions;
+mod shelf;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,11 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use protocol::id::{PlanId, QuestionId};
-use protocol::value::{Plan, Role};
+use protocol::value::Plan;
 
 pub use duration::{DurationError, parse_duration};
 pub use file::{parse, parse_with};
 pub use questions::{BankQuestion, Questions};
+pub use shelf::Shelf;
 
 use crate::rubric::{Mode, Rubric, Scoring};
 
@@ -47,6 +50,10 @@ pub const FILES_MAX: usize = 500;
 pub const POINTS_MIN: usize = 3;
 /// Most points of a scored question.
 pub const POINTS_MAX: usize = 8;
+/// Longest name of a consent's wording, characters; the wire's limit.
+pub const CONSENT_VERSION_CHARS_MAX: usize = protocol::limits::CONSENT_VERSION_CHARS_MAX;
+/// Most purposes of a consent, and the longest one in characters.
+pub const PURPOSES_MAX: (usize, usize) = (8, 80);
 /// Longest label of a point, characters.
 pub const LABEL_CHARS_MAX: usize = 120;
 /// Most ways of saying a point.
@@ -101,10 +108,20 @@ pub struct Entry {
     pub plan: Plan,
     /// What its scores are for.
     pub mode: Mode,
-    /// Who gets suggestions while it runs.
-    pub suggestions_to: Vec<Role>,
     /// Scoring keys of its questions. A question without one is not scored.
     pub rubrics: BTreeMap<QuestionId, Rubric>,
+}
+
+impl Entry {
+    /// How its answers are scored; none if no question has a key.
+    pub fn scoring(&self) -> Option<Scoring> {
+        (!self.rubrics.is_empty()).then(|| Scoring {
+            mode: self.mode,
+            language: self.language.clone(),
+            rubrics: self.rubrics.clone(),
+            ..Scoring::default()
+        })
+    }
 }
 
 /// Something wrong with a plan file, and where.
@@ -256,7 +273,6 @@ impl Bank {
         Scoring {
             mode: entry.map(|e| e.mode).unwrap_or_default(),
             language: entry.map_or_else(|| "en".to_owned(), |e| e.language.clone()),
-            suggestions_to: entry.map_or_else(Vec::new, |e| e.suggestions_to.clone()),
             rubrics,
             ..Scoring::default()
         }

@@ -4,18 +4,22 @@
 use protocol::error::ErrorCode;
 use protocol::id::{Participant, UserId};
 use protocol::server::{EventBody, PartialCaption, ServerMessage};
-use protocol::value::{Audience, Status};
+use protocol::value::{Audience, Role, Status};
 
 use super::{Ctx, Session};
 use crate::effect::To;
 use crate::event::Event;
 use crate::input::SpeechReport;
+use crate::planted::{self, Bug};
 
 impl Session {
     pub(super) fn hear(&mut self, ctx: &mut Ctx<'_>, report: SpeechReport) {
         match report {
             SpeechReport::Flushed => self.speech_flushed(ctx),
-            SpeechReport::Voiced { .. } if self.status == Status::Active => self.awake(ctx),
+            SpeechReport::Voiced { participant } if self.status == Status::Active => {
+                self.awake(ctx);
+                self.voice_heard(ctx, participant);
+            }
             SpeechReport::Voiced { .. } => {}
             SpeechReport::Partial { .. } => self.partial(ctx, report),
             SpeechReport::Final { .. } => self.final_words(ctx, report),
@@ -103,6 +107,19 @@ impl Session {
             .or_else(|| self.candidate.clone())
     }
 
+    /// The candidate speaks: nobody is to talk into that.
+    fn voice_heard(&mut self, ctx: &Ctx<'_>, participant: Participant) {
+        let now = ctx.now.mono;
+        if self.is_candidate(participant) {
+            self.note_advice(|advice| advice.voice(now));
+        }
+    }
+
+    fn is_candidate(&self, participant: Participant) -> bool {
+        let mut seats = self.seats.iter();
+        seats.any(|seat| seat.participant == participant && seat.role == Role::Candidate)
+    }
+
     pub(super) fn transcript_audience(&self) -> Audience {
         let shown = self
             .plan
@@ -140,6 +157,7 @@ impl Session {
         let Some(user) = self.speaker(participant).filter(|_| !self.is_sealed()) else {
             return;
         };
+        self.voice_heard(ctx, participant);
         let question = self
             .live
             .as_ref()
@@ -155,7 +173,11 @@ impl Session {
             end_ms,
             question,
         }));
-        let audience = self.transcript_audience();
+        let audience = if planted::on(ctx.config, Bug::CaptionsForAll) {
+            Audience::ALL
+        } else {
+            self.transcript_audience()
+        };
         self.say_others(ctx, None, audience, message);
     }
 
@@ -177,6 +199,7 @@ impl Session {
         let Some(user_id) = self.speaker(participant).filter(|_| !self.is_sealed()) else {
             return;
         };
+        self.voice_heard(ctx, participant);
         if self.is_overfull(ctx) {
             ctx.news(Event::FinalDropped {
                 session: self.id.clone(),
@@ -185,6 +208,11 @@ impl Session {
         }
         let flow = self.live.as_ref().map(|live| &live.flow);
         let question_id = flow.and_then(|flow| flow.question_at(self.plan.as_deref(), at_ms));
+        let open = flow.and_then(|flow| flow.open_id(self.plan.as_deref()));
+        if self.is_candidate(participant) && open.is_some() && open == question_id {
+            let now = ctx.now.mono;
+            self.note_advice(|advice| advice.heard(now, &text));
+        }
         let body = EventBody::Transcript {
             session_id: self.id.clone(),
             user_id,

@@ -6,17 +6,16 @@ use protocol::id::{PlanId, QuestionId, SessionId};
 use protocol::record::Elsewhere;
 use protocol::server::{EventBody, ServerMessage};
 use protocol::time::Mono;
-use protocol::value::{
-    Audience, Clock, EndReason, Outcome, Plan, PlanOptions, Question, Role, Status,
-};
+use protocol::value::{Audience, Clock, EndReason, Outcome, Plan, Question, Role, Status};
 
+use super::advice::Advice;
 use super::flow::{Closed, Flow, Open};
 use super::seat::Rights;
 use super::status::{Step, Trigger, step};
 use super::timer::{Countdown, Fired, soonest};
 use super::{Asked, Ctx, Live, Session, card};
 use crate::config::Config;
-use crate::effect::{Effect, To};
+use crate::effect::{Effect, To, Voice};
 use crate::event::Event;
 use crate::planted::{self, Bug};
 
@@ -47,12 +46,10 @@ impl Session {
         let chosen = match (questions, plan) {
             (Some(questions), _) => {
                 let title = self.title.to_string();
-                let options = PlanOptions::default();
                 Some(Box::new(Plan {
-                    id: None,
                     title,
                     questions,
-                    options,
+                    ..Plan::default()
                 }))
             }
             (None, Some(id)) => match ctx.plans.get(&id) {
@@ -63,6 +60,9 @@ impl Session {
         };
         self.plan = chosen;
         self.fixed = None;
+        if self.lacks_consent() && !planted::on(ctx.config, Bug::StartWithoutConsent) {
+            return self.start_without_consent(ctx, asked);
+        }
         self.begin(ctx);
         let deadline = self.asked(ctx.now).map(|asked| asked.deadline_at.0);
         let mut fields = self.named();
@@ -86,6 +86,7 @@ impl Session {
             started_at: now.wall,
             flow: Flow::default(),
             flow_saving: 0,
+            advice: Advice::default(),
             inactivity: Countdown::start(now.mono, ctx.config.inactivity_ms),
             duration: Countdown::start(now.mono, own.unwrap_or(ctx.config.max_duration_ms)),
             activity_saved: now.mono,
@@ -137,6 +138,7 @@ impl Session {
             clock,
             paused_left_ms: None,
         });
+        live.advice.next_question();
         let Some(asked) = self.asked(ctx.now) else {
             return false;
         };
@@ -304,7 +306,8 @@ impl Session {
             .plan
             .as_ref()
             .is_some_and(|plan| plan.options.start_on_join);
-        if starts && self.status == Status::Scheduled && !ctx.draining {
+        let ready = self.status == Status::Scheduled && !self.lacks_consent();
+        if starts && ready && self.end.is_none() && !ctx.draining {
             self.begin(ctx);
             return;
         }
@@ -384,12 +387,13 @@ impl Session {
             return None;
         }
         let live = self.live.as_ref()?;
+        let advice = self.advice_next(config);
         let question = live
             .flow
             .next_timeout()
             .filter(|_| !planted::on(config, Bug::DropQuestionTimer));
         soonest(
-            question,
+            soonest(question, advice),
             Some(live.inactivity.next().min(live.duration.next())),
         )
     }
@@ -464,6 +468,9 @@ impl Session {
         const ONCE_MAX: usize = 4;
         if !asked.role.may_speak() {
             return self.refuse(ctx, asked, ErrorCode::NotAllowed);
+        }
+        if self.voice_of(asked.role) == Voice::AwaitsConsent {
+            return self.refuse(ctx, asked, ErrorCode::ConsentRequired);
         }
         let active = self.status == Status::Active;
         let Some(live) = self.live.as_mut().filter(|_| active) else {

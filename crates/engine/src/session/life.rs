@@ -7,6 +7,7 @@ use protocol::record::{Happening, HappeningRow, Loaded, ParticipantRow};
 use protocol::time::Mono;
 use protocol::value::{EndReason, Outcome, Role, Status};
 
+use super::advice::Advice;
 use super::end::Ending;
 use super::seat::Seat;
 use super::snapshot::{Begun, Clocks, Restored};
@@ -120,14 +121,15 @@ impl Session {
         let clocks = kept
             .as_ref()
             .and_then(|kept| kept.clocks(ctx.now, &ctx.config.clock));
-        let (plan, invited, flow) = match kept {
+        let (plan, invited, flow, consent) = match kept {
             Some(Restored {
                 plan,
                 invited,
                 flow,
+                consent,
                 ..
-            }) => (plan, invited, flow),
-            None => (None, Vec::new(), Flow::default()),
+            }) => (plan, invited, flow, consent),
+            None => (None, Vec::new(), Flow::default(), None),
         };
         let seed = Seed {
             id: row.session,
@@ -139,6 +141,7 @@ impl Session {
             epoch: row.epoch,
         };
         let mut session = Self::new(ctx, seed);
+        session.consent = consent;
         session.status = row.status;
         session.created_at = row.created_at;
         session.last_activity_at = row.last_activity_at;
@@ -231,6 +234,7 @@ impl Live {
             started_at,
             flow,
             flow_saving: 0,
+            advice: Advice::resumed(now),
             inactivity: Countdown::until(now, inactivity),
             duration: Countdown::until(now, clocks.duration),
             activity_saved: now,

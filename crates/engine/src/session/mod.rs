@@ -5,7 +5,9 @@
 //! Methods come in four kinds: `handle_*` and named inputs (facts), `next_timeout` (when to ask
 //! again), getters for counts, and inner rules. After each input `settle` is called once.
 
+mod advice;
 mod card;
+mod consent;
 mod end;
 mod flow;
 mod hearing;
@@ -33,6 +35,8 @@ use protocol::server::Reply;
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{Invited, Plan, Role, Status};
 
+use self::advice::Advice;
+use self::consent::Given;
 use self::end::Ending;
 use self::flow::Flow;
 use self::log::{Log, SavedStep};
@@ -91,6 +95,8 @@ pub(crate) struct Live {
     flow: Flow,
     /// Closed questions that the save in flight carries.
     flow_saving: usize,
+    /// What to ask next.
+    advice: Advice,
     inactivity: Countdown,
     duration: Countdown,
     /// When the records last learned of activity.
@@ -137,6 +143,10 @@ pub(crate) struct Session {
     log: Log,
     live: Option<Box<Live>>,
     end: Option<Box<Ending>>,
+    /// What the candidate agreed to.
+    consent: Option<Given>,
+    /// It opens their voice as soon as it is stored.
+    consent_opens: bool,
     /// API calls waiting for the creation to be stored.
     creators: Vec<crate::input::AskId>,
     /// Take the candidate's active row from another session.
@@ -206,6 +216,8 @@ impl Session {
             log: Log::new(seed.epoch, Seq(0), [Seq(0); 3]).born_after(*ctx.next_effect),
             live: None,
             end: None,
+            consent: None,
+            consent_opens: false,
             creators: Vec::new(),
             force_active: false,
             contesting: false,
@@ -286,6 +298,9 @@ impl Session {
             ClientMessage::End => self.end_asked(ctx, asked),
             ClientMessage::SetStatus(status) => self.set_status(ctx, asked, status),
             ClientMessage::Extend => self.extend(ctx, asked),
+            ClientMessage::Consent { version, given } => {
+                self.consent_said(ctx, asked, version, given);
+            }
             ClientMessage::Visibility(state) => self.visibility(ctx, asked, state),
             ClientMessage::Transcribe(request) => self.transcribe_once(ctx, asked, request),
             // Answered by the shell, which can find the user's session; see `Ask::End`.
@@ -319,6 +334,7 @@ impl Session {
         self.log_timeouts(ctx);
         self.room_timeouts(ctx);
         self.interview_timeouts(ctx);
+        self.advice_timeouts(ctx);
         self.end_timeouts(ctx);
     }
 

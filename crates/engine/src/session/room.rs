@@ -9,7 +9,7 @@ use protocol::server::{Joined, PresenceChange, Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::{Audience, EndReason, Role, Status, Visibility};
 
-use super::seat::{Rights, Seat, role_by_token};
+use super::seat::{Seat, role_by_token};
 use super::timer::soonest;
 use super::{Acked, Asked, Ctx, Session};
 use crate::config::{ACKS_MAX, Config};
@@ -215,7 +215,7 @@ impl Session {
             role,
             generation: seat.generation,
             room: caller.room,
-            may_speak: role.may_speak(),
+            voice: self.voice_of(role),
         })));
         let session = self.id.clone();
         ctx.news(Event::Joined {
@@ -252,6 +252,7 @@ impl Session {
         let fields = self.named();
         self.reply(ctx, reply, Reply::Ok(fields.into()), false);
         if role == Role::Candidate {
+            self.ask_consent(ctx, |seat| seat.conn == Some(caller.conn));
             self.candidate_back(ctx);
         }
     }

@@ -12,6 +12,7 @@ use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Invited, Plan, Role};
 use serde::{Deserialize, Serialize};
 
+use super::consent::Given;
 use super::flow::{Closed, Flow, Open};
 use super::timer::Countdown;
 use super::{Ctx, Session};
@@ -70,6 +71,8 @@ struct SnapshotIn {
     open: Option<OpenIn>,
     closed: Vec<Closed>,
     #[serde(default)]
+    consent: Option<Given>,
+    #[serde(default)]
     clocks: Option<ClocksIn>,
     #[serde(default)]
     end: Option<Begun>,
@@ -82,6 +85,7 @@ pub(crate) struct Restored {
     pub(crate) invited: Vec<Invited>,
     /// Its open question's clock is not set: see [`Restored::clocks`].
     pub(crate) flow: Flow,
+    pub(crate) consent: Option<Given>,
     /// An end that has begun.
     pub(crate) end: Option<Begun>,
     open_by: u64,
@@ -155,8 +159,9 @@ impl Session {
         let closed = serde_json::to_string(closed).unwrap_or_default();
         let clocks = serde_json::to_string(&self.clocks(ctx)).unwrap_or_default();
         let end = serde_json::to_string(&self.begun()).unwrap_or_default();
+        let consent = serde_json::to_string(&self.consent).unwrap_or_default();
         format!(
-            "{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"clocks\":{clocks},\
+            "{{\"v\":{VERSION},\"open\":{open},\"closed\":{closed},\"consent\":{consent},\"clocks\":{clocks},\
              \"end\":{end},\"fixed\":{fixed}}}"
         )
         .into()
@@ -212,6 +217,7 @@ pub(crate) fn restore(text: &str) -> Option<Restored> {
         plan: read.fixed.plan,
         invited: read.fixed.invited,
         flow,
+        consent: read.consent,
         end: read.end,
         open_by,
         clocks: read.clocks,

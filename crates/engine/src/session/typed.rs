@@ -46,6 +46,8 @@ impl Session {
             confidence: 1.0,
             question_id: open,
         };
+        let now = ctx.now.mono;
+        self.note_advice(|advice| advice.heard(now, text));
         let audience = self.transcript_audience();
         self.record(ctx, &body, audience);
         let fields = self.named();

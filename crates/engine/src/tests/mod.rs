@@ -1,6 +1,8 @@
 //! Scenarios: one node, a store that can be held or made to fail, and what each connection was
 //! sent, in short lines. A test reads like the sentence in its name.
 
+mod advice;
+mod consent;
 mod end;
 mod found;
 mod interview;
@@ -24,7 +26,7 @@ use protocol::server::{PresenceChange, Reply, ServerMessage};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Invited, Plan, PlanOptions, Question, Role, Status};
 
-use crate::effect::Answer;
+use crate::effect::{AdviceAsked, Answer};
 use crate::input::{Ask, AskId, Caller, Create, Found, Identity, SpeechReport};
 use crate::{Config, Effect, Input, Node};
 
@@ -65,6 +67,8 @@ struct World {
     /// Reads of sessions are kept in `loads`.
     loads_wait: bool,
     loads: Vec<(EffectId, SessionId)>,
+    /// Questions to the coach that are not answered.
+    advice: Vec<(EffectId, SessionId, AdviceAsked)>,
 }
 
 fn id(text: &str) -> SessionId {
@@ -92,6 +96,7 @@ fn plan(questions: &[(&str, u64)], options: PlanOptions) -> Plan {
             .map(|(name, s)| question(name, *s))
             .collect(),
         options,
+        ..Plan::default()
     }
 }
 
@@ -137,6 +142,7 @@ impl World {
             reads_wait: false,
             loads_wait: false,
             loads: Vec::new(),
+            advice: Vec::new(),
         }
     }
 
@@ -268,6 +274,7 @@ impl World {
                 self.node
                     .handle_input(self.now, Input::ContestAnswered { session, won });
             }
+            Effect::Advise { id, session, asked } => self.advice.push((id, session, *asked)),
             other => self.effects.push(format!("{other:?}")),
         }
     }
@@ -573,6 +580,9 @@ fn short(message: &ServerMessage) -> String {
             format!("user:{what} {user}")
         }
         ServerMessage::State(view) => format!("state {}", view.status),
+        ServerMessage::ConsentRequest { consent, .. } => {
+            format!("consent:request {}", consent.version)
+        }
         ServerMessage::Expiring { what, .. } => format!("expiring {what}"),
         ServerMessage::Degraded { on, seq, .. } => match seq {
             Some(seq) => format!("degraded {on} {seq}"),

@@ -7,7 +7,8 @@ use super::common::{
 use super::shape::{Field, Object, Shape, always, maybe};
 use crate::error::ErrorCode;
 use crate::limits::{
-    ANSWER_CHARS_MAX, QUESTIONS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX, TOKEN_BYTES_MAX,
+    ANSWER_CHARS_MAX, CONSENT_VERSION_CHARS_MAX, QUESTIONS_MAX, REQUEST_ID_CHARS_MAX,
+    SAMPLE_RATE_MAX, TOKEN_BYTES_MAX,
 };
 
 /// What any message may be refused for.
@@ -360,6 +361,54 @@ pub static MESSAGES: &[ClientSpec] = &[
             )],
         }),
         errors: &[],
+    },
+    ClientSpec {
+        event: "consent:give",
+        body: Object {
+            name: "ConsentGive",
+            about: "The candidate agrees to the wording of `consent:request`. Sound is taken from `consent:given` on.",
+            fields: &[
+                WHICH,
+                always(
+                    "version",
+                    Shape::Text(CONSENT_VERSION_CHARS_MAX as u32),
+                    "Which wording.",
+                ),
+            ],
+        },
+        repeatable: true,
+        errors_to: "session:error",
+        reply: Some(DONE),
+        errors: &[
+            ErrorCode::NotInSession,
+            ErrorCode::SessionRequired,
+            ErrorCode::NotAllowed,
+            ErrorCode::BadTransition,
+        ],
+    },
+    ClientSpec {
+        event: "consent:decline",
+        body: Object {
+            name: "ConsentDecline",
+            about: "The candidate does not agree, or does so no longer: the session ends `declined`.",
+            fields: &[
+                WHICH,
+                maybe(
+                    "version",
+                    Shape::Text(CONSENT_VERSION_CHARS_MAX as u32),
+                    "Which wording; left out: the one that is asked for.",
+                ),
+            ],
+        },
+        repeatable: true,
+        errors_to: "session:error",
+        reply: Some(DONE),
+        errors: &[
+            ErrorCode::NotInSession,
+            ErrorCode::SessionRequired,
+            ErrorCode::NotAllowed,
+            ErrorCode::BadTransition,
+        ],
     },
     ClientSpec {
         event: "user:visibility",

@@ -84,6 +84,21 @@ const ERROR_FIELDS: &[Field] = &[
     ACTIVE,
 ];
 
+static SUGGESTION: Object = Object {
+    name: "Suggestion",
+    about: "Something to ask next.",
+    fields: &[
+        always(
+            "criterion",
+            Shape::Text(0),
+            "What is missing, as in the report: `point:…` or `structure:…`.",
+        ),
+        always("label", Shape::Text(0), "What it is about, in a few words."),
+        always("text", Shape::Text(0), "The question to ask."),
+        always("reason", Shape::Text(0), "Why, in a plain sentence."),
+    ],
+};
+
 /// All of them, in the order a client meets them.
 pub static MESSAGES: &[ServerSpec] = &[
     ServerSpec {
@@ -391,6 +406,71 @@ pub static MESSAGES: &[ServerSpec] = &[
         },
         to: OTHERS,
         durable: false,
+    },
+    ServerSpec {
+        event: "consent:request",
+        body: Object {
+            name: "ConsentRequest",
+            about: "The plan asks the candidate to agree before anything they say is taken; `consent:give` and `consent:decline` answer. Until then audio gets `consent_required`.",
+            fields: &[
+                SESSION,
+                always("version", Shape::Text(64), "Name of this wording."),
+                always("text", Shape::Text(0), "What to show."),
+                always("purposes", Shape::List(&Shape::Text(0), 8), "What for."),
+            ],
+        },
+        to: "the candidate",
+        durable: false,
+    },
+    ServerSpec {
+        event: "consent:given",
+        body: Object {
+            name: "ConsentGiven",
+            about: "The candidate agreed.",
+            fields: &[
+                SESSION,
+                USER,
+                always("version", Shape::Text(64), "To which wording."),
+                always("purposes", Shape::List(&Shape::Text(0), 8), "What for."),
+                always("at", Shape::Time, "When."),
+            ],
+        },
+        to: EVERYBODY,
+        durable: true,
+    },
+    ServerSpec {
+        event: "consent:declined",
+        body: Object {
+            name: "ConsentDeclined",
+            about: "The candidate did not agree, or does so no longer; the session ends.",
+            fields: &[
+                SESSION,
+                USER,
+                always("version", Shape::Text(64), "Which wording."),
+                always("at", Shape::Time, "When."),
+            ],
+        },
+        to: EVERYBODY,
+        durable: true,
+    },
+    ServerSpec {
+        event: "responses:suggestions",
+        body: Object {
+            name: "ResponseSuggestions",
+            about: "What could be asked next about the answer so far; after a pause of the candidate, at most once in 15 s.",
+            fields: &[
+                SESSION,
+                QUESTION,
+                always(
+                    "suggestions",
+                    Shape::List(&Shape::Of(&SUGGESTION), 0),
+                    "The best first.",
+                ),
+                always("at", Shape::Time, "When."),
+            ],
+        },
+        to: "the roles the plan names",
+        durable: true,
     },
     ServerSpec {
         event: "question:asked",

@@ -191,6 +191,7 @@ pub fn name(message: &ServerMessage) -> &'static str {
         },
         ServerMessage::Visibility { .. } => "user:visibility",
         ServerMessage::State(_) => "session:state",
+        ServerMessage::ConsentRequest { .. } => "consent:request",
         ServerMessage::Expiring { .. } => "session:expiring",
         ServerMessage::Degraded { .. } => "session:degraded",
         ServerMessage::SessionEnded { .. } => "session_ended",
@@ -293,6 +294,12 @@ impl Json<'_> {
                 self.word("sessionId", session.as_str());
                 self.word("userId", user.as_str());
                 self.word("state", state.as_str());
+            }
+            ServerMessage::ConsentRequest { session, consent } => {
+                self.word("sessionId", session.as_str());
+                self.text("version", &consent.version);
+                self.text("text", &consent.text);
+                self.texts("purposes", &consent.purposes);
             }
             ServerMessage::Expiring {
                 session,

@@ -14,9 +14,9 @@ use crate::client::{
 use crate::error::{ErrorCode, Refusal};
 use crate::id::{Epoch, IdError, PlanId, QuestionId, ResumeKey, Seq, SessionId, StreamId};
 use crate::limits::{
-    ANSWER_CHARS_MAX, QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX, QUESTION_LIMIT_MS_MIN,
-    QUESTIONS_MAX, REF_CHARS_MAX, REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX, SAMPLE_RATE_MAX,
-    SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
+    ANSWER_CHARS_MAX, CONSENT_VERSION_CHARS_MAX, QUESTION_CHARS_MAX, QUESTION_LIMIT_MS_MAX,
+    QUESTION_LIMIT_MS_MIN, QUESTIONS_MAX, REF_CHARS_MAX, REF_DIGITS_MAX, REQUEST_ID_CHARS_MAX,
+    SAMPLE_RATE_MAX, SAMPLE_RATE_MIN, TOKEN_BYTES_MAX,
 };
 use crate::value::{Question, Status, Visibility};
 
@@ -26,6 +26,7 @@ pub(super) fn domain(event: &str) -> ErrorEvent {
         "interview:start" | "answer:done" | "answer:text" | "end_interview" | "user:visibility" => {
             ErrorEvent::Session
         }
+        _ if event.starts_with("consent:") => ErrorEvent::Session,
         _ if event.starts_with("session:") => ErrorEvent::Session,
         _ if event.starts_with("audio:") => ErrorEvent::Audio,
         _ if event.starts_with("transcription:") => ErrorEvent::Transcription,
@@ -146,6 +147,14 @@ impl<'b> Message<'b> {
             }
             "session:extend" => ClientMessage::Extend,
             "session:clear" => ClientMessage::Clear,
+            "consent:give" => ClientMessage::Consent {
+                version: Some(self.consent_version()?.ok_or_else(|| missing("version"))?),
+                given: true,
+            },
+            "consent:decline" => ClientMessage::Consent {
+                version: self.consent_version()?,
+                given: false,
+            },
             "user:visibility" => {
                 let word = self.required_text(Slot::State)?;
                 ClientMessage::Visibility(
@@ -175,6 +184,17 @@ impl<'b> Message<'b> {
 
     fn required_text(&self, slot: Slot) -> Result<Cow<'b, str>, Refusal> {
         self.text(slot)?.ok_or_else(|| missing(slot.name()))
+    }
+
+    fn consent_version(&self) -> Result<Option<Box<str>>, Refusal> {
+        let Some(version) = self.text(Slot::Version)? else {
+            return Ok(None);
+        };
+        if version.chars().count() > CONSENT_VERSION_CHARS_MAX {
+            let most = format!("{CONSENT_VERSION_CHARS_MAX} characters");
+            return Err(large("version", &most));
+        }
+        Ok(Some(version.into()))
     }
 
     fn typed(&self) -> Result<Box<str>, Refusal> {

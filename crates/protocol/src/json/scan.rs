@@ -108,6 +108,7 @@ slots! {
     Text = "text",
     Status = "status",
     State = "state",
+    Version = "version",
 }
 
 /// The fields found. After a [`Fault`]: those that came before it.

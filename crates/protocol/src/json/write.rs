@@ -86,6 +86,18 @@ impl<'o> Json<'o> {
         }
     }
 
+    /// A list of any strings.
+    pub(super) fn texts(&mut self, key: &str, values: &[String]) {
+        self.list(key);
+        for value in values {
+            self.comma();
+            self.0.push(b'"');
+            escape_into(self.0, value);
+            self.0.push(b'"');
+        }
+        self.end_list();
+    }
+
     /// Begins an object inside.
     pub(super) fn open(&mut self, key: &str) {
         self.key(key);

@@ -238,5 +238,5 @@ fn default_settings_are_the_parts_own_defaults() {
     assert_eq!(settings.limits, protocol::limits::Limits::default());
     assert_eq!(settings.engine, engine::Config::default());
     assert_eq!(settings.limits.problems(), Vec::<String>::new());
-    assert!(!settings.plans.is_empty() && settings.speech.is_none());
+    assert!(settings.bank.list().len() > 0 && settings.speech.is_none());
 }

@@ -64,6 +64,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     names(config, &mut found);
     zeros(config, &mut found);
     limits(config, &mut found);
+    retention(config, &mut found);
     found
 }
 
@@ -218,6 +219,23 @@ fn zeros(config: &Config, found: &mut Vec<Problem>) {
                     "must be more than 0; 0 does not mean \"no limit\"",
                 ));
             }
+        }
+    }
+}
+
+fn retention(config: &Config, found: &mut Vec<Problem>) {
+    let kept = &config.retention;
+    let longer = [
+        ("report", kept.report, "transcript", kept.transcript),
+        ("transcript", kept.transcript, "everything", kept.everything),
+    ];
+    for (key, time, within, most) in longer {
+        if time > most {
+            let message = format!(
+                "must be at most retention.{within}, which is {}, and goes with it",
+                most.show()
+            );
+            found.push(Problem::of(format!("retention.{key}"), message));
         }
     }
 }

@@ -214,6 +214,19 @@ section! {
 }
 
 section! {
+    /// How long the data of ended sessions is kept. Sound is deleted as soon as it is text.
+    Retention = "retention" {
+        /// What was said. At most as long as everything.
+        transcript: Millis = Millis(30 * 86_400_000),
+        /// The report, which quotes what was said: at most as long as the transcript.
+        report: Millis = Millis(30 * 86_400_000),
+        /// Everything else: who took part, when, how it ended. Only the id is left, so that it is
+        /// not used again.
+        everything: Millis = Millis(30 * 86_400_000),
+    }
+}
+
+section! {
     /// Captions and transcripts.
     SpeechSection = "speech" {
         /// "auto": where the model is installed; "on": do not start without it; "off": never.
@@ -287,6 +300,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[store]`
     pub store: Store,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[speech]`
     pub speech: SpeechSection,
     /// `[plans]`
@@ -299,13 +314,14 @@ pub struct Config {
 
 impl Config {
     /// All sections, in the order of the file.
-    pub fn sections(&self) -> [&dyn Section; 9] {
+    pub fn sections(&self) -> [&dyn Section; 10] {
         [
             &self.server,
             &self.auth,
             &self.sessions,
             &self.limits,
             &self.store,
+            &self.retention,
             &self.speech,
             &self.plans,
             &self.webhooks,
@@ -313,13 +329,14 @@ impl Config {
         ]
     }
 
-    fn sections_mut(&mut self) -> [&mut dyn Section; 9] {
+    fn sections_mut(&mut self) -> [&mut dyn Section; 10] {
         [
             &mut self.server,
             &mut self.auth,
             &mut self.sessions,
             &mut self.limits,
             &mut self.store,
+            &mut self.retention,
             &mut self.speech,
             &mut self.plans,
             &mut self.webhooks,

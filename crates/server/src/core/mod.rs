@@ -86,6 +86,8 @@ pub enum Job {
     LoadLog(EffectId, SessionId, engine::input::LogRange),
     /// Answers `ReportMade`.
     MakeReport(EffectId, SessionId, Box<engine::effect::ReportFacts>),
+    /// Answers `Advised`.
+    Advise(EffectId, SessionId, Box<engine::effect::AdviceAsked>),
     /// Answers `SpeechReport::Once`.
     TranscribeOnce(SessionId, u32, Box<protocol::client::TranscribeRequest>),
     /// Answers finals, then `Flushed`.
@@ -95,6 +97,9 @@ pub enum Job {
     /// Ends the user's running session, whichever it is, and answers the request.
     Clear(UserId, ReplyTo),
 }
+
+/// Is shown every input before its turn: what a scenario leaves in the engine can be compared.
+pub type Watch = dyn Fn(&Input) + Send + Sync;
 
 /// One shard: a node without a network.
 struct Shard {
@@ -133,6 +138,7 @@ pub struct Core {
     counters: Counters,
     inboxes: Arc<Inboxes>,
     outside: Arc<dyn Outside>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Core {
@@ -142,6 +148,7 @@ impl Core {
         nodes: impl Iterator<Item = Node>,
         inboxes: Arc<Inboxes>,
         outside: Arc<dyn Outside>,
+        watch: Option<Arc<Watch>>,
     ) -> Arc<Self> {
         let shards = nodes
             .map(|node| Shard {
@@ -157,6 +164,7 @@ impl Core {
             counters: Counters::default(),
             inboxes,
             outside,
+            watch,
         })
     }
 
@@ -208,6 +216,9 @@ impl Core {
 
     /// One turn: judge, carry out, release, write.
     pub fn turn(&self, shard: ShardId, input: Input) {
+        if let Some(watch) = &self.watch {
+            watch(&input);
+        }
         let left = match &input {
             Input::ConnectionClosed { session, .. } => Some(session.clone()),
             _ => None,
@@ -264,6 +275,16 @@ impl Core {
                 generation,
                 close,
             } => self.unseat(hands, now, (&session, conn, generation), close),
+            Effect::Voice {
+                session,
+                conn,
+                generation,
+                voice,
+            } => {
+                if let Some(route) = hands.routes.get(&session) {
+                    route.set_voice(conn, generation, voice);
+                }
+            }
             Effect::Listen { session, since } => {
                 let tap = self.outside.listen(&session, since);
                 hands.route(&session).listen(tap);
@@ -314,6 +335,9 @@ impl Core {
                 .outside
                 .work(Job::TranscribeOnce(session, request, audio)),
             Effect::RecoverSpeech { session } => self.outside.work(Job::RecoverSpeech(session)),
+            Effect::Advise { id, session, asked } => {
+                self.outside.work(Job::Advise(id, session, asked));
+            }
             Effect::ForgetAudio { session } => self.outside.work(Job::ForgetAudio(session)),
         }
     }
@@ -373,7 +397,7 @@ impl Core {
                 participant: given.participant,
                 room: given.room,
                 role: given.role,
-                may_speak: given.may_speak,
+                voice: given.voice,
             },
         );
     }

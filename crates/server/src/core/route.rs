@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use engine::effect::Voice;
 use parking_lot::Mutex;
 use protocol::client::{AudioFormat, AudioIn, AudioPayload};
 use protocol::error::ErrorCode;
@@ -78,7 +79,7 @@ struct Member {
     participant: Participant,
     room: u16,
     role: Role,
-    may_speak: bool,
+    voice: Voice,
     /// The next chunk's number, by stream. Allocated with the first chunk.
     streams: Vec<(StreamId, u32)>,
 }
@@ -91,7 +92,7 @@ pub(crate) struct Seated {
     pub(crate) participant: Participant,
     pub(crate) room: u16,
     pub(crate) role: Role,
-    pub(crate) may_speak: bool,
+    pub(crate) voice: Voice,
 }
 
 impl std::fmt::Debug for Route {
@@ -125,7 +126,7 @@ impl Route {
             participant: seated.participant,
             room: seated.room,
             role: seated.role,
-            may_speak: seated.may_speak,
+            voice: seated.voice,
             streams: Vec::new(),
         });
     }
@@ -136,6 +137,15 @@ impl Route {
         inner
             .members
             .retain(|m| m.conn.id() != conn || m.generation != generation);
+    }
+
+    /// From now on that holder of the seat is heard, or not.
+    pub(crate) fn set_voice(&self, conn: ConnectionId, generation: Generation, voice: Voice) {
+        let mut inner = self.inner.lock();
+        let mut members = inner.members.iter_mut();
+        if let Some(member) = members.find(|m| m.conn.id() == conn && m.generation == generation) {
+            member.voice = voice;
+        }
     }
 
     /// From now on this listens in; what did before is told to finish.
@@ -188,7 +198,8 @@ impl Route {
     ///
     /// # Errors
     /// [`ErrorCode::NotInSession`] if that holder of a seat is not in the room (any more),
-    /// [`ErrorCode::NotAllowed`] if they may only listen.
+    /// [`ErrorCode::NotAllowed`] if they may only listen, [`ErrorCode::ConsentRequired`] if they have
+    /// to agree first.
     pub(crate) fn relay(
         &self,
         now: Now,
@@ -205,8 +216,10 @@ impl Route {
             .position(|m| m.conn.id() == conn && m.generation == generation)
             .ok_or(ErrorCode::NotInSession)?;
         let speaker = &mut inner.members[at];
-        if !speaker.may_speak {
-            return Err(ErrorCode::NotAllowed);
+        match speaker.voice {
+            Voice::Speaks => {}
+            Voice::Listens => return Err(ErrorCode::NotAllowed),
+            Voice::AwaitsConsent => return Err(ErrorCode::ConsentRequired),
         }
         let seq = speaker.count(audio);
         let (participant, role) = (speaker.participant, speaker.role);

@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use api::handle::{
     ActiveRecord, ActiveStats, Answer as Boxed, Check, ClosedConnection, Closure, CreateSession,
-    EndOrder, Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, Readiness, Records,
-    SessionRecord, Story,
+    EndOrder, Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
+    ReportState, SessionRecord, Story,
 };
+use coach::plan::Entry;
 use engine::Input;
 use engine::effect::Answer;
 use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{Seq, SessionId, UserId};
-use protocol::record::SessionRow;
+use protocol::id::{PlanId, Seq, SessionId, UserId};
+use protocol::record::{DataKind, ReportJob, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, PresenceState, Status};
 use store::rows::{EndBucket, Filter, Page};
 use store::{Store, StoreError};
 
-use super::{Driver, memory, metrics, report, story};
+use super::{Driver, desk, memory, metrics, report, retention, story};
 
 /// How long a question may wait for its answer.
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
@@ -65,6 +66,21 @@ impl Driver {
                 Err(ErrorCode::Internal.into())
             }
         }
+    }
+
+    /// Changes something where it may block.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let Some(me) = self.me.upgrade() else {
+            return Err(ErrorCode::Draining.into());
+        };
+        let done = self.work.spawn_blocking(move || change(&me)).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "change_died");
+            Err(ErrorCode::Internal.into())
+        })
     }
 
     /// Ends the user's running session, or takes its row away where nothing runs (L7).
@@ -138,6 +154,28 @@ impl Handle for Driver {
 
     fn clear_active(&self, user: UserId) -> Boxed<'_, Result<Option<SessionId>, Refusal>> {
         Box::pin(self.clear_active(user))
+    }
+
+    fn put_plan(
+        &self,
+        plan: Entry,
+        text: String,
+        replace: bool,
+    ) -> Boxed<'_, Result<PlanPut, Refusal>> {
+        Box::pin(self.change(move |driver| desk::put(driver, plan, &text, replace)))
+    }
+
+    fn remove_plan(&self, id: PlanId) -> Boxed<'_, Result<bool, Refusal>> {
+        Box::pin(self.change(move |driver| desk::remove(driver, &id)))
+    }
+
+    fn forget(&self, session: SessionId, kind: DataKind) -> Boxed<'_, Result<(), Refusal>> {
+        Box::pin(self.change(move |driver| retention::forget(driver, &session, kind)))
+    }
+
+    fn requeue_report(&self, session: SessionId) -> Boxed<'_, Result<bool, Refusal>> {
+        let now = self.clock.wall();
+        Box::pin(self.read(move |store| store.requeue_report(&session, now)))
     }
 
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>> {
@@ -244,6 +282,19 @@ impl Records for Driver {
 
     fn report(&self, id: SessionId) -> Boxed<'_, Result<Option<Arc<str>>, Refusal>> {
         Box::pin(self.read(move |store| store.report(&id)))
+    }
+
+    fn report_state(&self, id: SessionId) -> Boxed<'_, Result<ReportState, Refusal>> {
+        Box::pin(self.read(move |store| {
+            Ok(ReportState {
+                job: store.report_job(&id)?,
+                deleted: store.deletions(&id)?,
+            })
+        }))
+    }
+
+    fn open_reports(&self, limit: u32) -> Boxed<'_, Result<Vec<ReportJob>, Refusal>> {
+        Box::pin(self.read(move |store| store.open_report_jobs(limit)))
     }
 
     fn active_of(&self, user: UserId) -> Boxed<'_, Result<Option<ActiveRecord>, Refusal>> {

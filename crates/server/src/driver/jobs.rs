@@ -70,6 +70,15 @@ fn run(driver: &Driver, job: Job) {
                 report: made.ok(),
             });
         }
+        Job::Advise(id, session, asked) => {
+            let suggestion = super::coaching::suggestion(driver, &asked);
+            driver.inboxes.post(Input::Advised {
+                id,
+                session,
+                question: asked.question.id,
+                suggestion,
+            });
+        }
         Job::TranscribeOnce(session, request, audio) => once(driver, session, request, &audio),
         Job::ForgetAudio(session) => {
             driver.hub.forget_session(&session);

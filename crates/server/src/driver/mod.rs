@@ -5,6 +5,8 @@
 //! but `save`, `work`, `listen` and `answered`, which only hand on.
 
 pub(crate) mod arrivals;
+pub(crate) mod coaching;
+pub(crate) mod desk;
 pub(crate) mod ears;
 pub mod handle;
 pub(crate) mod jobs;
@@ -14,6 +16,8 @@ pub(crate) mod office;
 pub(crate) mod recovery;
 pub(crate) mod rehear;
 pub(crate) mod report;
+pub(crate) mod reporting;
+pub mod retention;
 pub mod server;
 pub(crate) mod story;
 pub(crate) mod taps;
@@ -23,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use coach::plan::Shelf;
 use engine::Input;
 use engine::effect::Answer;
 use engine::input::AskId;
@@ -61,6 +66,14 @@ pub(crate) struct Driver {
     /// Where blocking work runs.
     pub(crate) work: tokio::runtime::Handle,
     pub(crate) recovery: recovery::Transcriber,
+    /// Plans by name, as they are now.
+    pub(crate) plans: Arc<Shelf>,
+    /// Scoring keys in use.
+    pub(crate) keys: coaching::Keys,
+    /// One change of the plans at a time.
+    pub(crate) changing: Mutex<()>,
+    /// How long what is kept for how long.
+    pub(crate) retention: retention::Retention,
     pub(crate) rehearing: rehear::Rehearing,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
@@ -82,6 +95,8 @@ pub(crate) struct Parts {
     pub(crate) guard: Arc<api::guard::Guard>,
     pub(crate) data: PathBuf,
     pub(crate) work: tokio::runtime::Handle,
+    pub(crate) plans: Arc<Shelf>,
+    pub(crate) retention: retention::Retention,
 }
 
 impl Driver {
@@ -91,6 +106,10 @@ impl Driver {
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
+            plans: parts.plans,
+            keys: coaching::Keys::default(),
+            changing: Mutex::default(),
+            retention: parts.retention,
             rehearing,
             boot: parts.boot,
             clock: parts.clock,

@@ -21,6 +21,7 @@ use store::rows::Reaped;
 use super::Driver;
 use super::arrivals::Arrivals;
 use super::ears::{Hearing, Live, recorded_format};
+use super::retention;
 
 /// Added to the nice value of the thread that recognizes what lay in files.
 const NICE: i32 = 10;
@@ -315,6 +316,7 @@ pub(crate) fn reap(driver: &Driver) -> Result<(), StoreError> {
         });
     }
     adopt_all(driver)?;
+    retention::sweep(driver)?;
     put_active_right(driver);
     Ok(())
 }

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use coach::report::{
     AnswerFacts, GapFacts, ParticipantFacts, PlanFacts, RecognizerFacts, ReportInput, SegmentFacts,
-    SessionFacts, build,
+    SessionFacts, build_scored,
 };
+use coach::rubric::Scoring;
 use engine::effect::ReportFacts;
 use protocol::id::{Seq, SessionId, UserId};
 use protocol::record::AnswerRow;
 use protocol::server::EventBody;
 use protocol::value::{Plan, Role, Status};
 use serde::Deserialize;
-use speech::WordTimes;
-use store::StoreError;
+use speech::{Capabilities, WordTimes};
+use store::{Store, StoreError};
 
-use super::Driver;
+use super::{Driver, coaching};
 
 /// Bytes of events read at a time.
 const LOG_BYTES: usize = 512 * 1024;
@@ -29,6 +30,16 @@ pub(crate) enum ReportError {
     Store(#[from] StoreError),
     #[error("the session is not in the records")]
     Missing,
+}
+
+impl ReportError {
+    /// The stable word for it.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store_unavailable",
+            Self::Missing => "session_not_found",
+        }
+    }
 }
 
 /// What of a session's snapshot a report needs.
@@ -54,12 +65,55 @@ pub(crate) fn make(
     session: &SessionId,
     facts: &ReportFacts,
 ) -> Result<Arc<str>, ReportError> {
-    let store = &driver.store;
+    let speech = driver.speech.as_ref().map(|speech| speech.capabilities());
+    let (input, plan) = read(&*driver.store, session, facts, speech)?;
+    let scoring = match &plan {
+        Some(plan) => coaching::scoring(driver, plan)?,
+        None => Arc::default(),
+    };
+    Ok(write(&input, &scoring, speech))
+}
+
+/// Makes the report of a session that has ended, from its records alone: the same bytes as at its
+/// end.
+pub(crate) fn remake(driver: &Driver, session: &SessionId) -> Result<Arc<str>, ReportError> {
+    let row = driver.store.session_row(session)?;
+    let row = row.ok_or(ReportError::Missing)?;
+    let (Some(reason), Some(ended_at)) = (row.reason, row.ended_at) else {
+        return Err(ReportError::Missing);
+    };
+    let since = row.started_at.map(|at| ended_at.0.saturating_sub(at.0));
+    let lasted = since.and_then(|ms| u64::try_from(ms).ok());
+    let facts = ReportFacts {
+        reason,
+        by: row.ended_by,
+        ended_at,
+        duration_ms: row.duration_ms.or(lasted).unwrap_or_default(),
+    };
+    make(driver, session, &facts)
+}
+
+/// The report of these facts, scored where there is a key.
+fn write(input: &ReportInput, scoring: &Scoring, speech: Option<&Capabilities>) -> Arc<str> {
+    let scoring = Scoring {
+        keeps_fillers: speech.is_some_and(|able| able.fillers),
+        ..scoring.clone()
+    };
+    build_scored(input, &scoring).to_json().into()
+}
+
+/// Everything a report tells, out of the records; and the plan the session ran.
+fn read(
+    store: &dyn Store,
+    session: &SessionId,
+    facts: &ReportFacts,
+    speech: Option<&Capabilities>,
+) -> Result<(ReportInput, Option<Plan>), ReportError> {
     let row = store.session_row(session)?.ok_or(ReportError::Missing)?;
     let seats = store.participants(session)?;
     let roles: HashMap<UserId, Role> = seats.iter().map(|p| (p.user.clone(), p.role)).collect();
     let plan = plan_of(&row.snapshot);
-    let (segments, gaps) = spoken(driver, session, &roles)?;
+    let (segments, gaps) = spoken(store, session, &roles)?;
     let answers = store.answers(session)?;
     let input = ReportInput {
         session: SessionFacts {
@@ -88,16 +142,13 @@ pub(crate) fn make(
             .collect(),
         segments,
         gaps,
-        recognizer: driver.speech.as_ref().map(|speech| {
-            let able = speech.capabilities();
-            RecognizerFacts {
-                name: able.name.clone(),
-                version: able.version.clone(),
-                word_times_estimated: able.word_times == WordTimes::Estimated,
-            }
+        recognizer: speech.map(|able| RecognizerFacts {
+            name: able.name.clone(),
+            version: able.version.clone(),
+            word_times_estimated: able.word_times == WordTimes::Estimated,
         }),
     };
-    Ok(build(&input).to_json().into())
+    Ok((input, plan))
 }
 
 fn answer(row: AnswerRow, plan: Option<&Plan>) -> AnswerFacts {
@@ -115,14 +166,14 @@ fn answer(row: AnswerRow, plan: Option<&Plan>) -> AnswerFacts {
 
 /// Words and gaps, from the log.
 fn spoken(
-    driver: &Driver,
+    store: &dyn Store,
     session: &SessionId,
     roles: &HashMap<UserId, Role>,
 ) -> Result<(Vec<SegmentFacts>, Vec<GapFacts>), ReportError> {
     let (mut segments, mut gaps) = (Vec::new(), Vec::new());
     let mut after = Seq(0);
     loop {
-        let events = driver.store.log(session, after, LOG_BYTES)?;
+        let events = store.log(session, after, LOG_BYTES)?;
         let Some(last) = events.last() else {
             return Ok((segments, gaps));
         };
@@ -142,3 +193,6 @@ fn spoken(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

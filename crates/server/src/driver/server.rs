@@ -13,6 +13,7 @@ use api::guard::Guard;
 use api::handle::{Handle, Records};
 use api::office::Office;
 use axum::Router;
+use coach::plan::{Bank, Shelf};
 use engine::gate::{Gate, GateLimits};
 use engine::{Config, Input, Node, Plans};
 use parking_lot::Mutex;
@@ -28,10 +29,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::ears::Hub;
-use super::{Driver, Parts, office, recovery};
-use crate::core::Core;
+use super::retention::Retention;
+use super::{Driver, Parts, desk, office, recovery, reporting};
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
+use crate::core::{Core, Watch};
 use crate::guard::DoorGuard;
 use crate::hooks::{HookSettings, Hooks};
 use crate::transport::beat::{beat, see_to_inbox};
@@ -73,6 +75,8 @@ pub struct RouterParts {
     pub handle: Arc<dyn Handle>,
     /// Reads what is written down.
     pub records: Arc<dyn Records>,
+    /// Plans by name, as they are now.
+    pub plans: Arc<Shelf>,
     /// The operator's desk.
     pub office: Arc<dyn Office>,
 }
@@ -98,8 +102,13 @@ pub struct Settings {
     pub sockets: SocketOptions,
     /// Clocks and bounds of sessions.
     pub engine: Config,
-    /// Plans by id.
-    pub plans: Arc<Plans>,
+    /// Plans and questions, before those of the records are laid over them.
+    pub bank: Bank,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// How often the server looks for reports that are still to be made, and for what is past its
+    /// time.
+    pub look_every: (Duration, Duration),
     /// Judges tokens.
     pub guard: Arc<Guard>,
     /// How long after its `exp` a token keeps its connection open, milliseconds.
@@ -113,6 +122,8 @@ pub struct Settings {
     /// Serve the suites of the protocols in the place of the product.
     #[cfg(feature = "conformance")]
     pub conformance: bool,
+    /// Is shown every input of the engine; for tests.
+    pub watch: Option<Arc<Watch>>,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -151,12 +162,15 @@ impl Settings {
                 sockets_max: 20_000,
             },
             engine: Config::default(),
-            plans: Arc::default(),
+            bank: Bank::builtin(),
+            retention: Retention::default(),
+            look_every: (reporting::LOOK_EVERY, REAP_EVERY),
             guard,
             token_leeway_ms: 5_000,
             hooks: None,
             welcome: Arc::new(|_| true),
             root_is_alias: true,
+            watch: None,
             #[cfg(feature = "conformance")]
             conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
@@ -239,6 +253,7 @@ impl Server {
         let hub = Hub::new(Arc::clone(&inboxes));
         let hooks_wanted = settings.hooks.is_some();
         let store = open_store(&settings.records, hooks_wanted, &boot, clock, &inboxes)?;
+        let shelf = Shelf::new(desk::open(settings.bank, &*store)?);
         let recorder = {
             let hub = Arc::clone(&hub);
             let config = store::audio::Config::new(&settings.data);
@@ -265,20 +280,30 @@ impl Server {
             guard: Arc::clone(&settings.guard),
             data: settings.data,
             work: work.handle().clone(),
+            plans: Arc::clone(&shelf),
+            retention: settings.retention,
         })?;
+        let plans = Arc::new(desk::for_engine(&shelf.bank()));
         let drain_ms = u64::try_from(settings.drain_deadline.as_millis()).unwrap_or(u64::MAX);
         let rules = Config {
             clock: Clock::name().into(),
             drain_ms: drain_ms.saturating_add(STOP_MS),
             ..settings.engine
         };
-        let nodes = nodes(settings.shards, rules, settings.plans, &boot)?;
-        let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
+        let nodes = nodes(settings.shards, rules, plans, &boot)?;
+        let core = Core::new(
+            clock,
+            nodes.into_iter(),
+            inboxes,
+            Arc::clone(&driver) as _,
+            settings.watch,
+        );
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
         let router = (settings.router)(RouterParts {
             handle: Arc::clone(&driver) as _,
             records: Arc::clone(&driver) as _,
+            plans: shelf,
             office: Arc::clone(&driver) as _,
         });
         let doors = Arc::new(Doors {
@@ -341,7 +366,7 @@ impl Server {
             running.threads.push(thread.start(listener)?);
         }
         recovery::recover_before_start(&running.driver, settings.recovery_wait);
-        running.start_reaper();
+        running.start_work(settings.look_every);
         running.start_desk();
         go.send_replace(true);
         tracing::info!(%addr, %boot, "listening");
@@ -416,21 +441,39 @@ impl Running {
         Arc::clone(&self.driver) as _
     }
 
-    fn start_reaper(&self) {
+    /// What is done again and again: reports still to be made, and the reaper.
+    fn start_work(&self, (reports, reaper): (Duration, Duration)) {
+        self.again(reports, Duration::ZERO, |driver| {
+            reporting::make_due(driver).map(drop)
+        });
+        self.again(reaper, reaper, recovery::reap);
+    }
+
+    /// Does something where it may block, first after `first` and then every so often, until the
+    /// server stops.
+    fn again(
+        &self,
+        every: Duration,
+        first: Duration,
+        act: impl Fn(&Driver) -> Result<(), store::StoreError> + Send + Sync + 'static,
+    ) {
         let (driver, mut stop) = (Arc::clone(&self.driver), self.stop.subscribe());
         let Some(work) = &self.work else {
             return;
         };
+        let act = Arc::new(act);
         work.spawn(async move {
+            let mut pause = first;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(REAP_EVERY) => {}
+                    () = tokio::time::sleep(pause) => {}
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
-                let driver = Arc::clone(&driver);
-                let done = tokio::task::spawn_blocking(move || recovery::reap(&driver)).await;
+                pause = every;
+                let (driver, act) = (Arc::clone(&driver), Arc::clone(&act));
+                let done = tokio::task::spawn_blocking(move || act(&driver)).await;
                 if let Ok(Err(error)) = done {
-                    tracing::warn!(%error, "reaper_failed");
+                    tracing::warn!(%error, "recurring_work_failed");
                 }
             }
         });

@@ -7,12 +7,14 @@
     clippy::panic
 )]
 
+mod coaching;
 mod door;
 mod hooks;
 mod jwks;
 mod life;
 mod limits;
 mod secrets;
+mod socketio;
 mod support;
 mod tokens;
 mod wire;

@@ -5,6 +5,9 @@
 //! fail is the one of `sqlite/save.rs`. The contract suite runs both.
 
 #[cfg(feature = "disk")]
+mod asked;
+mod coaching;
+#[cfg(feature = "disk")]
 mod desk;
 mod questions;
 #[cfg(feature = "disk")]
@@ -65,9 +68,10 @@ pub struct Tables {
     /// None: the table was dropped.
     active: Option<BTreeMap<UserId, ActiveRow>>,
     leases: BTreeMap<BootId, Wall>,
+    tombstones: BTreeMap<SessionId, Wall>,
+    coaching: coaching::Coaching,
     /// When a boot was last known to live.
     seen: BTreeMap<BootId, Now>,
-    tombstones: BTreeSet<SessionId>,
     /// Sessions ended from outside whose owner was not told yet.
     told: BTreeSet<SessionId>,
     starts: u64,
@@ -79,8 +83,9 @@ impl Default for Tables {
             sessions: BTreeMap::new(),
             active: Some(BTreeMap::new()),
             leases: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            coaching: coaching::Coaching::default(),
             seen: BTreeMap::new(),
-            tombstones: BTreeSet::new(),
             told: BTreeSet::new(),
             starts: 0,
         }
@@ -96,7 +101,8 @@ impl Tables {
     /// Carries out a save, all of it or nothing.
     pub fn apply(&mut self, save: &Save) -> Saved {
         let known = self.sessions.get(&save.session).map(Stored::known);
-        let forgotten = self.tombstones.contains(&save.session);
+        let forgotten = self.tombstones.contains_key(&save.session);
+        let before = known.as_ref().map(|known| known.status);
         match judge(save, known.as_ref(), forgotten) {
             Verdict::Refuse(saved, _) => return saved,
             Verdict::EndedElsewhere => return Saved::Temporary,
@@ -125,6 +131,7 @@ impl Tables {
             .or_insert_with(fresh)
             .write(save);
         self.change_active(save);
+        self.coaching.saved(before, save);
         if save.row.status == Status::Ended {
             self.told.remove(&save.session);
         }
@@ -187,6 +194,9 @@ impl Tables {
         stored.row.status = Status::Ended;
         stored.row.reason = Some(EndReason::ClosedExternally);
         stored.row.ended_at = stored.row.ended_at.or(Some(now));
+        if stored.row.started_at.is_some() {
+            self.coaching.ended_from_outside(session, now);
+        }
         true
     }
 
@@ -226,6 +236,7 @@ impl Tables {
             *lease = (*lease).min(now);
         }
         self.leases.insert(boot.clone(), until);
+        self.coaching.registered();
         self.make_active_table();
     }
 

@@ -11,8 +11,8 @@ use protocol::value::{EndReason, Role, Status};
 
 use super::{Stored, Tables};
 use crate::rows::{
-    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Kind, PAGE_ROWS_MAX,
-    Page, Reaped, SpokenRow,
+    ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Kind, PAGE_ROWS_MAX, Page,
+    Reaped, SpokenRow,
 };
 
 impl Tables {
@@ -310,28 +310,12 @@ impl Tables {
         sums.into_values().collect()
     }
 
-    /// Deletes a session's records; see [`crate::Store::forget`].
-    pub fn forget(&mut self, session: &SessionId) -> Forgotten {
-        match self.sessions.get(session).map(|stored| stored.row.status) {
-            None => Forgotten::Unknown,
-            Some(Status::Ended) => {
-                self.delete_all(session);
-                Forgotten::Done
-            }
-            Some(_) => Forgotten::NotEnded,
-        }
-    }
-
     /// Deletes one kind of record of old sessions; see [`crate::Store::purge`].
-    pub fn purge(&mut self, kind: Kind, before: Wall, limit: u32) -> Vec<SessionId> {
+    pub fn purge(&mut self, kind: Kind, before: Wall, limit: u32, now: Wall) -> Vec<SessionId> {
         let old = |stored: &&Stored| {
             stored.row.status == Status::Ended
                 && stored.row.ended_at.is_some_and(|at| at < before)
-                && match kind {
-                    Kind::Transcript => !stored.segments.is_empty(),
-                    Kind::Report => stored.report.is_some(),
-                    Kind::Everything => true,
-                }
+                && self.has(stored, kind)
         };
         let mut found: Vec<_> = self
             .sessions
@@ -343,33 +327,19 @@ impl Tables {
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let sessions: Vec<_> = found.into_iter().map(|(_, session)| session).collect();
         for session in &sessions {
-            match kind {
-                Kind::Everything => self.delete_all(session),
-                Kind::Transcript | Kind::Report => self.delete_kind(session, kind),
-            }
+            self.delete(session, kind, now);
         }
         sessions
     }
 
-    fn delete_kind(&mut self, session: &SessionId, kind: Kind) {
-        let Some(stored) = self.sessions.get_mut(session) else {
-            return;
-        };
-        if kind == Kind::Report {
-            stored.report = None;
-            return;
-        }
-        for seq in std::mem::take(&mut stored.segments).into_keys() {
-            stored.events.remove(&seq);
-        }
-    }
-
-    fn delete_all(&mut self, session: &SessionId) {
+    /// Deletes a session as a whole, leaving a tombstone.
+    pub(super) fn delete_all(&mut self, session: &SessionId, now: Wall) {
         self.sessions.remove(session);
         if let Some(active) = self.active.as_mut() {
             active.retain(|_, row| row.session != *session);
         }
-        self.tombstones.insert(session.clone());
+        self.coaching.forget(session);
+        self.tombstones.entry(session.clone()).or_insert(now);
     }
 
     /// Whether a boot's lease lasts at `now`.

@@ -24,7 +24,7 @@ use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
     Reaped, SpokenRow,
 };
-use crate::{Callbacks, Store, StoreError};
+use crate::{Callbacks, Coaching as _, Store, StoreError};
 
 #[derive(Default)]
 struct Queue {
@@ -98,6 +98,11 @@ impl Memory {
     /// The boot it was opened for.
     pub fn boot(&self) -> &BootId {
         &self.boot
+    }
+
+    /// What lies on the operator's desk of a session that is forgotten.
+    pub(super) fn forget_desk(&self, session: &SessionId) {
+        self.shared.desk.lock().forget(session);
     }
 
     /// Looks at the tables or changes them behind the owner's back.
@@ -309,12 +314,8 @@ impl Store for Memory {
         Ok(tables.ends_over_time(from, until, bucket_ms))
     }
 
-    fn forget(&self, session: &SessionId, _now: Wall) -> Result<Forgotten, StoreError> {
-        let done = self.shared.tables.lock().forget(session);
-        if done == Forgotten::Done {
-            self.shared.desk.lock().forget(session);
-        }
-        Ok(done)
+    fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {
+        self.forget_kind(session, Kind::Everything, now)
     }
 
     fn purge(
@@ -322,12 +323,11 @@ impl Store for Memory {
         kind: Kind,
         before: Wall,
         limit: u32,
-        _now: Wall,
+        now: Wall,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let gone = self.shared.tables.lock().purge(kind, before, limit);
+        let gone = self.shared.tables.lock().purge(kind, before, limit, now);
         if kind == Kind::Everything {
-            let mut desk = self.shared.desk.lock();
-            gone.iter().for_each(|session| desk.forget(session));
+            gone.iter().for_each(|session| self.forget_desk(session));
         }
         Ok(gone)
     }

@@ -45,6 +45,11 @@ pub(crate) fn register(
         "UPDATE nodes SET lease_until = min(lease_until, ?1) WHERE boot_id <> ?2",
         params![now.0, boot.as_str()],
     )?;
+    // Reports they were making are made by us.
+    transaction.execute(
+        "UPDATE report_jobs SET state = 'queued', lease_until = NULL WHERE state = 'running'",
+        [],
+    )?;
     transaction.execute(
         "INSERT INTO nodes (boot_id, started_at, lease_until, seen_at, seen_mono, clock)
          VALUES (?1, ?2, ?3, ?2, ?4, ?5)
@@ -324,6 +329,7 @@ fn without_table(done: Result<usize, Error>) -> Result<usize, Error> {
 pub(crate) fn forget(
     connection: &mut Connection,
     session: &SessionId,
+    kind: Kind,
     now: Wall,
 ) -> Result<Forgotten, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -339,9 +345,49 @@ pub(crate) fn forget(
         Some(false) => return Ok(Forgotten::NotEnded),
         Some(true) => {}
     }
-    delete_all(&transaction, session, now)?;
+    delete(&transaction, session, kind, now)?;
     transaction.commit()?;
     Ok(Forgotten::Done)
+}
+
+/// Deletes one kind of record of a session and keeps when.
+fn delete(
+    connection: &Connection,
+    session: &SessionId,
+    kind: Kind,
+    now: Wall,
+) -> Result<(), Error> {
+    let mut gone = vec![kind];
+    match kind {
+        Kind::Everything => return delete_all(connection, session, now),
+        Kind::Audio => {}
+        Kind::Transcript => {
+            delete_spoken(connection, session)?;
+            delete_report(connection, session, now)?;
+            gone.push(Kind::Report);
+        }
+        Kind::Report => delete_report(connection, session, now)?,
+    }
+    for kind in gone {
+        connection.execute(
+            "INSERT INTO deletions (session, kind, deleted_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (session, kind) DO NOTHING",
+            params![session.as_str(), kind.as_str(), now.0],
+        )?;
+    }
+    Ok(())
+}
+
+/// Deletes the report. One that is still to be made is not made.
+fn delete_report(connection: &Connection, session: &SessionId, now: Wall) -> Result<(), Error> {
+    let id = session.as_str();
+    connection.execute("DELETE FROM reports WHERE session = ?1", [id])?;
+    connection.execute(
+        "UPDATE report_jobs SET state = 'done', lease_until = NULL, changed_at = ?2
+         WHERE session = ?1 AND state <> 'done'",
+        params![id, now.0],
+    )?;
+    Ok(())
 }
 
 fn delete_all(connection: &Connection, session: &SessionId, now: Wall) -> Result<(), Error> {
@@ -353,6 +399,8 @@ fn delete_all(connection: &Connection, session: &SessionId, now: Wall) -> Result
         "answers",
         "requests",
         "reports",
+        "report_jobs",
+        "deletions",
         "hook_events",
         "hook_deliveries",
         "happenings",
@@ -379,28 +427,25 @@ pub(crate) fn purge(
     now: Wall,
 ) -> Result<Vec<SessionId>, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Of the sound the records say only when it was deleted.
     let has = match kind {
-        Kind::Transcript => "segments",
-        Kind::Report => "reports",
-        Kind::Everything => "sessions",
+        Kind::Audio => {
+            "NOT EXISTS (SELECT 1 FROM deletions k WHERE k.session = s.session AND k.kind = 'audio')"
+        }
+        Kind::Transcript => "EXISTS (SELECT 1 FROM segments k WHERE k.session = s.session)",
+        Kind::Report => "EXISTS (SELECT 1 FROM reports k WHERE k.session = s.session)",
+        Kind::Everything => "true",
     };
     let sessions: Vec<SessionId> = transaction
         .prepare(&format!(
             "SELECT s.session FROM sessions s WHERE s.status = 'ended' AND s.ended_at < ?1
-                 AND EXISTS (SELECT 1 FROM {has} k WHERE k.session = s.session)
+                 AND {has}
              ORDER BY s.ended_at, s.session LIMIT ?2"
         ))?
         .query_map(params![before.0, limit], |row| columns::session_id(row, 0))?
         .collect::<Result<_, _>>()?;
     for session in &sessions {
-        match kind {
-            Kind::Transcript => delete_spoken(&transaction, session)?,
-            Kind::Report => {
-                transaction
-                    .execute("DELETE FROM reports WHERE session = ?1", [session.as_str()])?;
-            }
-            Kind::Everything => delete_all(&transaction, session, now)?,
-        }
+        delete(&transaction, session, kind, now)?;
     }
     transaction.commit()?;
     Ok(sessions)

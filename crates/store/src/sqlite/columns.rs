@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use protocol::id::{
-    BootId, Epoch, Generation, KeyHash, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
+    BootId, Epoch, Generation, KeyHash, Participant, PlanId, QuestionId, Seq, SessionId, StreamId,
+    UserId,
 };
 use protocol::record::{
     AnswerRow, EventRow, Fence, Happening, HappeningRow, ParticipantRow, RequestRow, SegmentRow,
@@ -49,6 +50,11 @@ pub(crate) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// The error of a word that no version of this program wrote.
+pub(crate) fn unknown(column: usize, word: &str) -> Error {
+    broken(column, UnknownWord(word.to_owned()))
+}
+
 /// A number that must not be negative.
 pub(crate) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Error> {
     let value: i64 = row.get(column)?;
@@ -89,6 +95,7 @@ macro_rules! ids {
 
 ids! {
     session_id, _optional_session -> SessionId;
+    plan_id, _optional_plan -> PlanId;
     user_id, optional_user -> UserId;
     question_id, optional_question -> QuestionId;
     boot_id, _optional_boot -> BootId;

@@ -6,6 +6,7 @@
 //! means on disk.
 
 mod admin;
+mod coaching;
 mod columns;
 mod desk;
 mod pool;
@@ -218,6 +219,14 @@ impl Sqlite {
     pub(crate) fn on_writer(&self, sql: &'static str) {
         self.command(move |connection| connection.execute_batch(sql))
             .unwrap();
+    }
+
+    /// Asks a connection that can only read.
+    fn ask<T>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, StoreError> {
+        self.pool.ask(read)
     }
 
     /// Runs something on the write connection and waits for its answer.
@@ -451,7 +460,7 @@ impl Store for Sqlite {
 
     fn forget(&self, session: &SessionId, now: Wall) -> Result<Forgotten, StoreError> {
         let session = session.clone();
-        self.command(move |connection| admin::forget(connection, &session, now))
+        self.command(move |connection| admin::forget(connection, &session, Kind::Everything, now))
     }
 
     fn purge(

@@ -28,6 +28,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "desk",
         include_str!("../../migrations/sqlite/0003_desk.sql"),
     ),
+    (
+        4,
+        "coaching",
+        include_str!("../../migrations/sqlite/0004_coaching.sql"),
+    ),
 ];
 
 pub(crate) const ACTIVE_TABLE: &str =

@@ -49,7 +49,7 @@ fn committed(rig: &Rig, save: &Save) {
     assert_eq!(rig.save(save), Saved::Committed(save.row.seq));
 }
 
-fn full(session: &str) -> Save {
+pub(super) fn full(session: &str) -> Save {
     Save {
         participants: vec![
             seat("bob", 2, Role::Interviewer),
@@ -730,16 +730,20 @@ fn old_records_go_by_kind(rig: &Rig) {
         [event(1), event(3), event(5)],
         "no word of it is left in the log"
     );
-    assert!(store.report(&sid("s1")).unwrap().is_some());
     assert_eq!(
-        store.purge(Kind::Report, later, 9, NOW).unwrap(),
-        [sid("s1")]
+        store.report(&sid("s1")).unwrap(),
+        None,
+        "it quotes what was said"
     );
-    assert_eq!(store.report(&sid("s1")).unwrap(), None);
+    let gone = store.deletions(&sid("s1")).unwrap();
+    assert_eq!(gone, [(Kind::Transcript, NOW), (Kind::Report, NOW)]);
+    assert_eq!(store.purge(Kind::Report, later, 9, NOW).unwrap(), []);
     assert_eq!(
         store.purge(Kind::Everything, later, 9, NOW).unwrap(),
         [sid("s1")]
     );
     assert_eq!(store.load(&sid("s1")).unwrap(), None);
+    let gone = store.deletions(&sid("s1")).unwrap();
+    assert_eq!(gone, [(Kind::Everything, NOW)]);
     assert!(store.load(&sid("s2")).unwrap().is_some());
 }

@@ -1,5 +1,6 @@
 //! What all tests of the records share: a rig around each implementation, and rows to save.
 
+mod coaching;
 mod conformance;
 mod desk;
 mod faults;

@@ -136,6 +136,16 @@ const MEMBERS: Field = maybe(
 );
 const PLAN: Field = maybe("planId", Shape::Id, "Which plan it runs, if it has a name.");
 const REPORT: Field = maybe("reportUrl", Shape::Text(0), "Path of the report's page.");
+const REPORT_STATE: Field = maybe(
+    "report",
+    Shape::Of(&crate::routes::reports::JOB),
+    "How far the report is.",
+);
+const DELETED: Field = maybe(
+    "deleted",
+    Shape::Map(&Shape::Time),
+    "What of it was deleted when, by kind.",
+);
 static PERSON_SHAPE: Shape = Shape::Of(&PERSON);
 static LIVE_SHAPE: Shape = Shape::Of(&LIVE);
 
@@ -157,6 +167,8 @@ static VIEW: Object = Object {
         MEMBERS,
         PLAN,
         REPORT,
+        REPORT_STATE,
+        DELETED,
     ],
 };
 

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
+use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{ConnectionId, Epoch, Generation, Participant, Seq, SessionId, UserId};
-use protocol::record::{ParticipantRow, SessionRow};
+use protocol::id::{ConnectionId, Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
+use protocol::record::{DataKind, JobState, ParticipantRow, ReportJob, SessionRow};
 use protocol::time::Wall;
 use protocol::value::{EndReason, PresenceState, Role, Status};
 use serde_json::Value;
@@ -22,8 +23,8 @@ use crate::extract::Peer;
 use crate::guard::Guard;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, ClosedConnection, Closure, CreateSession, EndOrder,
-    Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, Readiness, Records, SessionRecord,
-    Story, StoryLine,
+    Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
+    ReportState, SessionRecord, Story, StoryLine,
 };
 use crate::identity::TokenRole;
 use crate::office::{Office, RevokeDone, Subject};
@@ -43,6 +44,8 @@ pub(super) struct World {
     pub(super) created: Vec<CreateSession>,
     pub(super) ended: Vec<(SessionId, EndReason, UserId)>,
     pub(super) cleared: Vec<UserId>,
+    pub(super) deleted: Vec<(SessionId, DataKind)>,
+    pub(super) plans: Option<Arc<Shelf>>,
     /// The records cannot be read.
     pub(super) away: bool,
     /// Nothing new is taken.
@@ -96,6 +99,62 @@ impl Handle for Fake {
         let at = world.active.iter().position(|(whose, _)| *whose == user);
         world.cleared.push(user);
         at_once(Ok(at.map(|at| world.active.remove(at).1.session)))
+    }
+
+    fn put_plan(
+        &self,
+        plan: Entry,
+        _text: String,
+        replace: bool,
+    ) -> Answer<'_, Result<PlanPut, Refusal>> {
+        let world = self.0.lock().unwrap();
+        let Some(shelf) = &world.plans else {
+            return at_once(Err(ErrorCode::StoreUnavailable.into()));
+        };
+        let mut bank = coach::plan::Bank::clone(&shelf.bank());
+        let known = bank.entry(&plan.id).is_some();
+        if known && !replace {
+            return at_once(Ok(PlanPut::Exists));
+        }
+        bank.put(plan);
+        shelf.replace(bank);
+        at_once(Ok(if known {
+            PlanPut::Replaced
+        } else {
+            PlanPut::Created
+        }))
+    }
+
+    fn remove_plan(&self, id: PlanId) -> Answer<'_, Result<bool, Refusal>> {
+        let world = self.0.lock().unwrap();
+        let shelf = world.plans.as_ref().unwrap();
+        let mut bank = coach::plan::Bank::clone(&shelf.bank());
+        let gone = bank.remove(&id).is_some();
+        shelf.replace(bank);
+        at_once(Ok(gone))
+    }
+
+    fn forget(&self, session: SessionId, kind: DataKind) -> Answer<'_, Result<(), Refusal>> {
+        let mut world = self.0.lock().unwrap();
+        let known = world.sessions.iter().find(|one| one.row.session == session);
+        let answer = match known.map(|one| one.row.status) {
+            None => Err(ErrorCode::SessionNotFound.into()),
+            Some(Status::Ended) => Ok(()),
+            Some(_) => Err(ErrorCode::BadTransition.into()),
+        };
+        if answer.is_ok() {
+            if kind == DataKind::Everything {
+                world.sessions.retain(|one| one.row.session != session);
+            }
+            world.reports.retain(|(of, _)| *of != session);
+            world.deleted.push((session, kind));
+        }
+        at_once(answer)
+    }
+
+    fn requeue_report(&self, session: SessionId) -> Answer<'_, Result<bool, Refusal>> {
+        let world = self.0.lock().unwrap();
+        at_once(Ok(!world.reports.iter().any(|(of, _)| *of == session)))
     }
 
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>> {
@@ -177,6 +236,28 @@ impl Records for Fake {
         })
     }
 
+    fn report_state(&self, id: SessionId) -> Answer<'_, Result<ReportState, Refusal>> {
+        self.read(|world| {
+            let made = world.reports.iter().any(|(of, _)| *of == id);
+            let ended = { world.sessions.iter() }
+                .any(|one| one.row.session == id && one.row.status == Status::Ended);
+            let deleted = world.deleted.iter().filter(|(of, _)| *of == id);
+            ReportState {
+                job: ended.then(|| job(&id, made)),
+                deleted: deleted.map(|(_, kind)| (*kind, NOW)).collect(),
+            }
+        })
+    }
+
+    fn open_reports(&self, limit: u32) -> Answer<'_, Result<Vec<ReportJob>, Refusal>> {
+        self.read(|_| {
+            vec![job(&id("s9"), false)]
+                .into_iter()
+                .take(limit as usize)
+                .collect()
+        })
+    }
+
     fn active_of(&self, user: UserId) -> Answer<'_, Result<Option<ActiveRecord>, Refusal>> {
         self.read(|world| {
             let found = world.active.iter().find(|(whose, _)| *whose == user);
@@ -239,6 +320,21 @@ impl Records for Fake {
             rows: world.active.len() as u64,
             oldest_age_ms: Some(9),
         })
+    }
+}
+
+fn job(session: &SessionId, made: bool) -> ReportJob {
+    let (state, error) = match made {
+        true => (JobState::Done, None),
+        false => (JobState::Failed, Some("store_unavailable".into())),
+    };
+    ReportJob {
+        session: session.clone(),
+        state,
+        attempts: 5 * u32::from(!made),
+        error,
+        due_at: NOW,
+        changed_at: NOW,
     }
 }
 
@@ -352,6 +448,8 @@ pub(super) fn bench() -> Bench {
         };
         world.active.push((user("ana"), active));
     }
+    let shelf = Shelf::new(coach::plan::Bank::builtin());
+    fake.0.lock().unwrap().plans = Some(Arc::clone(&shelf));
     let secret = "a-secret-of-forty-bytes-for-tests-only!!";
     let verifier = Arc::new(Verifier::new(AuthSettings::with_secret(secret)));
     let keys = ApiKeys::new(&[Secret::new(API_KEY.to_owned())]);
@@ -363,7 +461,7 @@ pub(super) fn bench() -> Bench {
         verifier: Arc::clone(&verifier),
         guard: Arc::clone(&guard),
         origins: Origins::new([FRONT]),
-        plans: Arc::new(coach::plan::Bank::builtin()),
+        plans: shelf,
         clock: || NOW,
         new_id: || "made-by-the-server".to_owned(),
     });

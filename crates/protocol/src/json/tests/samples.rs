@@ -13,7 +13,9 @@ use crate::server::{
     PresenceChange, Reply, ServerMessage, SessionView,
 };
 use crate::time::Wall;
-use crate::value::{Clock, EndReason, Outcome, PresenceState, Role, Status, Visibility, Word};
+use crate::value::{
+    Clock, Consent, EndReason, Outcome, PresenceState, Role, Status, Suggestion, Visibility, Word,
+};
 
 fn session() -> SessionId {
     SessionId::parse("s1").unwrap()
@@ -206,6 +208,30 @@ fn bodies() -> Vec<EventBody> {
             start_ms: 10,
             end_ms: 20,
         },
+        EventBody::Suggestions {
+            session_id: session(),
+            question_id: question_id(),
+            suggestions: vec![Suggestion {
+                criterion: "point:rollback".to_owned(),
+                label: "the way back".to_owned(),
+                text: "How would you have gone \"back\"?".to_owned(),
+                reason: "No words about this were heard so far.".to_owned(),
+            }],
+            at: Wall(40_000),
+        },
+        EventBody::ConsentGiven {
+            session_id: session(),
+            user_id: user(),
+            version: "2026-01".to_owned(),
+            purposes: vec!["transcription".to_owned(), "scoring".to_owned()],
+            at: Wall(7),
+        },
+        EventBody::ConsentDeclined {
+            session_id: session(),
+            user_id: user(),
+            version: "2026-01".to_owned(),
+            at: Wall(7),
+        },
         EventBody::InterviewEnded {
             session_id: session(),
             result: EndResult {
@@ -274,6 +300,14 @@ pub(crate) fn pushes() -> Vec<ServerMessage> {
         },
         ServerMessage::State(Box::new(view(true))),
         ServerMessage::State(Box::new(view(false))),
+        ServerMessage::ConsentRequest {
+            session: session(),
+            consent: Box::new(Consent {
+                version: "2026-01".to_owned(),
+                text: "May we write down what you say?\nYou can say \"no\".".to_owned(),
+                purposes: vec!["transcription".to_owned(), "scoring".to_owned()],
+            }),
+        },
         ServerMessage::Expiring {
             session: session(),
             what: Clock::Inactivity,
@@ -358,6 +392,7 @@ fn is_listed(message: &ServerMessage) {
         | ServerMessage::Presence { .. }
         | ServerMessage::Visibility { .. }
         | ServerMessage::State(_)
+        | ServerMessage::ConsentRequest { .. }
         | ServerMessage::Expiring { .. }
         | ServerMessage::Degraded { .. }
         | ServerMessage::SessionEnded { .. }

@@ -45,6 +45,9 @@ pub struct InterviewArgs {
     /// How many times faster than real time to speak. The server's audio limit bounds it.
     #[arg(long, default_value_t = 1.0)]
     pub speed: f64,
+    /// Agree to what the plan asks for before anything is heard.
+    #[arg(long)]
+    pub agree: bool,
     /// One JSON object a line, for programs.
     #[arg(long)]
     pub json: bool,
@@ -54,8 +57,9 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The server must answer a request, a connect or a close within this.
 const ANSWER: Duration = Duration::from_secs(15);
-/// After the recording: how long to listen for the last words before saying "done".
-const SETTLE: Duration = Duration::from_millis(2_500);
+/// After the recording: how long to listen for the last words, and for what the coach has to say
+/// after them, before saying "done".
+const SETTLE: Duration = Duration::from_millis(4_000);
 
 /// Runs the interview to its end.
 ///
@@ -143,6 +147,8 @@ struct Talk<W: std::io::Write> {
     refs: u64,
     awaited: VecDeque<(u64, &'static str, Instant)>,
     report: Option<String>,
+    /// The plan asked for consent.
+    asked_consent: bool,
     ended: bool,
 }
 
@@ -171,6 +177,7 @@ impl<W: std::io::Write> Talk<W> {
             refs: 0,
             awaited: VecDeque::new(),
             report: None,
+            asked_consent: false,
             ended: false,
         }
     }
@@ -255,6 +262,12 @@ impl<W: std::io::Write> Talk<W> {
             "question:asked" => self.question(&event)?,
             "question:closed" => self.question_closed(&event)?,
             "transcription:result" => self.caption(&event)?,
+            "responses:suggestions" => self.suggested(&event)?,
+            "consent:request" => self.consent(&event).await?,
+            "consent:given" => {
+                let plan = self.args.plan.clone();
+                self.ask("interview:start", json!({"planId": plan})).await?;
+            }
             "session:expiring" => {
                 let what = match text_of(&event, "what") {
                     "question" => "this question",
@@ -335,7 +348,8 @@ impl<W: std::io::Write> Talk<W> {
             return Ok(());
         };
         // The clock may have closed the question in the same moment: that is no failure.
-        let late = text_of(event, "code") == "no_open_question";
+        let late = text_of(event, "code") == "no_open_question"
+            || (what == "interview:start" && self.asked_consent);
         if kind == "error" && !late {
             bail!("{what} was refused: {}", sentence(event));
         }
@@ -387,6 +401,28 @@ impl<W: std::io::Write> Talk<W> {
             done: false,
         });
         Ok(())
+    }
+
+    /// What the coach would ask next.
+    fn suggested(&mut self, event: &Value) -> anyhow::Result<()> {
+        let all = event.get("suggestions").and_then(Value::as_array);
+        for suggestion in all.into_iter().flatten() {
+            let (text, reason) = (text_of(suggestion, "text"), text_of(suggestion, "reason"));
+            self.screen.line(&format!("  ? {text}  ({reason})"))?;
+        }
+        Ok(())
+    }
+
+    /// The plan wants the candidate's yes first.
+    async fn consent(&mut self, event: &Value) -> anyhow::Result<()> {
+        self.asked_consent = true;
+        let text = text_of(event, "text").to_owned();
+        self.screen.line(&text)?;
+        if !self.args.agree {
+            bail!("the plan asks for this consent; run again with --agree to give it");
+        }
+        let version = text_of(event, "version").to_owned();
+        self.ask("consent:give", json!({"version": version})).await
     }
 
     fn question_closed(&mut self, event: &Value) -> anyhow::Result<()> {
