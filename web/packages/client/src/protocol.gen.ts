@@ -84,6 +84,8 @@ export type ErrorCode =
   | 'takeover_storm'
   /** Another page of the same user has the seat, and it may not be taken over here. */
   | 'seat_taken'
+  /** The code to move an interview was used, is over, or never was. */
+  | 'transfer_invalid'
   /** Too much is waiting to be stored. */
   | 'busy'
   /** The records cannot be reached. */
@@ -104,7 +106,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'transfer_invalid', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -161,6 +163,7 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   rate_limited: { message: 'Too much at once. Please slow down.', remedy: 'retry' },
   takeover_storm: { message: 'This seat is changing hands too fast. Close the other tabs.', remedy: 'retry' },
   seat_taken: { message: 'You are in this session with another page. Close that one first.', remedy: 'give_up' },
+  transfer_invalid: { message: 'This code is not good any more. Ask for a new one.', remedy: 'give_up' },
   busy: { message: 'Too much is waiting. Please try again in a moment.', remedy: 'retry' },
   store_unavailable: { message: 'The records cannot be reached. Please try again in a moment.', remedy: 'retry' },
   draining: { message: 'This server is about to restart. Please try again in a moment.', remedy: 'retry' },
@@ -437,6 +440,29 @@ export interface SessionClear {
 export interface SessionClearReply {
   /** The session that was ended; null: there was none. */
   cleared: string | null
+}
+
+/** Asks for a code that moves the candidate's running interview to another device: there `POST /api/transfers` turns it into a token, once, and joining with that takes the seat over. */
+export interface SessionTransfer {
+  type: 'session:transfer'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** The code, for the candidate's eyes alone. */
+export interface SessionTransferReply {
+  /** Which session. */
+  sessionId: string
+  /** Ten letters and digits; good once. (Text, at most 64 characters.) */
+  code: string
+  /** Until when it is good. (Time, ms since 1970.) */
+  expiresAt: number
+  /** Path of the web app that takes the code, from the server's root. */
+  link: string
 }
 
 /** Whether a member's page is in front. */
@@ -1279,6 +1305,7 @@ export interface ClientMessages {
   'session:status': SessionStatus
   'session:extend': SessionExtend
   'session:clear': SessionClear
+  'session:transfer': SessionTransfer
   'user:visibility': UserVisibilityRequest
   'transcription:request': TranscriptionRequest
   'audio:stream': AudioStream
@@ -1337,13 +1364,14 @@ export interface Replies {
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
   'session:clear': SessionClearReply
+  'session:transfer': SessionTransferReply
   'user:visibility': SessionReply
   'transcription:request': TranscriptionRequestReply
   'audio:stream': AudioStreamReply
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'session:transfer', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
 export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
@@ -1364,6 +1392,7 @@ export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: rea
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },
   'session:clear': { errors: [], errorsTo: 'session:error', repeatable: true },
+  'session:transfer': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'user:visibility': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'transcription:request': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'transcription:error', repeatable: true },
   'audio:stream': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'audio:error', repeatable: false },
