@@ -144,6 +144,14 @@ pub struct Starts {
     pub store_p99_ms: f64,
 }
 
+/// Making a report.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Most milliseconds for one of half an hour.
+    pub half_hour_ms: f64,
+}
+
 /// A second page takes a seat.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,14 +160,6 @@ pub struct Takeover {
     pub rooms: u32,
     /// Most times a plain join's 99th percentile of the same run.
     pub ratio: f64,
-}
-
-/// Making a report.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Report {
-    /// Most milliseconds for one of half an hour.
-    pub half_hour_ms: f64,
 }
 
 /// Speech: read by the speech benchmark.

@@ -431,20 +431,6 @@ fn run_starts(limits: &Limits, common: &Common) -> Result<bool> {
     Ok(sheet.holds())
 }
 
-fn run_takeover(limits: &Limits, common: &Common) -> Result<bool> {
-    let cores = prepare()?;
-    let server = server(common)?;
-    let mut wanted = limits.takeover;
-    if common.quick {
-        wanted.rooms = 50;
-    }
-    let outcome = takeover::measure(&server, wanted.rooms, cores.measured)?;
-    let mut sheet = Sheet::new("Takeovers", limits.method, common.quick);
-    takeover::judge(&mut sheet, wanted, &outcome);
-    println!("\n{sheet}");
-    Ok(sheet.holds())
-}
-
 /// The program measures itself: of seven runs the one in the middle.
 fn run_report(limits: &Limits, program: &Path) -> Result<bool> {
     let done = std::process::Command::new(program)
@@ -460,6 +446,20 @@ fn run_report(limits: &Limits, program: &Path) -> Result<bool> {
     let took: f64 = figure.trim().parse().context("the figure is no number")?;
     let mut sheet = Sheet::new("Report of half an hour", limits.method, false);
     sheet.at_most("made and drawn", took, limits.report.half_hour_ms, "ms");
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_takeover(limits: &Limits, common: &Common) -> Result<bool> {
+    let cores = prepare()?;
+    let server = server(common)?;
+    let mut wanted = limits.takeover;
+    if common.quick {
+        wanted.rooms = 50;
+    }
+    let outcome = takeover::measure(&server, wanted.rooms, cores.measured)?;
+    let mut sheet = Sheet::new("Takeovers", limits.method, common.quick);
+    takeover::judge(&mut sheet, wanted, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

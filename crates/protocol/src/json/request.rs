@@ -147,7 +147,6 @@ impl<'b> Message<'b> {
             }
             "session:extend" => ClientMessage::Extend,
             "session:clear" => ClientMessage::Clear,
-            "session:transfer" => ClientMessage::Transfer,
             "consent:give" => ClientMessage::Consent {
                 version: Some(self.consent_version()?.ok_or_else(|| missing("version"))?),
                 given: true,
@@ -156,6 +155,7 @@ impl<'b> Message<'b> {
                 version: self.consent_version()?,
                 given: false,
             },
+            "session:transfer" => ClientMessage::Transfer,
             "user:visibility" => {
                 let word = self.required_text(Slot::State)?;
                 ClientMessage::Visibility(
