@@ -445,29 +445,6 @@ export interface SessionClearReply {
   cleared: string | null
 }
 
-/** Asks for a code that moves the candidate's running interview to another device: there `POST /api/transfers` turns it into a token, once, and joining with that takes the seat over. */
-export interface SessionTransfer {
-  type: 'session:transfer'
-  /** Which session; may be left out by a connection that is in one only. */
-  sessionId?: string | undefined
-  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
-  ref?: string | number | undefined
-  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
-  id?: string | undefined
-}
-
-/** The code, for the candidate's eyes alone. */
-export interface SessionTransferReply {
-  /** Which session. */
-  sessionId: string
-  /** Ten letters and digits; good once. (Text, at most 64 characters.) */
-  code: string
-  /** Until when it is good. (Time, ms since 1970.) */
-  expiresAt: number
-  /** Path of the web app that takes the code, from the server's root. */
-  link: string
-}
-
 /** The candidate agrees to the wording of `consent:request`. Sound is taken from `consent:given` on. */
 export interface ConsentGive {
   type: 'consent:give'
@@ -492,6 +469,29 @@ export interface ConsentDecline {
   ref?: string | number | undefined
   /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
   id?: string | undefined
+}
+
+/** Asks for a code that moves the candidate's running interview to another device: there `POST /api/transfers` turns it into a token, once, and joining with that takes the seat over. */
+export interface SessionTransfer {
+  type: 'session:transfer'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** The code, for the candidate's eyes alone. */
+export interface SessionTransferReply {
+  /** Which session. */
+  sessionId: string
+  /** Ten letters and digits; good once. (Text, at most 64 characters.) */
+  code: string
+  /** Until when it is good. (Time, ms since 1970.) */
+  expiresAt: number
+  /** Path of the web app that takes the code, from the server's root. */
+  link: string
 }
 
 /** Whether a member's page is in front. */
@@ -1418,9 +1418,9 @@ export interface ClientMessages {
   'session:status': SessionStatus
   'session:extend': SessionExtend
   'session:clear': SessionClear
-  'session:transfer': SessionTransfer
   'consent:give': ConsentGive
   'consent:decline': ConsentDecline
+  'session:transfer': SessionTransfer
   'user:visibility': UserVisibilityRequest
   'transcription:request': TranscriptionRequest
   'audio:stream': AudioStream
@@ -1483,16 +1483,16 @@ export interface Replies {
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
   'session:clear': SessionClearReply
-  'session:transfer': SessionTransferReply
   'consent:give': SessionReply
   'consent:decline': SessionReply
+  'session:transfer': SessionTransferReply
   'user:visibility': SessionReply
   'transcription:request': TranscriptionRequestReply
   'audio:stream': AudioStreamReply
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'session:transfer', 'consent:give', 'consent:decline', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'consent:give', 'consent:decline', 'session:transfer', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
 export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'consent:request', 'consent:given', 'consent:declined', 'responses:suggestions', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
@@ -1513,9 +1513,9 @@ export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: rea
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },
   'session:clear': { errors: [], errorsTo: 'session:error', repeatable: true },
-  'session:transfer': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'consent:give': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'consent:decline': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
+  'session:transfer': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'user:visibility': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'transcription:request': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'transcription:error', repeatable: true },
   'audio:stream': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'audio:error', repeatable: false },
