@@ -5,7 +5,7 @@ SHELL := /bin/sh
 
 # One build for demo, test and start: dependencies are optimized there too, and none is built twice.
 BINARY := target/debug/greenroom
-WORLDS ?= 100000
+WORLDS ?= 1000000
 SEED ?= 1
 REPEAT ?= 1
 
@@ -45,7 +45,7 @@ start: prepare app ## Run the server for trying things out, on this machine only
 	cargo build --locked --workspace --bin greenroom
 	@$(BINARY) serve --dev
 
-test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
+test: prepare ## Format, lints, all tests, 50,000 simulated worlds; ends with a total
 	@sh scripts/test.sh
 
 .PHONY: conformance

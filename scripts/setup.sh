@@ -4,8 +4,9 @@
 #
 #   scripts/setup.sh
 #
-# Ends 0 when everything is there; 3 when all but the speech model, the recordings or Node is there
-# (everything but speech or the web part works then); 1 otherwise. Says what to do in both cases.
+# Ends 0 when everything is there; 3 when all but the speech model, the recordings, Node or the
+# official clients is there (everything but speech or the web part works then, and tests say what
+# they lack); 1 otherwise. Says what to do in both cases.
 set -eu
 cd "$(dirname -- "$0")/.."
 
@@ -20,6 +21,8 @@ RECORDINGS=pocketsphinx-testdata
 wanted=
 has cc || wanted="$wanted build-essential"
 { has python3 && python3 -m pip --version >/dev/null 2>&1; } || wanted="$wanted python3 python3-pip"
+# The official clients for Python, which tests let loose on the server.
+{ has python3 && python3 -c 'import ensurepip' 2>/dev/null; } || wanted="$wanted python3-venv"
 # Faults that tests make: system calls that fail, a wall clock that jumps.
 has strace || wanted="$wanted strace"
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || wanted="$wanted libfaketime"
@@ -88,6 +91,12 @@ process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
     sh scripts/web-packages.sh || { say "the packages of web/ could not be installed"; lacks=3; }
 else
     say "Node 20.19 or later with npm is needed for what is in web/"
+    lacks=3
+fi
+
+# --- The official clients --------------------------------------------------------------------
+if ! sh scripts/clients.sh; then
+    say "without the official clients their tests fail; run make setup again to get them"
     lacks=3
 fi
 

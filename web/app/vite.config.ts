@@ -63,5 +63,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Packing takes its seconds, and that is known.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

@@ -518,13 +518,13 @@ pub fn api_key(headers: &http::HeaderMap) -> Option<&str> {
     key.starts_with(crate::apikey::PREFIX).then_some(key)
 }
 
-/// The `token` of a query string.
-pub fn query_token(query: Option<&str>) -> Option<&str> {
-    // A token is base64url and dots, so nothing in it is ever percent-encoded.
+/// The `token` or `ticket` of a query string.
+pub fn query_value<'q>(query: Option<&'q str>, name: &str) -> Option<&'q str> {
+    // Both are base64url, dots and underscores, so nothing in them is ever percent-encoded.
     query?
         .split('&')
-        .find_map(|pair| pair.strip_prefix("token="))
-        .filter(|token| !token.is_empty())
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        .filter(|value| !value.is_empty())
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {

@@ -71,7 +71,7 @@ pub enum Who {
     Anybody,
     /// Whoever has a token or an API key, in `Authorization: Bearer`; the key also in `X-API-Key`.
     Bearer,
-    /// The same, or in `?token=`: pages that are opened in a browser.
+    /// The same, or in `?ticket=` or `?token=`: pages that are opened in a browser.
     BearerOrQuery,
     /// This machine itself, or an admin's token.
     LocalOrAdmin,

@@ -39,7 +39,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
     }
 }
 
-/// Who asks, by the header or, for pages opened in a browser, by `?token=`.
+/// Who asks, by the header or, for pages opened in a browser, by `?ticket=` or `?token=`.
 #[derive(Debug)]
 pub struct Reader(pub Identity);
 
@@ -48,7 +48,12 @@ impl FromRequestParts<Arc<Api>> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers);
-        let token = token.or_else(|| auth::query_token(parts.uri.query()));
+        let token = token.or_else(|| auth::api_key(&parts.headers));
+        let query = parts.uri.query();
+        if let (None, Some(ticket)) = (token, auth::query_value(query, "ticket")) {
+            return Ok(Self(api.guard.redeem(ticket, api.now())?));
+        }
+        let token = token.or_else(|| auth::query_value(query, "token"));
         identify(api, token).await.map(Self)
     }
 }

@@ -103,8 +103,15 @@ impl Guard {
         if !token.starts_with(ticket::PREFIX) {
             return self.judge(token, now);
         }
-        let who = self.tickets.redeem(token, now);
-        Judged::Now(who.and_then(|who| unless_revoked(&self.revoked, who)))
+        Judged::Now(self.redeem(token, now))
+    }
+
+    /// Who the bearer of this ticket is; it is used up.
+    ///
+    /// # Errors
+    /// It is none, or is good no more.
+    pub fn redeem(&self, ticket: &str, now: Wall) -> Result<Identity, AuthError> {
+        unless_revoked(&self.revoked, self.tickets.redeem(ticket, now)?)
     }
 
     /// As [`Guard::judge`], waiting where that takes a while.

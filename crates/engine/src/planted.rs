@@ -44,6 +44,20 @@ pub enum Bug {
     StartWithoutConsent,
     /// Something is suggested while the candidate still speaks.
     TalkInto,
+    /// The audio route of an ended session stays open.
+    LeaveRouteOpen,
+    /// The audio is deleted before the transcript of it is stored.
+    DeleteAudioEarly,
+    /// An end that could not be stored is called stored.
+    CallItRecorded,
+    /// Captions go to a candidate who may not see them.
+    CaptionsForAll,
+    /// A request is answered twice.
+    ReplyTwice,
+    /// The row of a running session says nothing about when something must happen.
+    NoDeadline,
+    /// Who asked for an end over the API never hears of it.
+    LeaveApiWaiting,
 }
 
 impl Bug {
@@ -69,6 +83,13 @@ impl Bug {
         Self::PromiseBeforeRow,
         Self::StartWithoutConsent,
         Self::TalkInto,
+        Self::LeaveRouteOpen,
+        Self::DeleteAudioEarly,
+        Self::CallItRecorded,
+        Self::CaptionsForAll,
+        Self::ReplyTwice,
+        Self::NoDeadline,
+        Self::LeaveApiWaiting,
     ];
 }
 

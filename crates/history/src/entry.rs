@@ -218,6 +218,34 @@ pub enum What {
     Over,
 }
 
+impl What {
+    /// The session this is about; none: about a connection or the whole run. An answer does not say.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Invoke { session, .. }
+            | Self::Said { session, .. }
+            | Self::Joined { session, .. }
+            | Self::Receive { session, .. }
+            | Self::Snapshot { session, .. }
+            | Self::Degraded { session, .. }
+            | Self::Ended { session, .. }
+            | Self::Replaced { session, .. }
+            | Self::Left { session, .. }
+            | Self::Row { session, .. }
+            | Self::Stored { session, .. } => Some(session),
+            Self::Open { .. }
+            | Self::Answer { .. }
+            | Self::Close { .. }
+            | Self::Fault { .. }
+            | Self::Down
+            | Self::Up
+            | Self::Peace
+            | Self::Over => None,
+        }
+    }
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }

@@ -127,7 +127,9 @@ fn walk(root: &Path, below: &Path, found: &mut Vec<PathBuf>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if !entry.file_type().unwrap().is_dir() {
             found.push(path);
-        } else if !["target", "models", "data", ".git", "node_modules"].contains(&name.as_str()) {
+        } else if !["target", "models", "data", ".git", ".venv", "node_modules"]
+            .contains(&name.as_str())
+        {
             walk(root, &path, found);
         }
     }
@@ -316,6 +318,7 @@ fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt as _;
     for path in [
         ".ci/run",
+        "scripts/clients.sh",
         "scripts/demo.sh",
         "scripts/models.sh",
         "scripts/setup.sh",

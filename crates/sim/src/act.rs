@@ -1,8 +1,11 @@
 //! What pages, people and programs do: connect, join, answer, vanish, come back, fight, end, and
 //! ask for what they may not have. Dice decide; the rules judge.
 
+use std::sync::Arc;
+
 use engine::Input;
 use engine::input::{Ask, AskId, Caller, Create};
+use history::entry::What;
 use protocol::client::{AudioFormat, ClientMessage, ReplyKey, ReplyTo, Resume, TranscribeRequest};
 use protocol::id::{ConnectionId, Epoch, ResumeKey, Seq};
 use protocol::value::{EndReason, Role, Status, Visibility};
@@ -14,6 +17,10 @@ use crate::world::{Asked, Conn, Happening, Pending, Request, Sent, World};
 impl World {
     /// A page's turn.
     pub(crate) fn page_acts(&mut self, page: usize) {
+        if let Some(conn) = self.pages[page].conn {
+            self.deliver(conn);
+            self.notice_silence(page, false);
+        }
         if self.peace {
             return;
         }
@@ -61,8 +68,11 @@ impl World {
             seats: Default::default(),
             pending: Default::default(),
             next_request: 0,
+            wire: self.a_wire(),
         };
         self.conns.insert(id, conn);
+        let user = Arc::clone(&self.users[page]);
+        self.record(self.now, What::Open { conn: id, user });
         self.pages[page].conn = Some(id);
         self.note(|w| format!("page {page} ({}) opens c{id}", w.name_of(page)));
         let focus = self.focus(page);
@@ -148,6 +158,7 @@ impl World {
             }
             14..=15 => self.repeat(page, conn),
             16..=55 => self.speak_up(page, conn, room),
+            56 => self.fall_silent(page),
             _ => {}
         }
     }
@@ -157,9 +168,7 @@ impl World {
         let Some(conn) = self.pages[page].conn.take() else {
             return;
         };
-        if let Some(conn) = self.conns.get_mut(&conn) {
-            conn.heard = false;
-        }
+        self.cut(conn);
         let noticed = self.rng.between(at_least, at_most);
         self.note(|_| format!("c{conn} vanishes, noticed in {noticed} ms"));
         self.later(noticed, Happening::Gone(conn));
@@ -307,13 +316,21 @@ impl World {
         message: ClientMessage,
         id: Option<Box<str>>,
     ) {
-        let delay = self.rng.between(0, 60);
+        let most = self.conns.get(&conn).map_or(0, |line| line.wire.up_ms);
+        let delay = self.rng.between(0, most);
         let now = self.now;
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
         line.next_request += 1;
         let number = line.next_request;
+        let known = line.heard || line.wire.silent_until.is_some();
+        if known {
+            self.record_request(conn, room, number, &message, id.as_deref());
+        }
+        let Some(line) = self.conns.get_mut(&conn) else {
+            return;
+        };
         line.next_arrival = line.next_arrival.max(now + delay);
         let wait = line.next_arrival - now;
         if matches!(message, ClientMessage::Join { .. }) && !line.touched.contains(&room) {
@@ -334,6 +351,9 @@ impl World {
         let Some(line) = self.conns.get_mut(&request.conn) else {
             return;
         };
+        if line.wire.up_cut {
+            return self.took(Path::RequestLost);
+        }
         if !line.open || self.down {
             return;
         }
@@ -376,7 +396,6 @@ impl World {
             return;
         };
         let was_open = std::mem::replace(&mut line.open, false);
-        line.heard = false;
         line.gone = true;
         line.pending.clear();
         let touched = line.touched.clone();

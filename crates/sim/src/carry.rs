@@ -7,8 +7,9 @@ use engine::effect::{Answer, SeatGiven};
 use engine::event::{Event, JoinKind};
 use engine::input::{Ask, LogRange, SpeechReport};
 use engine::{Effect, Input, Look};
+use history::entry::What;
 use protocol::client::{ClientMessage, ReplyKey, ReplyTo};
-use protocol::close::{CloseCode, ComeBack};
+use protocol::close::CloseCode;
 use protocol::id::{ConnectionId, EffectId, Generation, Participant, SessionId, StreamId};
 use protocol::record::{Save, Saved};
 use protocol::server::Reply;
@@ -366,8 +367,12 @@ impl World {
         line.seats.remove(&room);
         let last_seat = line.seats.is_empty();
         if close.is_some() {
+            let silent = !line.heard && line.open;
             if let Some(link) = line.links.get_mut(&room) {
                 link.closed = true;
+            }
+            if silent {
+                self.took(Path::SilentReplaced);
             }
             // What was asked there and not answered goes with the connection.
             if !last_seat {
@@ -386,25 +391,12 @@ impl World {
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        let (page, heard) = (line.page, line.heard);
         let was_open = std::mem::replace(&mut line.open, false);
-        line.heard = false;
         line.pending.clear();
         if was_open {
             self.later(goodbye, Happening::Gone(conn));
+            self.close_down(conn, code);
         }
-        if !heard || self.pages[page].conn != Some(conn) {
-            return;
-        }
-        self.pages[page].conn = None;
-        let wait = match code.come_back() {
-            ComeBack::No => {
-                self.pages[page].sent_away = true;
-                self.rng.between(200, 8_000)
-            }
-            _ => self.rng.between(20, 2_000),
-        };
-        self.pages[page].quiet_until = self.now + wait;
     }
 
     fn save(&mut self, id: EffectId, save: Box<Save>) {
@@ -505,11 +497,16 @@ impl World {
         let utterance = self.rooms[room].utterance;
         let since = self.rooms[room].listening.unwrap_or(self.now);
         let at_ms = self.now.saturating_sub(since).saturating_sub(back);
+        let said = What::Said {
+            session: Arc::clone(&self.names[room]),
+            canary: format!("canary:s{room}:{utterance}").into(),
+        };
+        self.record(self.now, said);
         SpeechReport::Final {
             participant: Participant(1),
             stream: StreamId(1),
             utterance,
-            text: format!("words number {utterance} of s{room}"),
+            text: format!("canary:s{room}:{utterance} said"),
             words: Vec::new(),
             start_ms: at_ms,
             end_ms: at_ms + 300,
@@ -590,6 +587,10 @@ impl World {
             Event::Recovering { .. } => self.took(Path::Recovered),
             Event::Revived { .. } => self.took(Path::Revived),
             Event::SessionOpened { new: false, .. } => self.took(Path::Reloaded),
+            Event::SessionOpened { session, new: true } => {
+                let room = &mut self.rooms[session_number(session)];
+                room.strange |= room.mirror.row.is_some();
+            }
             _ => {}
         }
     }
@@ -620,6 +621,9 @@ impl World {
         }
         if degraded {
             self.took(Path::JoinDegraded);
+        }
+        if self.draining && matches!(how, JoinKind::Resumed | JoinKind::ResumedWithGap) {
+            self.took(Path::ResumeInDrain);
         }
         let user = self.conns.get(&conn.0).map(|line| self.name_of(line.page));
         if how == JoinKind::Takeover {
@@ -703,7 +707,12 @@ fn short_input(input: &Input) -> String {
             format!("{session} log read: {:?}", events.as_ref().map(Vec::len))
         }
         Input::Recover { loaded } => {
-            format!("recover {} ({})", loaded.row.session, loaded.row.status)
+            let row = &loaded.row;
+            let due = row.deadline_at.map(|at| at.0 - row.created_at.0);
+            format!(
+                "recover {} ({}), due {due:?} ms after it was made",
+                row.session, row.status
+            )
         }
         other => format!("{other:?}"),
     }

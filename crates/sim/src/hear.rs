@@ -9,7 +9,7 @@ use protocol::value::{EndReason, Role, Status};
 
 use crate::path::Path;
 use crate::setup::session_number;
-use crate::world::{Known, World};
+use crate::world::World;
 
 impl World {
     /// A message goes out.
@@ -51,6 +51,7 @@ impl World {
             // A dead line: whatever goes there is heard by nobody.
             return;
         }
+        self.word_down(conn, room, message);
         if !seated && !left {
             self.violate(|| {
                 format!("a word of s{room} to c{conn}, which has no seat in it: {message:?}")
@@ -80,7 +81,6 @@ impl World {
             self.violate(|| format!("c{conn} is told of s{room} before it joined: {message:?}"));
         }
         self.took_in(conn, room, message);
-        self.remember(conn, room);
     }
 
     /// What the message means for this connection.
@@ -131,22 +131,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    /// A page that hears keeps what a resume needs.
-    fn remember(&mut self, conn: u64, room: usize) {
-        let Some(line) = self.conns.get(&conn).filter(|line| line.heard) else {
-            return;
-        };
-        let Some(link) = line.links.get(&room).filter(|link| link.joined) else {
-            return;
-        };
-        let known = Known {
-            key: line.key,
-            epoch: link.epoch,
-            seq: link.pos,
-        };
-        self.pages[line.page].known.insert(room, known);
     }
 
     fn last_word(&mut self, conn: u64, room: usize, word: &'static str) {

@@ -205,6 +205,10 @@ impl World {
             return;
         };
         let page = line.page;
+        self.answer_down(conn, number, reply);
+        let Some(line) = self.conns.get_mut(&conn) else {
+            return;
+        };
         let Some(pending) = line.pending.remove(&number) else {
             self.violate(|| format!("c{conn} gets a second answer to its request {number}"));
             return;

@@ -2,7 +2,7 @@
 //! dice from one seed; and after every step a look at what must hold.
 //!
 //! Read first: [`run::run`], then `world` (state and clockwork), `act` (what people do), `carry`
-//! (what orders do), `hear` (what connections are told), `judge` (what must hold), `trouble`
+//! (what orders do), `hear` (what connections are told), `line` (the network and what pages see), `judge` (what must hold), `trouble`
 //! (faults). No threads, no clocks, no IO here; the binary adds those around whole worlds.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
@@ -12,6 +12,7 @@ mod carry;
 mod coach;
 mod hear;
 mod judge;
+mod line;
 pub mod many;
 pub mod path;
 mod records;

@@ -83,7 +83,7 @@ fn main() -> ExitCode {
         let lines: Vec<String> = caught.iter().map(ToString::to_string).collect();
         return say(&lines, good);
     }
-    let worlds = args.worlds.unwrap_or(20_000);
+    let worlds = args.worlds.unwrap_or(50_000);
     let total = many::many(args.seed, worlds, args.threads);
     say(&total.lines(args.seed), total.good())
 }

@@ -142,6 +142,18 @@ paths! {
     Consented = "interview with consent",
     /// The candidate did not agree.
     Declined = "end: declined",
+    /// A line fell silent, and neither end knew.
+    HalfOpen = "line half open",
+    /// A silent line lost its seat to the page's next one.
+    SilentReplaced = "silent line replaced",
+    /// Words under way were lost with their line.
+    WordLost = "word lost with its line",
+    /// A request under way was lost with its line.
+    RequestLost = "request lost with its line",
+    /// A page came back to a node that had been told to stop.
+    ResumeInDrain = "resume during drain",
+    /// The process died with a commit done that nobody had heard of.
+    CrashAfterCommit = "crash between commit and broadcast",
     /// A captions-hidden plan was run with the candidate in the room.
     Hidden = "events hidden from the candidate",
 }

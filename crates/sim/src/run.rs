@@ -62,6 +62,9 @@ impl World {
         if self.failed.is_none() {
             self.judge_peace();
         }
+        if self.failed.is_none() {
+            self.judge_history();
+        }
         self.everybody_leaves();
         self.run_until(self.now + self.patience());
         if self.failed.is_none() {

@@ -13,6 +13,8 @@ const FOUND: &[u64] = &[
     3_931, 310_378, 312_072, 314_720, 317_928, 1_036_978, 2_028_756, 2_042_811,
     // A running interview rolled back when its active row was taken.
     1_006_101, 1_041_899, 1_051_550,
+    // Left in an outage, a scheduled session stayed in memory with a note of it unsaved.
+    806, 2_912,
 ];
 
 fn threads() -> usize {

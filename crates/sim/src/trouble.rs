@@ -3,6 +3,7 @@
 
 use engine::Input;
 use engine::input::{Ask, Found, SpeechReport};
+use history::entry::What;
 use protocol::client::ClientMessage;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{BootId, EffectId, Participant, SessionId, StreamId};
@@ -264,6 +265,7 @@ impl World {
         tables.lease(&own, protocol::time::Wall(wall.0 + 1_000_000_000));
         if taken.is_some() {
             self.rooms[room].fenced = true;
+            self.rooms[room].strange = true;
             self.rooms[room].reasons = None;
         }
     }
@@ -276,6 +278,9 @@ impl World {
         let survive = self.rng.below(jobs.len() + 1);
         for (n, job) in jobs.into_iter().enumerate() {
             if n < survive && job.luck == Luck::Fine {
+                if !job.save.events.is_empty() {
+                    self.took(Path::CrashAfterCommit);
+                }
                 let (done, _) = self.records.carry_out(&job.save, job.luck);
                 let room = session_number(&job.save.session);
                 self.judge_written(room, &job, done.as_ref());
@@ -295,6 +300,7 @@ impl World {
             room.keys.clear();
             room.route_open = false;
         }
+        self.lines_die();
         let lines: Vec<u64> = self.conns.keys().copied().collect();
         for conn in lines {
             let Some(line) = self.conns.get_mut(&conn) else {
@@ -304,7 +310,8 @@ impl World {
             line.pending.clear();
             line.seats.clear();
             let page = line.page;
-            if std::mem::take(&mut line.heard) && self.pages[page].conn == Some(conn) {
+            line.heard = false;
+            if self.pages[page].conn == Some(conn) {
                 self.pages[page].conn = None;
                 let wait = ms + self.rng.between(100, 5_000);
                 self.pages[page].quiet_until = self.now + wait;
@@ -340,6 +347,9 @@ impl World {
     /// Nothing goes wrong any more, and nobody does anything.
     pub(crate) fn make_peace(&mut self) {
         self.peace = true;
+        for page in 0..self.pages.len() {
+            self.notice_silence(page, true);
+        }
         self.records.mode = StoreMode::Well;
         self.records.reads_fail = false;
         self.records.reject_next = false;
@@ -355,6 +365,7 @@ impl World {
                 self.later(1_000, Happening::Gone(conn));
             }
         }
+        self.record(self.now, What::Peace);
         self.note(|_| "peace".to_owned());
     }
 
@@ -382,7 +393,8 @@ impl World {
 
     /// What is still scheduled in the records is read back when its time is over, and expires.
     pub(crate) fn reap(&mut self) {
-        self.now += self.setup.config.scheduled_ttl_ms + 120_000;
+        // Later than every deadline, also one that was written while the wall clock was ahead.
+        self.now += self.setup.config.scheduled_ttl_ms + 400_000;
         self.wall_offset = 0;
         let wall = self.wall();
         let boot = self.boot_id();

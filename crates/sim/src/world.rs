@@ -9,11 +9,13 @@ use std::sync::Arc;
 use engine::input::AskId;
 use engine::planted::Bug;
 use engine::{Input, Node};
+use history::entry::Entry;
 use protocol::client::{ClientMessage, Resume};
 use protocol::id::{BootId, EffectId, Epoch, Participant, ResumeKey, SessionId};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Status};
 
+use crate::line::{Wire, Words};
 use crate::path::{Path, Paths};
 use crate::records::{Job, Mirror, Records};
 use crate::rng::Rng;
@@ -173,6 +175,8 @@ pub(crate) struct Conn {
     pub(crate) seats: BTreeMap<usize, u32>,
     pub(crate) pending: BTreeMap<u32, Pending>,
     pub(crate) next_request: u32,
+    /// The network between its ends.
+    pub(crate) wire: Wire,
 }
 
 /// One session, as the model has it.
@@ -197,6 +201,8 @@ pub(crate) struct Room {
     pub(crate) cut: bool,
     /// Another process owned it for a moment.
     pub(crate) fenced: bool,
+    /// Another process owned it once, or a join made it anew without having seen its records.
+    pub(crate) strange: bool,
     /// A save of it was called impossible by a fault.
     pub(crate) rejected: bool,
     /// Audio flows since.
@@ -271,6 +277,12 @@ pub(crate) struct World {
     pub(crate) paths: Paths,
     pub(crate) trace: Trace,
     pub(crate) failed: Option<String>,
+    /// What pages asked and heard.
+    pub(crate) history: Vec<Entry>,
+    /// Ids of the sessions and names of the pages' users, for the history.
+    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) users: Vec<Arc<str>>,
+    pub(crate) words: Words,
 }
 
 /// Wall time at the beginning of every world.
@@ -309,7 +321,15 @@ impl World {
             paths: Paths::default(),
             trace: Trace::new(lines),
             failed: None,
+            history: Vec::new(),
+            names: Vec::new(),
+            users: Vec::new(),
+            words: Words::default(),
         };
+        let names = { world.rooms.iter() }.map(|room| room.id.as_str().into());
+        world.names = names.collect();
+        let users = { world.setup.pages.iter() }.map(|page| page.who.user.as_str().into());
+        world.users = users.collect();
         world.begin();
         world
     }
@@ -509,6 +529,7 @@ impl Room {
             told_unrecorded: None,
             cut: false,
             fenced: false,
+            strange: false,
             rejected: false,
             listening: None,
             route_open: false,

@@ -57,6 +57,9 @@ export function HomePage({ link }: { link: Link | null }) {
           </p>
         ) : null}
       </form>
+      <p className="aside">
+        <a href="/check">{home.tryMic}</a>
+      </p>
     </Frame>
   );
 }

@@ -2,11 +2,12 @@
 import { Component, lazy, type ReactNode, StrictMode, Suspense, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { HomePage } from "./Home.tsx";
+import { CheckPage } from "./interview/Check.tsx";
 import { InterviewPage } from "./interview/Page.tsx";
 import { type Link, take } from "./link.ts";
 import { parse, type Route, usePath } from "./route.ts";
 import "./style.css";
-import { admin, app, home, report, watch } from "./texts.ts";
+import { admin, app, check, home, report, watch } from "./texts.ts";
 import { Button, Frame, Message, Waiting } from "./ui/parts.tsx";
 
 // Candidates wait for none of these.
@@ -16,6 +17,7 @@ const AdminPage = lazy(() => import("./admin/Page.tsx").then((m) => ({ default: 
 
 const titles: Record<Route["page"], string> = {
   home: home.title,
+  check: check.title,
   interview: app.interview,
   watch: watch.title,
   report: report.title,
@@ -53,6 +55,7 @@ function useLink(first: Link | null): Link | null {
 
 function Page({ route, link }: { route: Route; link: Link | null }) {
   if (route.page === "home" || route.page === "nowhere") return <HomePage link={link} />;
+  if (route.page === "check") return <CheckPage />;
   if (!link) {
     return (
       <Frame>

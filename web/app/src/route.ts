@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "react";
 
 export type Route =
   | { page: "home" }
+  | { page: "check" }
   | { page: "interview"; id: string | null }
   | { page: "watch"; ids: string[] }
   | { page: "report"; id: string }
@@ -15,6 +16,8 @@ export function parse(path: string): Route {
   switch (first) {
     case "":
       return { page: "home" };
+    case "check":
+      return second ? { page: "nowhere" } : { page: "check" };
     case "interview":
       return { page: "interview", id: second || null };
     case "watch":

@@ -48,6 +48,7 @@ export const home = {
   lead: "To take part in an interview, open the link from your invitation.",
   ready: "Your link is here. You can go on.",
   goOn: "Go on",
+  tryMic: "Check your microphone before the day",
   paste: "Or paste your link here",
   open: "Open",
   badLink: "This does not look like an invitation link. Copy the whole link and try again.",
@@ -56,8 +57,6 @@ export const home = {
     "This page needs the link from your invitation. Open that link again and you will come back to where you were.",
   oldLink: "This link is too old",
   oldLinkBody: "Links work for some time only. Ask the person who invited you for a new one.",
-  wrongLink: "This link does not fit this page",
-  wrongLinkBody: "Your link lets you into another part. Open it again, or ask for the right one.",
 };
 
 export const recovery = {
@@ -76,7 +75,6 @@ export const recovery = {
   clear: "Clear it and start again",
   clearHint: "What you said so far is closed, and it counts as stopped by you.",
   clearing: "Clearing…",
-  cleared: "Your old interview is cleared.",
   clearSure: "Do you really want to clear it? You cannot go on with it after that.",
   clearYes: "Yes, clear it",
   clearNo: "No, keep it",
@@ -231,7 +229,6 @@ export const live = {
     duration: "The whole interview is nearly over.",
     question: "The time for this question is nearly over.",
   },
-  stay: "I am still here",
   done: "I'm done with this answer",
   doneBusy: "One moment…",
   pass: "Skip this one",
@@ -258,7 +255,6 @@ export const live = {
   mute: "Mute",
   unmute: "Unmute",
   turnOnMic: "Turn on the microphone",
-  speakUp: "We cannot hear you. Speak louder or check your microphone.",
   type: "Type instead",
   typeLabel: "Type your answer",
   typeSend: "Send",
@@ -266,9 +262,7 @@ export const live = {
   typeClose: "Close the text field",
   typeFailed: "This was not sent. Please try again.",
   controls: "Your answer",
-  settings: "Settings",
   captionsLate: "The text comes late just now. Nothing is lost.",
-  stored: "Saved",
   degraded: "Saving is slow just now. Keep going. What you say is kept here until it is saved.",
   people: "Who is here",
   alone: "Only you",
@@ -276,11 +270,6 @@ export const live = {
   tips: "Ideas",
   tipsHint: "These may help you. You do not have to use them.",
   tipsNone: "Ideas appear here when you pause.",
-  moved: "Continue on another device",
-  moveTitle: "Continue on another device",
-  moveBody: (time: string) =>
-    `Open this link on the other device. It works once, for ${time}. This page then stops.`,
-  moveCopy: "Copy the link",
 };
 
 export const connection = {
@@ -416,7 +405,6 @@ export const after = {
   overBody: "It ended while you were away. What you said is saved.",
   again: "Start another practice",
   notSaved: "Saving takes longer than usual. It is being tried again and again.",
-  preparing: "Your report is being made…",
   askNew: "If you want to try again, ask the person who invited you for a new link.",
 };
 
@@ -503,7 +491,6 @@ export const watch = {
   } as Record<string, string>,
   stopped: "This view was opened in another window.",
   reopen: "Show it here",
-  couldNot: "This interview cannot be opened",
   endedBecause: (reason: string) => `It is over: ${reason}.`,
 };
 
@@ -568,7 +555,6 @@ export const admin = {
     people: "Who is in",
     actions: "What you can do",
     notStarted: "not started",
-    untitled: "Without a title",
     good: "Good",
     waiting: "Waiting to begin",
     unstable: "Unstable",
@@ -605,14 +591,18 @@ export const admin = {
     when: "Time",
     what: "What happened",
     kinds: {
-      created: "Made",
+      created: "Made for",
       joined: "Came in:",
       resumed: "Came back:",
-      taken_over: "Opened in another window:",
+      took_over: "Opened in another window:",
+      takeover_refused: "Too many windows:",
       disconnected: "Connection lost:",
       left: "Left:",
-      started: "Began",
       ended: "Ended",
+      degraded: "Saving was slow",
+      restored: "Everything is saved again",
+      recovered: "Went on after the server stopped",
+      truncated: "More happened than is kept",
       "session:status:updated": "Changed",
       "question:asked": "Question asked",
       "question:extended": "More time given",
@@ -680,11 +670,6 @@ export const admin = {
     none: "There is no plan yet.",
     line: (n: number, time: string) => `${many(n, "question", "questions")}, ${time}`,
     seconds: (time: string) => `up to ${time}`,
-    builtIn: "comes with the server",
-    remove: "Delete",
-    removeTitle: (title: string) => `Delete the plan “${title}”?`,
-    removeBody: "Interviews that use it already keep their questions.",
-    removeYes: "Yes, delete it",
   },
   server: {
     title: "Server",
@@ -707,9 +692,4 @@ export const admin = {
     none: "none",
     mb: (n: number) => `${n} MB`,
   },
-};
-
-export const checkup = {
-  title: "Connection test",
-  lead: "This checks whether interviews can work on this device.",
 };

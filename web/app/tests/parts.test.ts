@@ -45,6 +45,7 @@ describe("a link", () => {
 describe("an address", () => {
   it("means one page, or none", () => {
     expect(parse("/")).toEqual({ page: "home" });
+    expect(parse("/check")).toEqual({ page: "check" });
     expect(parse("/interview")).toEqual({ page: "interview", id: null });
     expect(parse("/interview/a%20b")).toEqual({ page: "interview", id: "a b" });
     expect(parse("/watch/a,b,,c")).toEqual({ page: "watch", ids: ["a", "b", "c"] });

@@ -43,6 +43,10 @@ export const measures = [
       await home.getByRole("button", { name: "Open" }).click();
       await home.getByText("This does not look like").waitFor();
       await state(home, "home");
+      await home.getByRole("link", { name: "Check your microphone" }).click();
+      await home.getByRole("button", { name: "Turn on the microphone" }).click();
+      await home.getByText("Say a few words").waitFor();
+      await state(home, "check-alone");
       const lost = await context.browser()?.newContext();
       const nowhere = await open(lost ?? context, `${server.url}/admin`);
       await state(nowhere, "no-link");

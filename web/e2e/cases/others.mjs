@@ -22,7 +22,7 @@ export const others = [
         .waitFor({ timeout: 20_000 });
       const interviewer = await open(context, watcher(server, "beside", "interviewer", "ivo"));
       await interviewer.locator('[data-room="beside"][data-phase="live"]').waitFor();
-      await page.getByText("olga").waitFor();
+      await page.getByText("olga", { exact: true }).waitFor();
       await hears(observer);
       await hears(interviewer);
       const seen = await page.locator("[data-said]").count();
@@ -156,7 +156,7 @@ export const others = [
           .timeout(5_000)
           .emitWithAck("session:join", { sessionId: "mixed" });
         assert.equal(reply.type, "ok", JSON.stringify(reply));
-        await page.getByText("sam").waitFor();
+        await page.getByText("sam", { exact: true }).waitFor();
         const text = await heard;
         await page.locator("[data-said]", { hasText: text }).first().waitFor();
         await socket.timeout(5_000).emitWithAck("session:leave", { sessionId: "mixed" });

@@ -52,7 +52,7 @@ export async function launch(sound) {
 async function fromFolder(context, folder) {
   const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
   await context.route(
-    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin)(\/.*)?)?([?#].*)?$/,
+    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin|check)(\/.*)?)?([?#].*)?$/,
     (route) => {
       const path = new URL(route.request().url()).pathname;
       const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";

@@ -51,6 +51,8 @@ it(
       readFileSync(join(chunks, file), "utf8").includes("https://api.greenroom.test"),
     );
     expect(told).toBe(true);
+    const media = readdirSync(join(root, ".next/static/media"));
+    expect(media.some((file) => /^worklet\..*\.js$/.test(file))).toBe(true);
 
     const args = [next, "start", "--hostname", "127.0.0.1", "--port", "0"];
     const server = spawn(process.execPath, args, {

@@ -37,6 +37,8 @@ pub fn document(routes: &[&Route]) -> Value {
         "components": {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "apiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                "ticket": { "type": "apiKey", "in": "query", "name": "ticket" },
                 "token": { "type": "apiKey", "in": "query", "name": "token" },
             },
             "schemas": schemas.components(),
@@ -85,10 +87,12 @@ fn first_sentence(text: &str) -> &str {
 fn security(who: Who) -> Value {
     match who {
         Who::Anybody => json!([]),
-        Who::Bearer => json!([{ "bearer": [] }]),
-        Who::BearerOrQuery => json!([{ "bearer": [] }, { "token": [] }]),
+        Who::Bearer => json!([{ "bearer": [] }, { "apiKey": [] }]),
+        Who::BearerOrQuery => {
+            json!([{ "bearer": [] }, { "apiKey": [] }, { "ticket": [] }, { "token": [] }])
+        }
         // An empty entry: nothing is needed from this machine itself.
-        Who::LocalOrAdmin => json!([{ "bearer": [] }, {}]),
+        Who::LocalOrAdmin => json!([{ "bearer": [] }, { "apiKey": [] }, {}]),
     }
 }
 

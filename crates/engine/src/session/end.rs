@@ -279,9 +279,15 @@ impl Session {
             answered: live.flow.count(Outcome::Answered),
             report_ready: end.report.is_some(),
         });
-        ctx.out(Effect::CloseRoute {
-            session: self.id.clone(),
-        });
+        if !planted::on(ctx.config, Bug::LeaveRouteOpen) {
+            ctx.out(Effect::CloseRoute {
+                session: self.id.clone(),
+            });
+        }
+        if planted::on(ctx.config, Bug::DeleteAudioEarly) {
+            let session = self.id.clone();
+            ctx.out(Effect::ForgetAudio { session });
+        }
         if let Some(result) = result {
             let session_id = self.id.clone();
             let report_url = Some(format!("/reports/{}", self.id));
@@ -349,6 +355,7 @@ impl Session {
 
     /// The last word to everybody, then their seats are gone.
     fn say_ended(&mut self, ctx: &mut Ctx<'_>, recorded: bool) {
+        let recorded = recorded || planted::on(ctx.config, Bug::CallItRecorded);
         let Some(end) = &mut self.end else { return };
         let (reason, duration_ms) = (end.reason, end.duration_ms);
         let enders = std::mem::take(&mut end.enders);
@@ -362,7 +369,8 @@ impl Session {
         };
         self.say(ctx, to, message);
         self.clear_seats(ctx, CloseCode::SessionOver);
-        for ask in enders {
+        let waiting = planted::on(ctx.config, Bug::LeaveApiWaiting);
+        for ask in enders.into_iter().filter(|_| !waiting) {
             let status = self.status;
             let answer = Answer::Ended {
                 status,

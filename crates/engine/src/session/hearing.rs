@@ -10,6 +10,7 @@ use super::{Ctx, Session};
 use crate::effect::To;
 use crate::event::Event;
 use crate::input::SpeechReport;
+use crate::planted::{self, Bug};
 
 impl Session {
     pub(super) fn hear(&mut self, ctx: &mut Ctx<'_>, report: SpeechReport) {
@@ -172,7 +173,11 @@ impl Session {
             end_ms,
             question,
         }));
-        let audience = self.transcript_audience();
+        let audience = if planted::on(ctx.config, Bug::CaptionsForAll) {
+            Audience::ALL
+        } else {
+            self.transcript_audience()
+        };
         self.say_others(ctx, None, audience, message);
     }
 

@@ -18,7 +18,7 @@ use protocol::id::{ConnectionId, EffectId, Epoch, Generation, Seq, UserId};
 use protocol::record::{Elsewhere, EventRow, RequestRow, Saved};
 use protocol::server::{EventBody, Logged, Reply, ServerMessage};
 use protocol::time::Mono;
-use protocol::value::Audience;
+use protocol::value::{Audience, Status};
 
 use super::{Ctx, Session};
 use crate::config::{HELD_HARD_FACTOR, SAVE_LOST_MS};
@@ -298,6 +298,10 @@ impl Session {
             };
             self.hold(128, what);
         } else {
+            if planted::on(ctx.config, Bug::ReplyTwice) {
+                let (to, reply) = (to.clone(), reply.clone());
+                ctx.out(Effect::Reply { to, reply });
+            }
             ctx.out(Effect::Reply { to, reply });
         }
     }
@@ -407,7 +411,11 @@ impl Session {
     pub(crate) fn settle(&mut self, ctx: &mut Ctx<'_>) {
         self.part(ctx);
         let log = &self.log;
-        let due = log.row_dirty || log.committed < log.last;
+        // What happened last changes no row; but what nobody is in leaves memory only when all of it
+        // is stored.
+        let left = self.status == Status::Scheduled && self.stored && self.seats.is_empty();
+        let told = left && !self.happenings.is_empty();
+        let due = log.row_dirty || log.committed < log.last || told;
         if !due || log.saving.is_some() || log.retry_at.is_some() {
             return;
         }

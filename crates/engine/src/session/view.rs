@@ -9,6 +9,7 @@ use protocol::time::{Mono, Now, Wall};
 use protocol::value::{PresenceState, Status};
 
 use super::{Ctx, Session};
+use crate::planted::{self, Bug};
 
 impl Session {
     /// What members are shown.
@@ -124,6 +125,8 @@ impl Session {
         let live = self.live.as_ref();
         let end = self.end.as_ref();
         let ended = end.filter(|_| self.status == Status::Ended);
+        let running = self.status == Status::Active;
+        let forgotten = running && planted::on(ctx.config, Bug::NoDeadline);
         SessionRow {
             session: self.id.clone(),
             status: self.status,
@@ -137,7 +140,7 @@ impl Session {
             started_at: live.map(|live| live.started_at),
             ended_at: ended.map(|end| end.ended_at),
             duration_ms: ended.map(|end| end.duration_ms),
-            deadline_at: self.row_deadline(ctx),
+            deadline_at: self.row_deadline(ctx).filter(|_| !forgotten),
             last_activity_at: self.last_activity_at,
             snapshot: self.snapshot(ctx),
         }

@@ -201,8 +201,8 @@ struct Conn {
 struct Session {
     /// By incarnation and place: what was told there for good, and to whom first.
     told: BTreeMap<(u64, u64), (Arc<str>, u64)>,
-    /// Per user: the newest connection in the seat, and since when.
-    seats: BTreeMap<Arc<str>, (u64, u64)>,
+    /// Per user: the connection that asked for the seat last and got it.
+    seats: BTreeMap<Arc<str>, Seat>,
     /// The end as told with `recorded`, and when.
     ended: Option<(Arc<str>, u64)>,
     /// First answers of requests with an id, per user.
@@ -217,6 +217,14 @@ struct Session {
     called_stored: u64,
     row: Option<Row>,
     stored: BTreeMap<u64, (u8, Arc<str>)>,
+}
+
+/// Who has a seat, when it asked for it and when it had it.
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    conn: u64,
+    asked_at: u64,
+    joined_at: u64,
 }
 
 #[derive(Debug, Clone)]

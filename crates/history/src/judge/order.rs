@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Case, Conn, Link, Promise, Row};
+use super::{Asked, Case, Conn, Link, Promise, Row, Seat};
 use crate::entry::{Entry, What};
 use crate::tape::canary;
 
@@ -256,12 +256,14 @@ impl Case {
         let user = Arc::clone(&line.user);
         let joined_at = link.joined_at;
         let seat = self.session(session).seats.get(&user).copied();
-        let Some((holder, taken_at)) = seat.filter(|(holder, _)| *holder != conn) else {
+        let Some(seat) = seat.filter(|seat| seat.conn != conn) else {
             return;
         };
+        let (holder, taken_at) = (seat.conn, seat.joined_at);
         self.tested(Promise::P5);
-        let late = since > taken_at + self.limits.switch_ms;
-        if joined_at < taken_at && late {
+        // Which of two that asked at the same time is the newer one, nobody but the server knows.
+        let newer = seat.asked_at > joined_at;
+        if newer && since > taken_at + self.limits.switch_ms {
             self.violate(Promise::P5, at, || {
                 format!(
                     "{session}: connection {conn} of {user} {what}, but {holder} has the seat since {taken_at} ms"
@@ -319,9 +321,14 @@ impl Case {
         }
         self.called_stored(session, *seq);
         let it = self.session(session);
-        let seat = it.seats.entry(user).or_insert((*conn, at));
-        if seat.1 <= at {
-            *seat = (*conn, at);
+        let seat = Seat {
+            conn: *conn,
+            asked_at,
+            joined_at: at,
+        };
+        let newest = it.seats.entry(user).or_insert(seat);
+        if newest.asked_at <= asked_at {
+            *newest = seat;
         }
         let over = it
             .ended

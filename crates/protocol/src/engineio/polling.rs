@@ -4,6 +4,7 @@
 
 use crate::json::base64;
 use crate::outbox::Outbox;
+use crate::ws::Opcode;
 
 use super::BadPacket;
 
@@ -47,6 +48,9 @@ pub fn split(body: &str) -> impl Iterator<Item = Result<Piece<'_>, BadPacket>> {
 /// Takes as many whole frames out of the outbox as fit into `max` bytes, at least one, and writes
 /// them as a body: without their headers, binary as base64, a close frame as `1`. Pings and pongs
 /// of the WebSocket have no meaning here and are left out, so the result may be empty.
+///
+/// A close is never in one body with what was said before it: the official clients close at once,
+/// and would find the last words, a DISCONNECT among them, only afterwards.
 pub fn join(outbox: &mut Outbox, max: usize) -> Vec<u8> {
     let mut body = Vec::new();
     while !outbox.is_empty() {
@@ -56,17 +60,24 @@ pub fn join(outbox: &mut Outbox, max: usize) -> Vec<u8> {
             break;
         }
         let len = frames.len();
-        append(&mut body, frames);
-        outbox.advance(len);
+        let taken = append(&mut body, frames);
+        outbox.advance(taken);
+        if taken < len {
+            break;
+        }
     }
     body
 }
 
-/// Appends whole unmasked frames as packets.
-fn append(body: &mut Vec<u8>, mut frames: &[u8]) {
-    while let Some((opcode, payload, rest)) = cut(frames) {
-        frames = rest;
-        if !matches!(opcode, 0x1 | 0x2 | 0x8) {
+/// Appends whole unmasked frames as packets; returns the bytes of those that were taken.
+fn append(body: &mut Vec<u8>, frames: &[u8]) -> usize {
+    let mut left = frames;
+    while let Some((opcode, payload, rest)) = cut(left) {
+        if opcode == CLOSE_FRAME && !body.is_empty() {
+            break;
+        }
+        left = rest;
+        if !matches!(opcode, TEXT_FRAME | BINARY_FRAME | CLOSE_FRAME) {
             continue;
         }
         if !body.is_empty() {
@@ -74,15 +85,20 @@ fn append(body: &mut Vec<u8>, mut frames: &[u8]) {
             body.extend_from_slice(SEPARATOR.encode_utf8(&mut buffer).as_bytes());
         }
         match opcode {
-            0x1 => body.extend_from_slice(payload),
-            0x2 => {
+            TEXT_FRAME => body.extend_from_slice(payload),
+            BINARY_FRAME => {
                 body.push(b'b');
                 base64::encode_into(body, payload);
             }
             _ => body.extend_from_slice(CLOSE.as_bytes()),
         }
     }
+    frames.len() - left.len()
 }
+
+const TEXT_FRAME: u8 = Opcode::Text as u8;
+const BINARY_FRAME: u8 = Opcode::Binary as u8;
+const CLOSE_FRAME: u8 = Opcode::Close as u8;
 
 /// The first frame's opcode and payload, and what is behind it. Ours are never masked or in pieces.
 fn cut(frames: &[u8]) -> Option<(u8, &[u8], &[u8])> {

@@ -76,6 +76,20 @@ fn what_waits_for_a_socket_is_what_a_request_fetches() {
 }
 
 #[test]
+fn a_close_comes_in_a_body_of_its_own_behind_the_last_words() {
+    let mut outbox = Outbox::default();
+    let _ = outbox.push(Frame::event(frame::text("42[\"session_ended\",{}]")));
+    let words = crate::dialect::encode_close(crate::dialect::Dialect::Root, 4409, "replaced");
+    outbox.close(None, Frame::control(words), 9);
+    let told = String::from_utf8(join(&mut outbox, 100_000)).unwrap();
+    assert!(told.starts_with("42[\"session_ended\",{}]\u{1e}42[\"connection:closing\""));
+    assert!(told.ends_with("\u{1e}41"), "{told}");
+    assert!(!outbox.is_closed());
+    assert_eq!(join(&mut outbox, 100_000), b"1");
+    assert!(outbox.is_closed());
+}
+
+#[test]
 fn a_heart_beats_at_its_interval_and_stops_without_an_answer() {
     let mut heart = Heart::new(Mono(1_000), 300, 300, 200);
     assert_eq!(heart.poll_timeout(), Mono(1_300));

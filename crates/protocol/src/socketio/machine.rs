@@ -103,6 +103,9 @@ impl Machine {
         if self.state == State::Checking && code.come_back() == ComeBack::No {
             let data = json::connect_error(refusal);
             out.push(Out::Text(self.packet("44", &data)));
+            // The first clients of the fourth version try again after a CONNECT_ERROR when the
+            // transport closes; after a DISCONNECT none does.
+            out.push(Out::Text(self.packet("41", "")));
         }
         self.close(code, out);
     }

@@ -98,6 +98,9 @@ pub enum Job {
     Clear(UserId, ReplyTo),
 }
 
+/// Is shown every input before its turn: what a scenario leaves in the engine can be compared.
+pub type Watch = dyn Fn(&Input) + Send + Sync;
+
 /// One shard: a node without a network.
 struct Shard {
     turn: Mutex<(Node, Hands)>,
@@ -135,6 +138,7 @@ pub struct Core {
     counters: Counters,
     inboxes: Arc<Inboxes>,
     outside: Arc<dyn Outside>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Core {
@@ -144,6 +148,7 @@ impl Core {
         nodes: impl Iterator<Item = Node>,
         inboxes: Arc<Inboxes>,
         outside: Arc<dyn Outside>,
+        watch: Option<Arc<Watch>>,
     ) -> Arc<Self> {
         let shards = nodes
             .map(|node| Shard {
@@ -159,6 +164,7 @@ impl Core {
             counters: Counters::default(),
             inboxes,
             outside,
+            watch,
         })
     }
 
@@ -210,6 +216,9 @@ impl Core {
 
     /// One turn: judge, carry out, release, write.
     pub fn turn(&self, shard: ShardId, input: Input) {
+        if let Some(watch) = &self.watch {
+            watch(&input);
+        }
         let left = match &input {
             Input::ConnectionClosed { session, .. } => Some(session.clone()),
             _ => None,

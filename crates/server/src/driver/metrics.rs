@@ -258,4 +258,42 @@ fn speech(out: &mut String, driver: &Driver) {
         "Sound that waits.",
         stats.queued_bytes,
     );
+    for (name, help, value) in [
+        ("finals", "Utterances recognized.", stats.decodes_final),
+        (
+            "interim",
+            "Recognitions for interim words.",
+            stats.decodes_interim,
+        ),
+        ("failed", "Utterances that failed.", stats.failed),
+        (
+            "timed_out",
+            "Recognitions given up for their time.",
+            stats.timed_out,
+        ),
+        (
+            "superseded",
+            "Interim work a newer one replaced.",
+            stats.superseded,
+        ),
+    ] {
+        counter(out, &format!("greenroom_speech_{name}_total"), help, value);
+    }
+    decode_times(out, &mut speech.recent_decode_ms());
+}
+
+/// Quantiles of the latest decode times; nothing before the first decode.
+fn decode_times(out: &mut String, recent_ms: &mut [f32]) {
+    const NAME: &str = "greenroom_speech_decode_recent_seconds";
+    recent_ms.sort_by(f32::total_cmp);
+    let Some(last) = recent_ms.len().checked_sub(1) else {
+        return;
+    };
+    let _ = writeln!(out, "# HELP {NAME} Time of the latest recognitions.");
+    let _ = writeln!(out, "# TYPE {NAME} gauge");
+    for quantile in [0.5, 0.95, 0.99] {
+        let index = (last as f64 * quantile).round() as usize;
+        let seconds = recent_ms.get(index).copied().unwrap_or_default() / 1e3;
+        let _ = writeln!(out, "{NAME}{{quantile=\"{quantile}\"}} {seconds:.6}");
+    }
 }

@@ -31,9 +31,9 @@ use tokio::sync::watch;
 use super::ears::Hub;
 use super::retention::Retention;
 use super::{Driver, Parts, desk, office, recovery, reporting};
-use crate::core::Core;
 use crate::core::clock::Clock;
 use crate::core::inbox::Inboxes;
+use crate::core::{Core, Watch};
 use crate::guard::DoorGuard;
 use crate::hooks::{HookSettings, Hooks};
 use crate::transport::beat::{beat, see_to_inbox};
@@ -122,6 +122,8 @@ pub struct Settings {
     /// Serve the suites of the protocols in the place of the product.
     #[cfg(feature = "conformance")]
     pub conformance: bool,
+    /// Is shown every input of the engine; for tests.
+    pub watch: Option<Arc<Watch>>,
     /// Where sessions are recorded.
     pub records: RecordsAt,
     /// The folder for the audio of answers.
@@ -168,6 +170,7 @@ impl Settings {
             hooks: None,
             welcome: Arc::new(|_| true),
             root_is_alias: true,
+            watch: None,
             #[cfg(feature = "conformance")]
             conformance: false,
             records: RecordsAt::Sqlite(store::sqlite::Config::new(data.join("greenroom.db"))),
@@ -288,7 +291,13 @@ impl Server {
             ..settings.engine
         };
         let nodes = nodes(settings.shards, rules, plans, &boot)?;
-        let core = Core::new(clock, nodes.into_iter(), inboxes, Arc::clone(&driver) as _);
+        let core = Core::new(
+            clock,
+            nodes.into_iter(),
+            inboxes,
+            Arc::clone(&driver) as _,
+            settings.watch,
+        );
         // Set once, here.
         let _ = driver.core.set(Arc::downgrade(&core));
         let router = (settings.router)(RouterParts {

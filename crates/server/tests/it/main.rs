@@ -14,6 +14,7 @@ mod jwks;
 mod life;
 mod limits;
 mod secrets;
+mod socketio;
 mod support;
 mod tokens;
 mod wire;

@@ -244,10 +244,10 @@ impl Client {
         self.ws
             .receive(0, bytes, &mut |event| {
                 got.push_back(match event {
-                    WsIn::Packet(Packet::Text(text)) => {
-                        let word = |_| Got::Word(text.to_owned());
-                        serde_json::from_str(text).map_or_else(word, Got::Json)
-                    }
+                    WsIn::Packet(Packet::Text(text)) => match serde_json::from_str(text) {
+                        Ok(message @ Value::Object(_)) => Got::Json(message),
+                        _ => Got::Word(text.to_owned()),
+                    },
                     WsIn::Packet(Packet::Binary(bytes)) => Got::Binary(bytes.to_vec()),
                     WsIn::Ping(_) => {
                         pings += 1;

@@ -289,3 +289,38 @@ fn poll(server: &TestServer, method: &str, path: &str, body: &str) -> String {
         .map_or("", |(_, body)| body)
         .to_owned()
 }
+
+#[test]
+fn on_the_other_door_too_a_token_is_warned_about_renewed_and_taken_back() {
+    let server = TestServer::start();
+    let brief = short("ana", Role::Candidate, 30_000);
+    let path = "/socket.io/?EIO=4&transport=websocket";
+    let mut ana = Client::open(server.addr(), path, &[]);
+    assert!(ana.word().starts_with("0{"));
+    ana.text(&format!(r#"40/interview,{{"token":"{brief}"}}"#));
+    let mut until = |part: &str| loop {
+        let word = ana.word();
+        if word.contains(part) {
+            return word;
+        }
+    };
+    until("connection:token_expiring");
+    let next = token("ana", Role::Candidate);
+    let refresh = format!(r#"42/interview,7["auth:refresh",{{"token":"{next}"}}]"#);
+    ana.text(&refresh);
+    let mut until = |part: &str| loop {
+        let word = ana.word();
+        if word.contains(part) {
+            return word;
+        }
+    };
+    let answer = until("43/interview,7[");
+    assert!(answer.contains("expiresAt"), "{answer}");
+    let revoke = json!({"userId": "ana"});
+    assert_eq!(
+        api(&server, "POST", "/api/revocations", &admin(), &revoke).0,
+        201
+    );
+    until("token_revoked");
+    until("41/interview,");
+}

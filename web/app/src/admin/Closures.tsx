@@ -182,6 +182,7 @@ function Chart({ all, told, hours }: { all: readonly Bucket[]; told: string; hou
   const every = Math.ceil(all.length / 8);
   return (
     <div className="chart">
+      {/* biome-ignore lint/a11y/noSvgWithoutTitle: its name stands below it, for everybody */}
       <svg viewBox={`0 0 ${W} ${H}`} role="img" aria-labelledby={told}>
         {lines.map((n) => (
           <g key={n}>

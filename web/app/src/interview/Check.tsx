@@ -1,16 +1,17 @@
 // The microphone before it counts: why the browser will ask, which one, how loud, how it sounds.
 // Nothing of it leaves the page.
 import { useEffect, useRef, useState } from "react";
-import { check, trouble } from "../texts.ts";
+import { app, check, trouble } from "../texts.ts";
 import { Level } from "../ui/Level.tsx";
-import { Button, Heading } from "../ui/parts.tsx";
+import { Button, Frame, Heading } from "../ui/parts.tsx";
 import { say } from "../ui/say.ts";
-import { aboutTrouble, type Mic, useHeard } from "./microphone.ts";
+import { aboutTrouble, type Mic, useHeard, useMicrophone } from "./microphone.ts";
 
 interface CheckProps {
   mic: Mic;
-  onReady: () => void;
-  onWithout: () => void;
+  /** Where it leads; null: nowhere, somebody only looks. */
+  onReady: (() => void) | null;
+  onWithout: (() => void) | null;
 }
 
 export function Check({ mic, onReady, onWithout }: CheckProps) {
@@ -43,20 +44,37 @@ export function Check({ mic, onReady, onWithout }: CheckProps) {
       {mic.trouble && mic.trouble !== "silent" ? <TroubleNote mic={mic} /> : null}
       <div className="actions">
         {mic.microphone ? (
-          <Button kind="first" onClick={onReady}>
-            {check.begin}
-          </Button>
+          onReady ? (
+            <Button kind="first" onClick={onReady}>
+              {check.begin}
+            </Button>
+          ) : null
         ) : (
           <Button kind="first" onClick={() => mic.turnOn()} disabled={mic.status === "asking"}>
             {mic.status === "asking" ? check.turningOn : mic.trouble ? trouble.retry : check.turnOn}
           </Button>
         )}
-        <Button kind="quiet" onClick={onWithout}>
-          {check.without}
-        </Button>
+        {onWithout ? (
+          <Button kind="quiet" onClick={onWithout}>
+            {check.without}
+          </Button>
+        ) : null}
       </div>
-      <p className="soft">{check.withoutHint}</p>
+      {onWithout ? <p className="soft">{check.withoutHint}</p> : null}
     </>
+  );
+}
+
+/** The check alone, for whoever wants to try before the day. */
+export function CheckPage() {
+  const mic = useMicrophone();
+  return (
+    <Frame>
+      <Check mic={mic} onReady={null} onWithout={null} />
+      <p>
+        <a href="/">{app.back}</a>
+      </p>
+    </Frame>
   );
 }
 

@@ -79,7 +79,6 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
           <MicPanel mic={mic} onType={() => setTyping(true)} typing={typing} />
           <Tips session={session} />
           <People state={state} />
-          <Move session={session} />
         </div>
       </div>
       <Actions
@@ -400,10 +399,6 @@ function People({ state }: { state: InSession }) {
       )}
     </section>
   );
-}
-
-function Move(_: { session: InterviewSession }) {
-  return null;
 }
 
 interface ActionsProps {

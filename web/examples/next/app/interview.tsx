@@ -1,6 +1,8 @@
 "use client";
 import {
   useInterviewSession,
+  useMicrophone,
+  usePublish,
   useSessionExit,
   useTranscript,
   useWebSocket,
@@ -30,15 +32,20 @@ function Room() {
   }, []);
   const { session, phase, view, start } = useInterviewSession(id, { autoJoin: true });
   const { segments } = useTranscript(session);
+  const { microphone, start: listen, error } = useMicrophone();
+  usePublish(session, microphone);
   const { handleExitSession, isExiting } = useSessionExit(id, () => location.assign("/"));
 
   return (
     <main>
-      <p role="status">{`${status}, ${phase}`}</p>
+      <p role="status">{error?.message ?? `${status}, ${phase}`}</p>
       <h1>{view?.question?.text}</h1>
       <p>{segments.map(({ text }) => text).join(" ")}</p>
       <button type="button" onClick={() => void start()} disabled={!connected}>
         Start
+      </button>
+      <button type="button" onClick={() => void listen()} disabled={!connected}>
+        Use the microphone
       </button>
       <button type="button" onClick={() => void handleExitSession("/")} disabled={isExiting}>
         End

@@ -252,6 +252,36 @@ it("watches three interviews at once over one connection", async () => {
   }
 });
 
+it("renews its token on the connection before it runs out", async () => {
+  const { user } = fresh();
+  const reasons: string[] = [];
+  const ana = createClient({
+    url: proxy.url,
+    storage: "memory",
+    WebSocket,
+    getToken: ({ reason }) => {
+      reasons.push(reason);
+      const expiresIn = reason === "missing" ? "30s" : "1h";
+      return server.token(user, "candidate", undefined, expiresIn);
+    },
+  });
+  clients.push(ana);
+  const refused: unknown[] = [];
+  ana.on("error", (error) => refused.push(error));
+  await ana.connect();
+  const { state } = ana;
+  await until(() => reasons.length === 2, "the warning");
+  expect(reasons).toEqual(["missing", "expiring"]);
+  const token = server.token(user, "candidate");
+  await ana.request({ type: "auth:refresh", token });
+  expect(ana.state).toEqual(state);
+  expect(refused).toEqual([]);
+  const another = server.token("somebody-else", "candidate");
+  await expect(ana.request({ type: "auth:refresh", token: another })).rejects.toMatchObject({
+    code: "token_mismatch",
+  });
+});
+
 it("is refused in words where there is nothing to find or to do", async () => {
   const { id, user } = fresh();
   const ben = client("ben", "observer", "nowhere");

@@ -74,6 +74,18 @@ async fn a_ticket_opens_no_page_of_the_api() {
 }
 
 #[tokio::test]
+async fn a_ticket_opens_a_page_in_a_browser_once() {
+    let bench = bench();
+    let (_, body) = bench.ask("root:admin", "POST /api/tickets", "{}").await;
+    let line = format!(
+        "GET /reports/done?ticket={}",
+        body["ticket"].as_str().unwrap()
+    );
+    assert_eq!(bench.raw(&line, &[], "").await.status(), 200);
+    assert_eq!(bench.raw(&line, &[], "").await.status(), 401);
+}
+
+#[tokio::test]
 async fn an_api_key_has_an_administrators_rights_in_either_header() {
     let bench = bench();
     let bearer = format!("Bearer {API_KEY}");
