@@ -45,7 +45,14 @@ pub enum Format {
 
 /// Query of a report.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Form {
+    format: Option<Format>,
+}
+
+/// Query of the page, which may carry a token or a ticket as well.
+#[derive(Debug, Deserialize)]
+pub struct PageForm {
     format: Option<Format>,
 }
 
@@ -142,7 +149,7 @@ pub async fn page(
     State(api): State<Arc<Api>>,
     who: Result<Reader, Problem>,
     id: Result<PathId, Problem>,
-    form: Result<Query<Form>, Problem>,
+    form: Result<Query<PageForm>, Problem>,
 ) -> Response {
     let asked = form.as_ref().ok().and_then(|form| form.0.format);
     let drawn = match asked {

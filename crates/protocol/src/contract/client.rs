@@ -199,6 +199,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ErrorCode::SessionRequired,
             ErrorCode::NotAllowed,
             ErrorCode::BadTransition,
+            ErrorCode::ConsentRequired,
             ErrorCode::PlanNotFound,
             ErrorCode::SessionActive,
             ErrorCode::Draining,
@@ -311,6 +312,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ],
         }),
         errors: &[
+            ErrorCode::ConsentRequired,
             ErrorCode::NotInSession,
             ErrorCode::SessionRequired,
             ErrorCode::NotAllowed,
@@ -482,6 +484,7 @@ pub static MESSAGES: &[ClientSpec] = &[
             ],
         }),
         errors: &[
+            ErrorCode::ConsentRequired,
             ErrorCode::NotInSession,
             ErrorCode::SessionRequired,
             ErrorCode::NotAllowed,

