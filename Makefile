@@ -56,6 +56,6 @@ conformance: ## A server for the protocols' own suites: make conformance PORT=30
 sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
 
-bench: bench-self-test bench-starts bench-relay bench-speech bench-report ## Every benchmark, one after the other
+bench: bench-self-test bench-starts bench-takeover bench-relay bench-speech bench-report ## Every benchmark, one after the other
 
 include bench/bench.mk

@@ -1,7 +1,7 @@
 # Included by the Makefile at the root. Each command ends by itself and exits
 # non-zero when a figure falls short; limits are in bench/limits.toml.
 .PHONY: faults soak bench-churn bench-restart
-.PHONY: bench-build bench-peers bench-self-test bench-relay bench-idle bench-joins bench-scale bench-starts bench-speech
+.PHONY: bench-build bench-peers bench-self-test bench-relay bench-idle bench-joins bench-scale bench-starts bench-takeover bench-speech
 
 # Two builds: together the generator's needs would change the server's.
 bench-build:
@@ -34,6 +34,9 @@ bench-scale: bench-build
 
 bench-starts: bench-build
 	target/release/bench starts
+
+bench-takeover: bench-build
+	target/release/bench takeover
 
 bench-speech: setup bench-build
 	target/release/bench speech

@@ -33,5 +33,6 @@ pub mod stand;
 pub mod starts;
 pub mod stats;
 pub mod sys;
+pub mod takeover;
 pub mod target;
 pub mod wsclient;

@@ -26,6 +26,8 @@ pub struct Limits {
     pub idle: Idle,
     /// Store work of a start.
     pub starts: Starts,
+    /// A second page takes a seat.
+    pub takeover: Takeover,
     /// Words and captions.
     pub speech: Speech,
     /// Making a report.
@@ -148,6 +150,16 @@ pub struct Starts {
 pub struct Report {
     /// Most milliseconds for one of half an hour.
     pub half_hour_ms: f64,
+}
+
+/// A second page takes a seat.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Takeover {
+    /// Rooms in which it does.
+    pub rooms: u32,
+    /// Most times a plain join's 99th percentile of the same run.
+    pub ratio: f64,
 }
 
 /// Speech: read by the speech benchmark.
@@ -307,6 +319,9 @@ impl Limits {
         }
         if self.starts.starts == 0 || !good(self.starts.store_p99_ms) {
             return Err(LimitsError::Senseless("starts"));
+        }
+        if self.takeover.rooms == 0 || !good(self.takeover.ratio) {
+            return Err(LimitsError::Senseless("takeover"));
         }
         if !good(self.speech.word_error_rate) || !good(self.speech.decode_factor) {
             return Err(LimitsError::Senseless("speech"));

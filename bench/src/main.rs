@@ -11,7 +11,7 @@ use bench::sys::Cores;
 use bench::target::{Program, Target};
 use bench::{
     child, churn, faults, floor, idle, joins, relay, restart, scale, self_test, soak, speech,
-    starts, sys, target,
+    starts, sys, takeover, target,
 };
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -85,6 +85,11 @@ enum Command {
     },
     /// Store work of interview starts.
     Starts {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// From a takeover to its first event, against a plain join.
+    Takeover {
         #[command(flatten)]
         common: Common,
     },
@@ -181,6 +186,7 @@ fn main() -> Result<ExitCode> {
         Command::Relay { common, .. }
         | Command::Idle { common }
         | Command::Starts { common }
+        | Command::Takeover { common }
         | Command::Joins { common, .. }
         | Command::Scale { common }
         | Command::Speech { common, .. }
@@ -213,6 +219,7 @@ fn main() -> Result<ExitCode> {
         Command::Scale { common } => run_scale(&limits, &common)?,
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
+        Command::Takeover { common } => run_takeover(&limits, &common)?,
         Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
         Command::Report { program } => run_report(&limits, &program)?,
         Command::Faults { common, only } => run_life("Faults", &limits, &common, |life, sheet| {
@@ -439,6 +446,20 @@ fn run_report(limits: &Limits, program: &Path) -> Result<bool> {
     let took: f64 = figure.trim().parse().context("the figure is no number")?;
     let mut sheet = Sheet::new("Report of half an hour", limits.method, false);
     sheet.at_most("made and drawn", took, limits.report.half_hour_ms, "ms");
+    println!("\n{sheet}");
+    Ok(sheet.holds())
+}
+
+fn run_takeover(limits: &Limits, common: &Common) -> Result<bool> {
+    let cores = prepare()?;
+    let server = server(common)?;
+    let mut wanted = limits.takeover;
+    if common.quick {
+        wanted.rooms = 50;
+    }
+    let outcome = takeover::measure(&server, wanted.rooms, cores.measured)?;
+    let mut sheet = Sheet::new("Takeovers", limits.method, common.quick);
+    takeover::judge(&mut sheet, wanted, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())
 }

@@ -56,6 +56,10 @@ pub trait Handle: Send + Sync {
     /// Who is in a session's room right now; none: it is not in memory.
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>>;
 
+    /// Takes a code that moves an interview to another device; it is good once. Refusal:
+    /// `transfer_invalid`.
+    fn redeem_transfer(&self, code: &str) -> Result<Redeemed, Refusal>;
+
     /// The latest connections that are over, the latest first; at most 200.
     fn closed_connections(&self) -> Vec<ClosedConnection>;
 
@@ -208,6 +212,17 @@ pub struct ListQuery {
     pub after: Option<(Wall, SessionId)>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// What a code to move an interview was good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redeemed {
+    /// The interview.
+    pub session: SessionId,
+    /// Whose seat.
+    pub user: UserId,
+    /// As what they sit.
+    pub role: Role,
 }
 
 /// Ends for one reason in one stretch of time.

@@ -167,6 +167,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::NoExtension
         | ErrorCode::ConsentRequired
         | ErrorCode::SeatTaken
+        | ErrorCode::TransferInvalid
         | ErrorCode::RoomFull => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -23,7 +23,7 @@ use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
     active, contracts, data, documents, life, operations, plans, reports, revocations, sessions,
-    tickets, webhooks,
+    tickets, transfers, webhooks,
 };
 use crate::secret::loggable_path;
 
@@ -109,6 +109,7 @@ fn pages() -> Site {
         .serve(&life::CLOSURES_ROUTE, life::closures)
         .serve(&life::CLOSED_ROUTE, life::closed)
         .serve(&life::STORY_ROUTE, life::story)
+        .serve(&transfers::REDEEM_ROUTE, transfers::redeem)
         .serve(&contracts::OPENAPI, contracts::openapi)
         .serve(&reports::PAGE, reports::page)
 }

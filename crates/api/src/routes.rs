@@ -12,6 +12,7 @@ pub mod reports;
 pub mod revocations;
 pub mod sessions;
 pub mod tickets;
+pub mod transfers;
 pub mod webhooks;
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ pub(crate) const ACTIVITY_SAVE_MS: u64 = 60_000;
 /// How long the last finals are waited for when another program has ended the session: its members
 /// are to know within a second (S8).
 pub(crate) const FOREIGN_FLUSH_MS: u64 = 250;
+/// How long an interview may be moved to another device once that was asked for (L10).
+pub(crate) const TRANSFER_MS: u64 = 5 * 60_000;
 /// Facts beside the log that are kept of one session.
 pub(crate) const HAPPENINGS_MAX: u32 = 500;
 /// Streams whose last acknowledgement is remembered.

@@ -242,6 +242,13 @@ pub enum Answer {
         /// Whether that is stored.
         recorded: bool,
     },
+    /// The seat may be moved to another device, for so long.
+    Transfer {
+        /// As what they sit.
+        role: Role,
+        /// Milliseconds.
+        lasts_ms: u64,
+    },
     /// Not done.
     Refused(Refusal),
 }

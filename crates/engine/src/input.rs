@@ -184,6 +184,11 @@ pub struct AskId(pub u64);
 pub enum Ask {
     /// Make a session.
     Create(Box<Create>),
+    /// May this user's seat be moved to another device now (L10)?
+    Transfer {
+        /// Whose seat.
+        user: UserId,
+    },
     /// End it; answered when the end is stored, or went out unrecorded.
     End {
         /// With this reason.

@@ -357,6 +357,23 @@ impl Node {
             return;
         }
         let waiting = match what {
+            Ask::Transfer { user } => {
+                let live = matches!(
+                    self.slots.get(&session),
+                    Some(Slot {
+                        what: What::Live(_),
+                        ..
+                    })
+                );
+                if live {
+                    self.turn(&session, |session, ctx| {
+                        session.offer_transfer(ctx, ask, &user)
+                    });
+                } else {
+                    self.effects.push_back(refuse(ErrorCode::NotInSession));
+                }
+                return;
+            }
             Ask::Create(create) => Waiting::Create { ask, create },
             Ask::End {
                 reason,

@@ -41,6 +41,8 @@ pub enum ClientMessage {
     SetStatus(Status),
     /// `session:extend`: more time, where the plan grants it.
     Extend,
+    /// `session:transfer`: a code that moves the running interview to another device (L10).
+    Transfer,
     /// `session:clear`: end the user's running session, whichever it is.
     Clear,
     /// `consent:give` and `consent:decline`: what the candidate says to the plan's wording.

@@ -62,6 +62,8 @@ words! {
         TakeoverStorm = "takeover_storm",
         /// Another page of the same user has the seat, and it may not be taken over here.
         SeatTaken = "seat_taken",
+        /// The code to move an interview was used, is over, or never was.
+        TransferInvalid = "transfer_invalid",
         /// Too much is waiting to be stored.
         Busy = "busy",
         /// The records cannot be reached.
@@ -137,6 +139,7 @@ impl ErrorCode {
             Self::RateLimited => "Too much at once. Please slow down.",
             Self::TakeoverStorm => "This seat is changing hands too fast. Close the other tabs.",
             Self::SeatTaken => "You are in this session with another page. Close that one first.",
+            Self::TransferInvalid => "This code is not good any more. Ask for a new one.",
             Self::Busy => "Too much is waiting. Please try again in a moment.",
             Self::StoreUnavailable => {
                 "The records cannot be reached. Please try again in a moment."
@@ -195,6 +198,7 @@ impl ErrorCode {
             | Self::SessionNotFound
             | Self::RoomFull
             | Self::SeatTaken
+            | Self::TransferInvalid
             | Self::SpeechUnavailable
             | Self::NotSupported
             | Self::Internal => Remedy::GiveUp,

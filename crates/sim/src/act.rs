@@ -490,6 +490,7 @@ fn promise(message: &ClientMessage) -> (&'static str, Option<Status>) {
         ClientMessage::SetStatus(_) => ("status", Some(Status::Completing)),
         ClientMessage::Extend => ("extend", Some(Status::Active)),
         ClientMessage::Clear => ("clear", None),
+        ClientMessage::Transfer => ("transfer", None),
         ClientMessage::Visibility(_) => ("visibility", None),
         ClientMessage::Transcribe(_) => ("transcribe", None),
         ClientMessage::Consent { .. } => ("consent", None),

@@ -638,6 +638,8 @@ impl crate::world::Room {
     /// Its memory is lost, or not to be trusted: what was told early means nothing any more.
     pub(crate) fn cut_off(&mut self) {
         self.cut = true;
+        // Whoever comes first to a seat that was read back is believed.
+        self.keys.clear();
         self.reasons = None;
         self.early.clear();
         self.question_by = None;

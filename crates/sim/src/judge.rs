@@ -303,7 +303,7 @@ impl World {
                     }
                 }
             }
-            Answer::Ended { .. } | Answer::Refused(_) => {}
+            Answer::Ended { .. } | Answer::Transfer { .. } | Answer::Refused(_) => {}
         }
     }
 

@@ -91,6 +91,7 @@ impl Session {
             duration: Countdown::start(now.mono, own.unwrap_or(ctx.config.max_duration_ms)),
             activity_saved: now.mono,
             unheard: false,
+            transfer_until: None,
             acks: Vec::new(),
             once: Vec::new(),
             next_once: 0,

@@ -2,6 +2,7 @@
 //! from a dead process or ended from there, kept through a drain; and what is written down of it
 //! beside its log (X6).
 
+use protocol::error::ErrorCode;
 use protocol::id::UserId;
 use protocol::record::{Happening, HappeningRow, Loaded, ParticipantRow};
 use protocol::time::Mono;
@@ -13,9 +14,10 @@ use super::seat::Seat;
 use super::snapshot::{Begun, Clocks, Restored};
 use super::timer::Countdown;
 use super::{Ctx, Flow, Live, Log, Seed, Session, snapshot};
-use crate::config::{ACTIVITY_SAVE_MS, HAPPENINGS_MAX};
-use crate::effect::Effect;
+use crate::config::{ACTIVITY_SAVE_MS, HAPPENINGS_MAX, TRANSFER_MS};
+use crate::effect::{Answer, Effect};
 use crate::event::Event;
+use crate::input::AskId;
 
 impl Session {
     /// An unfinished session of a dead process. It lives on if its candidate may still come back;
@@ -204,6 +206,30 @@ impl Session {
         }
     }
 
+    /// The candidate wants to go on with another device: for a while it may take their seat.
+    pub(crate) fn offer_transfer(&mut self, ctx: &mut Ctx<'_>, ask: AskId, user: &UserId) {
+        let mine = |seat: &&Seat| seat.user == *user && seat.is_live();
+        let role = self.seats.iter().find(mine).map(|seat| seat.role);
+        let refused = match (role, self.status) {
+            (None, _) => Some(ErrorCode::NotInSession),
+            (Some(Role::Candidate), Status::Active) => None,
+            (Some(Role::Candidate), _) => Some(ErrorCode::BadTransition),
+            (Some(_), _) => Some(ErrorCode::NotAllowed),
+        };
+        let answer = match (refused, &mut self.live) {
+            (None, Some(live)) => {
+                live.transfer_until = Some(ctx.now.mono.after(TRANSFER_MS));
+                self.happen(ctx, Happening::TransferOffered, Some(user), "");
+                Answer::Transfer {
+                    role: Role::Candidate,
+                    lasts_ms: TRANSFER_MS,
+                }
+            }
+            (code, _) => Answer::Refused(code.unwrap_or(ErrorCode::BadTransition).into()),
+        };
+        ctx.out(Effect::Answer { ask, answer });
+    }
+
     /// How long a seat is kept that is lost now.
     pub(super) fn grace_ms(&self, ctx: &Ctx<'_>) -> u64 {
         match ctx.config.grace_ms {
@@ -239,6 +265,7 @@ impl Live {
             duration: Countdown::until(now, clocks.duration),
             activity_saved: now,
             unheard: false,
+            transfer_until: None,
             acks: Vec::new(),
             once: Vec::new(),
             next_once: 0,

@@ -104,6 +104,9 @@ pub(crate) struct Live {
     /// It was taken over from a dead process, and its candidate is not back: what lies in its
     /// files and was never recognized is waited for at the end.
     unheard: bool,
+    /// Until when the candidate's seat may be taken over by another device, whatever the policy
+    /// says: they asked for it (L10).
+    transfer_until: Option<Mono>,
     /// How far the candidate's streams lie on disk (I11).
     acks: Vec<Acked>,
     /// Requests for a single recognition that are under way: number, who asked, how to answer.
@@ -303,8 +306,8 @@ impl Session {
             }
             ClientMessage::Visibility(state) => self.visibility(ctx, asked, state),
             ClientMessage::Transcribe(request) => self.transcribe_once(ctx, asked, request),
-            // Answered by the shell, which can find the user's session; see `Ask::End`.
-            ClientMessage::Clear => {
+            // Answered by the shell; see `Ask::End` and `Ask::Transfer`.
+            ClientMessage::Clear | ClientMessage::Transfer => {
                 self.refuse(ctx, asked, Refusal::new(ErrorCode::NotSupported));
             }
         }

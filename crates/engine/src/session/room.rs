@@ -115,9 +115,12 @@ impl Session {
         let committed = self.log.committed;
         let degraded = self.log.degraded;
         let session = self.id.clone();
+        let until = self.live.as_ref().and_then(|live| live.transfer_until);
         let seat = self.seats.get_mut(at)?;
+        let moves = seat.role == Role::Candidate && until.is_some_and(|by| ctx.now.mono < by);
         let old = seat.conn.filter(|old| *old != caller.conn);
-        let shown = resume.filter(|resume| seat.key == Some(resume.key.hash()));
+        let believed = seat.unproven && epoch_fits;
+        let shown = resume.filter(|resume| believed || seat.key == Some(resume.key.hash()));
         let first = seat.generation.0 == 0;
         let how = match (shown, old) {
             (Some(_), _) if epoch_fits => JoinKind::Resumed,
@@ -126,7 +129,7 @@ impl Session {
             (None, None) if first => JoinKind::New,
             (None, None) => JoinKind::Rejoined,
         };
-        if how == JoinKind::Takeover {
+        if how == JoinKind::Takeover && !moves {
             let storm =
                 !seat.may_take_over(ctx.now.mono) && !planted::on(ctx.config, Bug::NoStormDamping);
             if storm || !ctx.config.takeover_newest {
@@ -157,6 +160,7 @@ impl Session {
         }
         seat.conn = Some(caller.conn);
         seat.key = Some(caller.key.hash());
+        seat.unproven = false;
         seat.gone_at = None;
         seat.away_since = None;
         seat.loading = None;

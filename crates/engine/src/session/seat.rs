@@ -24,6 +24,9 @@ pub(crate) struct Seat {
     pub(crate) generation: Generation,
     /// What the key a resume must show is known by.
     pub(crate) key: Option<KeyHash>,
+    /// Read back and not yet taken: its last holder may have had a newer key than the one that was
+    /// written, so a page of this user that knows the log's place is believed.
+    pub(crate) unproven: bool,
     /// The last durable event that was looked at for this member: given, or not for them.
     pub(crate) cursor: Seq,
     /// The last durable event this member was given.
@@ -53,6 +56,7 @@ impl Seat {
             conn: None,
             generation: Generation(0),
             key: None,
+            unproven: false,
             cursor: Seq(0),
             given: Seq(0),
             catching: false,
@@ -70,6 +74,7 @@ impl Seat {
         Self {
             generation: row.generation,
             key: row.key,
+            unproven: true,
             gone_at: Some(gone_at),
             away_since: Some(row.away_since.unwrap_or(at)),
             ..Self::new(

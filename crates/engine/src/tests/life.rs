@@ -2,6 +2,7 @@
 //! answers; or ended when nobody can come back to it.
 
 use protocol::client::ClientMessage;
+use protocol::error::ErrorCode;
 use protocol::value::{EndReason, PlanOptions, Role};
 
 use super::*;
@@ -67,11 +68,21 @@ fn it_works_the_second_and_the_third_time_and_for_a_page_that_was_quiet_meanwhil
 }
 
 #[test]
-fn without_the_key_the_seat_is_given_with_a_snapshot() {
+fn a_page_whose_key_was_not_written_in_time_resumes_and_one_that_knows_nothing_does_not() {
     let mut w = running();
     w.restart_after(1_000);
+    // Its connection came back and was answered, and the server died before it was written.
     w.resume(11, &who("ana"), "s1", 77, 3);
-    assert_eq!(w.sent(11)[0], "joined active recovered=false");
+    assert_eq!(w.sent(11)[0], "joined active recovered=true");
+    w.lose(11, "s1");
+    w.resume(12, &who("ana"), "s1", 78, 3);
+    assert_eq!(w.sent(12)[0], "joined active recovered=false");
+    w.restart_after(1_000);
+    w.join(13, &who("ana"), "s1");
+    assert_eq!(w.sent(13)[0], "joined active recovered=false");
+    w.restart_after(1_000);
+    w.resume(14, &who("ana"), "s1", 78, 99);
+    assert_eq!(w.sent(14)[0], "joined active recovered=false");
 }
 
 #[test]
@@ -361,4 +372,33 @@ fn a_session_that_another_program_ended_says_so_within_a_second() {
         sent.contains(&"session_ended closed_externally recorded=true".to_owned()),
         "{sent:?}"
     );
+}
+
+#[test]
+fn a_candidate_may_move_to_another_device_where_takeovers_are_refused() {
+    let mut w = World::with(|config| config.takeover_newest = false);
+    w.create("s1", room_of("ana", &[("ben", Role::Interviewer)], None));
+    let ask = |w: &mut World, name: &str| {
+        w.input(Input::Ask {
+            ask: AskId(7),
+            session: id("s1"),
+            what: Ask::Transfer { user: user(name) },
+        });
+        w.answers.remove(&7).unwrap()
+    };
+    let refused = |code: ErrorCode| Answer::Refused(code.into());
+    assert_eq!(ask(&mut w, "ana"), refused(ErrorCode::NotInSession));
+    w.join(1, &who("ana"), "s1");
+    w.join(2, &who("ben"), "s1");
+    assert_eq!(ask(&mut w, "ana"), refused(ErrorCode::BadTransition));
+    w.start(1, &who("ana"), "s1");
+    assert_eq!(ask(&mut w, "ben"), refused(ErrorCode::NotAllowed));
+    w.join(3, &who("ana"), "s1");
+    assert_eq!(w.sent(3), ["error seat_taken"]);
+    let (role, lasts_ms) = (Role::Candidate, 300_000);
+    assert_eq!(ask(&mut w, "ana"), Answer::Transfer { role, lasts_ms });
+    w.sent(1);
+    w.join(4, &who("ana"), "s1");
+    assert_eq!(w.sent(4)[0], "joined active recovered=false");
+    assert_eq!(w.sent(1), ["replaced", "close 4409"]);
 }

@@ -411,6 +411,42 @@ pub static MESSAGES: &[ClientSpec] = &[
         ],
     },
     ClientSpec {
+        event: "session:transfer",
+        body: Object {
+            name: "SessionTransfer",
+            about: "Asks for a code that moves the candidate's running interview to another device: \
+                    there `POST /api/transfers` turns it into a token, once, and joining with that \
+                    takes the seat over.",
+            fields: &[WHICH],
+        },
+        repeatable: true,
+        errors_to: "session:error",
+        reply: Some(Object {
+            name: "SessionTransferReply",
+            about: "The code, for the candidate's eyes alone.",
+            fields: &[
+                SESSION,
+                always(
+                    "code",
+                    Shape::Text(64),
+                    "Ten letters and digits; good once.",
+                ),
+                always("expiresAt", Shape::Time, "Until when it is good."),
+                always(
+                    "link",
+                    Shape::Text(0),
+                    "Path of the web app that takes the code, from the server's root.",
+                ),
+            ],
+        }),
+        errors: &[
+            ErrorCode::NotInSession,
+            ErrorCode::SessionRequired,
+            ErrorCode::NotAllowed,
+            ErrorCode::BadTransition,
+        ],
+    },
+    ClientSpec {
         event: "user:visibility",
         body: Object {
             name: "UserVisibilityRequest",

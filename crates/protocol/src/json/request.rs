@@ -155,6 +155,7 @@ impl<'b> Message<'b> {
                 version: self.consent_version()?,
                 given: false,
             },
+            "session:transfer" => ClientMessage::Transfer,
             "user:visibility" => {
                 let word = self.required_text(Slot::State)?;
                 ClientMessage::Visibility(

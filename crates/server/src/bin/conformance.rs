@@ -6,10 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use protocol::error::{ErrorCode, Refusal};
-use protocol::time::Wall;
+use api::auth::{AuthSettings, Verifier};
+use api::guard::Guard;
 use server::driver::server::{RecordsAt, Server, Settings};
-use server::transport::guest::{Checked, Guard, Verified};
 
 fn main() -> anyhow::Result<()> {
     let port = match std::env::args().nth(1) {
@@ -17,9 +16,14 @@ fn main() -> anyhow::Result<()> {
         Some(text) => text.parse().context("the port must be a number")?,
     };
     let data = tempfile::tempdir().context("no folder for temporary files")?;
+    // Nobody is asked for a token, so nobody knows how to make one.
+    let verifier = Verifier::new(AuthSettings::with_secret(
+        "the suites bring no tokens at all",
+    ));
+    let guard = Arc::new(Guard::new(Arc::new(verifier)));
     let router = Box::new(|_| axum::Router::new());
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut settings = Settings::new(addr, data.path(), Arc::new(Nobody), router);
+    let mut settings = Settings::new(addr, data.path(), guard, router);
     settings.conformance = true;
     settings.records = RecordsAt::Memory;
     settings.io_threads = 1;
@@ -38,21 +42,4 @@ fn main() -> anyhow::Result<()> {
     println!("Socket.IO        http://{addr}/socket.io/");
     running.serve_until(signals);
     Ok(())
-}
-
-/// Lets nobody in: the suites bring no tokens.
-struct Nobody;
-
-impl Guard for Nobody {
-    fn check(&self, _token: &str, _now: Wall) -> Checked {
-        Checked::Now(Err(ErrorCode::TokenInvalid.into()))
-    }
-
-    fn revocations(&self) -> u64 {
-        0
-    }
-
-    fn still_good(&self, _came_with: &Verified) -> Result<(), Refusal> {
-        Ok(())
-    }
 }

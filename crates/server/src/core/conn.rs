@@ -4,8 +4,8 @@
 //! Locks: `wire` and `seats` are leaves, taken after a shard's and a route's lock, never together.
 
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -46,12 +46,25 @@ pub struct Seat {
     pub role: Role,
 }
 
+/// Marks the code of a close that the client began.
+const BY_CLIENT: u16 = 0x8000;
+
+/// Whose connection it is, for when it is over.
+#[derive(Debug)]
+struct Past {
+    user: UserId,
+    /// Since when that is known.
+    since: Wall,
+    /// The session it was in last.
+    session: Option<SessionId>,
+}
+
 /// The seats; `gone` once the socket's task is over, after which nobody may sit down.
 #[derive(Debug, Default)]
 struct Seats {
     gone: bool,
-    /// The last session it was in.
-    last: Option<SessionId>,
+    /// What is told of it once it is over.
+    past: Option<Box<Past>>,
     held: SmallVec<[Seat; 1]>,
 }
 
@@ -111,10 +124,8 @@ pub struct Conn {
     due: AtomicU64,
     wire: Mutex<Wire>,
     seats: Mutex<Seats>,
-    /// Whose it is and since when, once known.
-    whose: OnceLock<(UserId, Wall)>,
-    /// The close that counted: its code, and its reason if it is ours.
-    closed: OnceLock<(u16, Box<str>)>,
+    /// The code of the close that counted, with [`BY_CLIENT`] if it was not ours; 0: none yet.
+    closed: AtomicU16,
 }
 
 impl Conn {
@@ -138,33 +149,44 @@ impl Conn {
                 owner: None,
             }),
             seats: Mutex::default(),
-            whose: OnceLock::new(),
-            closed: OnceLock::new(),
+            closed: AtomicU16::new(0),
         })
     }
 
     /// Whose connection this is.
     pub(crate) fn known(&self, user: &UserId, now: Wall) {
+        let past = Past {
+            user: user.clone(),
+            since: now,
+            session: None,
+        };
         // The first token counts.
-        let _ = self.whose.set((user.clone(), now));
+        self.seats.lock().past.get_or_insert_with(|| Box::new(past));
     }
 
     /// How it went, once it is over; none before anybody was known on it.
     pub(crate) fn epitaph(&self, now: Wall) -> Option<Closed> {
-        let (user, opened_at) = self.whose.get()?.clone();
-        let (code, reason) = match self.closed.get() {
-            None => (None, "lost".into()),
-            Some((code, reason)) if reason.is_empty() => (Some(*code), "closed_by_client".into()),
-            Some((code, reason)) => (Some(*code), reason.clone()),
+        let past = self.seats.lock().past.take()?;
+        let Past {
+            user,
+            since,
+            session,
+        } = *past;
+        let closed = self.closed.load(Ordering::Acquire);
+        let code = (closed != 0).then_some(closed & !BY_CLIENT);
+        let reason = match code {
+            None => "lost",
+            Some(_) if closed & BY_CLIENT != 0 => "closed_by_client",
+            Some(code) => CloseCode::from_number(code).map_or("closed", CloseCode::reason),
         };
         Some(Closed {
             connection: self.id,
             user,
-            session: self.seats.lock().last.clone(),
-            opened_at,
+            session,
+            opened_at: since,
             closed_at: now,
             code,
-            reason,
+            reason: reason.into(),
         })
     }
 
@@ -284,8 +306,10 @@ impl Conn {
 
     /// Remembers the close that counted.
     fn ends(&self, code: u16, reason: &str) {
-        // A later one does not.
-        let _ = self.closed.set((code, reason.into()));
+        let by = if reason.is_empty() { BY_CLIENT } else { 0 };
+        // A later one does not count.
+        let (ok, not) = (Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.closed.compare_exchange(0, code | by, ok, not);
     }
 
     fn last_words(&self, code: u16, reason: &str) -> Bytes {
@@ -411,7 +435,9 @@ impl Conn {
             return false;
         }
         seats.held.retain(|s| s.session != seat.session);
-        seats.last = Some(seat.session.clone());
+        if let Some(past) = &mut seats.past {
+            past.session = Some(seat.session.clone());
+        }
         seats.held.push(seat);
         true
     }

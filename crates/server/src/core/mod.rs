@@ -96,6 +96,8 @@ pub enum Job {
     ForgetAudio(SessionId),
     /// Ends the user's running session, whichever it is, and answers the request.
     Clear(UserId, ReplyTo),
+    /// Makes a code that moves the user's seat to another device, and answers the request.
+    Transfer(SessionId, UserId, ReplyTo),
 }
 
 /// Is shown every input before its turn: what a scenario leaves in the engine can be compared.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::handle::{
     ActiveRecord, ActiveStats, Answer as Boxed, Check, ClosedConnection, Closure, CreateSession,
     EndOrder, Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
-    ReportState, SessionRecord, Story,
+    Redeemed, ReportState, SessionRecord, Story,
 };
 use coach::plan::Entry;
 use engine::Input;
@@ -123,7 +123,7 @@ impl Handle for Driver {
             match self.ask_engine(session.id, what).await? {
                 Answer::Created => Ok(()),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Ended { .. } => Err(ErrorCode::Internal.into()),
+                Answer::Ended { .. } | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
             }
         })
     }
@@ -147,7 +147,7 @@ impl Handle for Driver {
                     recorded,
                 }),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Created => Err(ErrorCode::Internal.into()),
+                Answer::Created | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
             }
         })
     }
@@ -186,6 +186,16 @@ impl Handle for Driver {
             state: PresenceState::Connected,
         };
         Some(members.into_iter().map(member).collect())
+    }
+
+    fn redeem_transfer(&self, code: &str) -> Result<Redeemed, Refusal> {
+        let offer = self.codes.take(code, self.clock.mono());
+        let offer = offer.ok_or(ErrorCode::TransferInvalid)?;
+        Ok(Redeemed {
+            session: offer.session,
+            user: offer.user,
+            role: offer.role,
+        })
     }
 
     fn closed_connections(&self) -> Vec<ClosedConnection> {

@@ -31,6 +31,9 @@ pub(crate) fn start(driver: Arc<Driver>, job: Job) {
         Job::Clear(user, to) => {
             work.spawn(clear(driver, user, to));
         }
+        Job::Transfer(session, user, to) => {
+            work.spawn(super::transfer::offer(driver, session, user, to));
+        }
         Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
         job => {
             work.spawn_blocking(move || run(&driver, job));
@@ -84,7 +87,7 @@ fn run(driver: &Driver, job: Job) {
             driver.hub.forget_session(&session);
             driver.recorder.delete_session(&session);
         }
-        Job::Clear(..) | Job::RecoverSpeech(_) => {}
+        Job::Clear(..) | Job::Transfer(..) | Job::RecoverSpeech(_) => {}
     }
 }
 

@@ -21,6 +21,7 @@ pub mod retention;
 pub mod server;
 pub(crate) mod story;
 pub(crate) mod taps;
+pub(crate) mod transfer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -75,6 +76,7 @@ pub(crate) struct Driver {
     /// How long what is kept for how long.
     pub(crate) retention: retention::Retention,
     pub(crate) rehearing: rehear::Rehearing,
+    pub(crate) codes: transfer::Codes,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
     pub(crate) draining: AtomicBool,
@@ -111,6 +113,7 @@ impl Driver {
             changing: Mutex::default(),
             retention: parts.retention,
             rehearing,
+            codes: transfer::Codes::default(),
             boot: parts.boot,
             clock: parts.clock,
             inboxes: parts.inboxes,

@@ -85,7 +85,7 @@ impl Driver {
             // The row named a session that is gone: there is nothing to end.
             Answer::Refused(refusal) if refusal.code == ErrorCode::SessionNotFound => Ok(false),
             Answer::Refused(refusal) => Err(refusal),
-            Answer::Created => Err(ErrorCode::Internal.into()),
+            Answer::Created | Answer::Transfer { .. } => Err(ErrorCode::Internal.into()),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use api::secret::Secret;
 use http::Uri;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -19,7 +20,7 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The address. Its query may be a secret.
-    url: String,
+    url: Secret<String>,
     /// The address without its query: for logs and lists.
     pub label: String,
 }
@@ -51,7 +52,7 @@ impl Endpoint {
         }
         let label = text.split(['?', '#']).next().unwrap_or_default();
         Ok(Self {
-            url: text.to_owned(),
+            url: Secret::new(text.to_owned()),
             label: label.to_owned(),
         })
     }
@@ -203,7 +204,7 @@ impl Sender {
     ) -> Result<u16, SendError> {
         let sent = self
             .agent
-            .post(&endpoint.url)
+            .post(endpoint.url.reveal())
             .header("content-type", "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", stamp.to_string())

@@ -258,6 +258,11 @@ impl Peer {
             Ok(session) => session,
             Err(code) => return here.refuse(&request.reply, code),
         };
+        if request.message == ClientMessage::Transfer {
+            let user = member.guest.who.user.clone();
+            let job = Job::Transfer(session, user, to(request.reply));
+            return here.core.outside().work(job);
+        }
         // Whoever joins where they sit already keeps the handle they have.
         let held = room_of(here.conn, &session);
         let caller = Caller {

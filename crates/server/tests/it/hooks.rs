@@ -216,16 +216,15 @@ fn a_private_address_is_never_connected_to_unless_that_is_allowed() {
 
 #[test]
 fn what_was_not_delivered_when_the_process_died_is_delivered_by_the_next_one() {
-    // Nobody listens there: the port was free a moment ago and is taken again below.
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = reserved.local_addr().unwrap();
-    drop(reserved);
+    // It takes connections and says nothing, until it is served below.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = listener.local_addr().unwrap();
     let patient = |settings: &mut Settings, addr| {
         told(settings, addr, true);
         let hooks = settings.hooks.as_mut().unwrap();
         hooks.attempts = 1_000;
+        hooks.timeout = Duration::from_millis(200);
         hooks.kinds = vec![HookKind::Ended];
-        // The same label, wherever it leads: deliveries belong to the label.
         hooks.endpoints = vec![Endpoint::parse(&format!("http://{addr}/hook"), true).unwrap()];
     };
     let mut server = TestServer::with(|settings| patient(settings, silent));
@@ -236,7 +235,6 @@ fn what_was_not_delivered_when_the_process_died_is_delivered_by_the_next_one() {
             .is_some_and(|row| row["attempts"] != 0)
     });
     server.running.take().unwrap().abort();
-    let listener = TcpListener::bind(silent).unwrap();
     let (got, posts) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

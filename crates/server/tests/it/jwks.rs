@@ -128,37 +128,33 @@ fn knock(server: &TestServer, token: &str) -> Value {
 fn the_first_token_waits_for_the_keys_and_a_new_key_is_fetched_when_a_token_names_it() {
     let (old, new) = (Pair::new("old"), Pair::new("new"));
     let published = Published::new(document(&[&old]));
-    let server = published.server(Duration::from_secs(2));
-    assert_eq!(
-        knock(&server, &old.token("ana"))["type"],
-        "connection:success"
-    );
-    assert_eq!(published.asked(), 1);
-
-    // The owner changes keys. Right after a fetch an unknown name is no reason for another one.
+    let server = published.server(SOON);
+    let let_in = |pair: &Pair| knock(&server, &pair.token("ana"))["type"] == "connection:success";
+    assert!(let_in(&old));
     *published.answer.lock() = document(&[&old, &new]);
-    assert_eq!(knock(&server, &new.token("ana"))["code"], "token_invalid");
-    assert_eq!(published.asked(), 1);
-    wait_for("the new key", || {
-        knock(&server, &new.token("ana"))["type"] == "connection:success"
-    });
-    assert_eq!(published.asked(), 2);
-    assert_eq!(
-        knock(&server, &old.token("ana"))["type"],
-        "connection:success"
-    );
+    wait_for("the new key", || let_in(&new));
+    assert!(let_in(&old));
 
     // Also as the first message, where the connection waits without holding anybody up.
-    let mut client = Client::open(
-        server.addr(),
-        "/ws",
-        &[
-            ("Sec-WebSocket-Protocol", "greenroom.v1"),
-            ("Origin", "http://localhost:3000"),
-        ],
-    );
+    let mut client = Client::open(server.addr(), "/ws", &[("Origin", "http://localhost:3000")]);
     client.send(json!({"type": "auth", "token": new.token("ivo")}));
     assert_eq!(client.expect("connection:success")["userId"], "ivo");
+}
+
+#[test]
+fn right_after_a_fetch_a_made_up_key_is_no_reason_for_another_one() {
+    let (key, other) = (Pair::new("k"), Pair::new("made-up"));
+    let published = Published::new(document(&[&key]));
+    let server = published.server(Duration::from_secs(3_600));
+    assert_eq!(
+        knock(&server, &key.token("ana"))["type"],
+        "connection:success"
+    );
+    *published.answer.lock() = document(&[&key, &other]);
+    for _ in 0..5 {
+        assert_eq!(knock(&server, &other.token("eve"))["code"], "token_invalid");
+    }
+    assert_eq!(published.asked(), 1);
 }
 
 #[test]
@@ -232,7 +228,7 @@ fn keys_stay_good_while_their_source_is_away() {
         b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
     wait_for("another fetch", || {
         knock(&server, &other.token("eve"));
-        published.asked() == 2
+        published.asked() >= 2
     });
     assert_eq!(
         knock(&server, &key.token("ana"))["type"],

@@ -159,3 +159,30 @@ fn health_and_metrics_say_how_it_is() {
         assert!(text.contains(line), "{line} in {text}");
     }
 }
+
+#[test]
+fn a_running_interview_moves_to_another_device_by_a_code_that_is_good_once() {
+    let server = TestServer::start();
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let offered = ana.ask(json!({"type": "session:transfer"}));
+    assert_eq!(offered["type"], "ok", "{offered}");
+    let body = json!({"code": offered["code"]}).to_string();
+    let (status, moved) = http(server.addr(), "POST", "/api/transfers", "", &body);
+    assert_eq!(status, 200, "{moved}");
+    let moved: Value = serde_json::from_str(&moved).unwrap();
+    let path = format!("/ws?token={}", moved["token"].as_str().unwrap());
+    let mut phone = Client::open(server.addr(), &path, &[]);
+    phone.expect("connection:success");
+    let joined = phone.join("s1");
+    assert_eq!(
+        (&joined["session"]["status"], &joined["you"]["role"]),
+        (&json!("active"), &json!("candidate"))
+    );
+    assert_eq!(ana.expect("connection:replaced")["sessionId"], "s1");
+    assert_eq!(ana.closed().0, 4409);
+    let (status, again) = http(server.addr(), "POST", "/api/transfers", "", &body);
+    assert_eq!(status, 409, "{again}");
+    let done = phone.ask(json!({"type": "answer:done"}));
+    assert_eq!(done["type"], "ok", "{done}");
+}

@@ -13,6 +13,7 @@ mod hooks;
 mod jwks;
 mod life;
 mod limits;
+mod race;
 mod secrets;
 mod socketio;
 mod support;

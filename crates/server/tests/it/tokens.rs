@@ -30,7 +30,7 @@ fn open(server: &TestServer, token: &str) -> Client {
 #[test]
 fn a_token_about_to_expire_is_said_and_its_end_closes_with_4410_to_be_resumed() {
     let server = prompt();
-    let mut ana = open(&server, &short("ana", Role::Candidate, 2_000));
+    let mut ana = open(&server, &short("ana", Role::Candidate, 4_000));
     let warned = ana.expect("connection:token_expiring");
     let (at, then) = (&warned["expiresAt"], &warned["serverNow"]);
     assert!(at.as_i64().unwrap() > then.as_i64().unwrap(), "{warned}");
@@ -50,10 +50,10 @@ fn a_token_about_to_expire_is_said_and_its_end_closes_with_4410_to_be_resumed() 
 #[test]
 fn a_refresh_keeps_the_same_connection_beyond_the_first_tokens_end() {
     let server = prompt();
-    let mut ana = open(&server, &short("ana", Role::Candidate, 2_000));
+    let mut ana = open(&server, &short("ana", Role::Candidate, 5_000));
     ana.expect("connection:token_expiring");
     ana.join("s1");
-    let next = short("ana", Role::Candidate, 4_000);
+    let next = short("ana", Role::Candidate, 7_000);
     let answer = ana.ask(json!({"type": "auth:refresh", "token": next}));
     assert_eq!(answer["type"], "ok", "{answer}");
     let first_end = now();

@@ -74,6 +74,8 @@ export type ErrorCode =
   | 'plan_not_found'
   /** The plan grants no more time. */
   | 'no_extension'
+  /** The candidate has not agreed yet to what the plan asks for. */
+  | 'consent_required'
   /** The room is full. */
   | 'room_full'
   /** Too many connections or handshakes. */
@@ -84,6 +86,8 @@ export type ErrorCode =
   | 'takeover_storm'
   /** Another page of the same user has the seat, and it may not be taken over here. */
   | 'seat_taken'
+  /** The code to move an interview was used, is over, or never was. */
+  | 'transfer_invalid'
   /** Too much is waiting to be stored. */
   | 'busy'
   /** The records cannot be reached. */
@@ -104,7 +108,7 @@ export type ErrorCode =
   | 'not_supported'
   /** A fault of ours. */
   | 'internal'
-export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
+export const ERROR_CODES: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'token_invalid', 'token_expired', 'token_revoked', 'token_mismatch', 'origin_not_allowed', 'not_allowed', 'session_not_found', 'session_ended', 'session_active', 'not_in_session', 'session_required', 'bad_transition', 'no_open_question', 'plan_not_found', 'no_extension', 'consent_required', 'room_full', 'limited', 'rate_limited', 'takeover_storm', 'seat_taken', 'transfer_invalid', 'busy', 'store_unavailable', 'draining', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate', 'speech_unavailable', 'timed_out', 'not_supported', 'internal']
 
 /** What a client should do about an error. */
 export type Remedy =
@@ -156,11 +160,13 @@ export const ERRORS: { readonly [code in ErrorCode]: { readonly message: string;
   no_open_question: { message: 'That question is not open.', remedy: 'look_again' },
   plan_not_found: { message: 'There is no plan of that name.', remedy: 'fix' },
   no_extension: { message: 'No more time can be added.', remedy: 'look_again' },
+  consent_required: { message: 'The candidate has to agree first: nothing is heard or recorded before that.', remedy: 'look_again' },
   room_full: { message: 'The room is full.', remedy: 'give_up' },
   limited: { message: 'Too many connections. Please try again later.', remedy: 'retry' },
   rate_limited: { message: 'Too much at once. Please slow down.', remedy: 'retry' },
   takeover_storm: { message: 'This seat is changing hands too fast. Close the other tabs.', remedy: 'retry' },
   seat_taken: { message: 'You are in this session with another page. Close that one first.', remedy: 'give_up' },
+  transfer_invalid: { message: 'This code is not good any more. Ask for a new one.', remedy: 'give_up' },
   busy: { message: 'Too much is waiting. Please try again in a moment.', remedy: 'retry' },
   store_unavailable: { message: 'The records cannot be reached. Please try again in a moment.', remedy: 'retry' },
   draining: { message: 'This server is about to restart. Please try again in a moment.', remedy: 'retry' },
@@ -437,6 +443,55 @@ export interface SessionClear {
 export interface SessionClearReply {
   /** The session that was ended; null: there was none. */
   cleared: string | null
+}
+
+/** The candidate agrees to the wording of `consent:request`. Sound is taken from `consent:given` on. */
+export interface ConsentGive {
+  type: 'consent:give'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Which wording. (Text, at most 64 characters.) */
+  version: string
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** The candidate does not agree, or does so no longer: the session ends `declined`. */
+export interface ConsentDecline {
+  type: 'consent:decline'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Which wording; left out: the one that is asked for. (Text, at most 64 characters.) */
+  version?: string | undefined
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** Asks for a code that moves the candidate's running interview to another device: there `POST /api/transfers` turns it into a token, once, and joining with that takes the seat over. */
+export interface SessionTransfer {
+  type: 'session:transfer'
+  /** Which session; may be left out by a connection that is in one only. */
+  sessionId?: string | undefined
+  /** Exactly one reply comes back with the same `ref`; without it only refusals are told. */
+  ref?: string | number | undefined
+  /** Makes the request safe to repeat: a second one with this id gets the first one's answer. (Text, at most 64 characters.) */
+  id?: string | undefined
+}
+
+/** The code, for the candidate's eyes alone. */
+export interface SessionTransferReply {
+  /** Which session. */
+  sessionId: string
+  /** Ten letters and digits; good once. (Text, at most 64 characters.) */
+  code: string
+  /** Until when it is good. (Time, ms since 1970.) */
+  expiresAt: number
+  /** Path of the web app that takes the code, from the server's root. */
+  link: string
 }
 
 /** Whether a member's page is in front. */
@@ -981,6 +1036,90 @@ export interface UserVisibility {
   state: Visibility
 }
 
+/** The plan asks the candidate to agree before anything they say is taken; `consent:give` and `consent:decline` answer. Until then audio gets `consent_required`. */
+export interface ConsentRequest {
+  type: 'consent:request'
+  /** Which session. */
+  sessionId: string
+  /** Name of this wording. (Text, at most 64 characters.) */
+  version: string
+  /** What to show. */
+  text: string
+  /** What for. At most 8. */
+  purposes: string[]
+}
+
+/** The candidate agreed. */
+export interface ConsentGiven {
+  type: 'consent:given'
+  /** Which session. */
+  sessionId: string
+  /** Who. */
+  userId: string
+  /** To which wording. (Text, at most 64 characters.) */
+  version: string
+  /** What for. At most 8. */
+  purposes: string[]
+  /** When. (Time, ms since 1970.) */
+  at: number
+  /** Its place in the session's log: 1, 2, 3 … */
+  seq: number
+  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
+  prev: number
+  /** Sent before it was stored, while the records are away: does not move your resume position. */
+  provisional?: true
+}
+
+/** The candidate did not agree, or does so no longer; the session ends. */
+export interface ConsentDeclined {
+  type: 'consent:declined'
+  /** Which session. */
+  sessionId: string
+  /** Who. */
+  userId: string
+  /** Which wording. (Text, at most 64 characters.) */
+  version: string
+  /** When. (Time, ms since 1970.) */
+  at: number
+  /** Its place in the session's log: 1, 2, 3 … */
+  seq: number
+  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
+  prev: number
+  /** Sent before it was stored, while the records are away: does not move your resume position. */
+  provisional?: true
+}
+
+/** Something to ask next. */
+export interface Suggestion {
+  /** What is missing, as in the report: `point:…` or `structure:…`. */
+  criterion: string
+  /** What it is about, in a few words. */
+  label: string
+  /** The question to ask. */
+  text: string
+  /** Why, in a plain sentence. */
+  reason: string
+}
+
+/** What could be asked next about the answer so far; after a pause of the candidate, at most once in 15 s. */
+export interface ResponseSuggestions {
+  type: 'responses:suggestions'
+  /** Which session. */
+  sessionId: string
+  /** Which question. */
+  questionId: string
+  /** The best first. */
+  suggestions: Suggestion[]
+  /** When. (Time, ms since 1970.) */
+  at: number
+  /** Its place in the session's log: 1, 2, 3 … */
+  seq: number
+  /** The last `seq` you were entitled to before it; if you have not seen that one, something is missing. */
+  prev: number
+  /** Sent before it was stored, while the records are away: does not move your resume position. */
+  provisional?: true
+}
+
 /** A question was put; its clock runs. */
 export interface QuestionAsked {
   type: 'question:asked'
@@ -1279,6 +1418,9 @@ export interface ClientMessages {
   'session:status': SessionStatus
   'session:extend': SessionExtend
   'session:clear': SessionClear
+  'consent:give': ConsentGive
+  'consent:decline': ConsentDecline
+  'session:transfer': SessionTransfer
   'user:visibility': UserVisibilityRequest
   'transcription:request': TranscriptionRequest
   'audio:stream': AudioStream
@@ -1309,6 +1451,10 @@ export interface ServerMessages {
   'user:left': UserLeft
   'user:disconnected': UserDisconnected
   'user:visibility': UserVisibility
+  'consent:request': ConsentRequest
+  'consent:given': ConsentGiven
+  'consent:declined': ConsentDeclined
+  'responses:suggestions': ResponseSuggestions
   'question:asked': QuestionAsked
   'question:extended': QuestionExtended
   'question:closed': QuestionClosed
@@ -1337,17 +1483,20 @@ export interface Replies {
   'session:status': SessionStatusReply
   'session:extend': SessionExtendReply
   'session:clear': SessionClearReply
+  'consent:give': SessionReply
+  'consent:decline': SessionReply
+  'session:transfer': SessionTransferReply
   'user:visibility': SessionReply
   'transcription:request': TranscriptionRequestReply
   'audio:stream': AudioStreamReply
 }
 
 /** Every event a client may send. */
-export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
+export const CLIENT_EVENTS: readonly ClientEvent[] = ['auth', 'auth:refresh', 'session:join', 'session:leave', 'interview:start', 'answer:done', 'answer:text', 'end_interview', 'session:status', 'session:extend', 'session:clear', 'consent:give', 'consent:decline', 'session:transfer', 'user:visibility', 'transcription:request', 'audio:stream', 'ping']
 /** Every event the server may send. */
-export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
+export const SERVER_EVENTS: readonly ServerEvent[] = ['connection:success', 'connection:error', 'connection:token_expiring', 'connection:replaced', 'ok', 'error', 'session:error', 'audio:error', 'transcription:error', 'session:joined', 'session:state', 'session:left', 'session:status:updated', 'session:expiring', 'session:degraded', 'session_ended', 'user:joined', 'user:left', 'user:disconnected', 'user:visibility', 'consent:request', 'consent:given', 'consent:declined', 'responses:suggestions', 'question:asked', 'question:extended', 'question:closed', 'audio:received', 'audio:ack', 'transcription:processing', 'transcription:result', 'transcription:gap', 'interview_ended', 'server:draining', 'pong']
 /** Events that are stored; they carry `seq` and `prev` (of `transcription:result` the finals of live speech). */
-export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
+export const DURABLE_EVENTS: readonly ServerEvent[] = ['session:status:updated', 'consent:given', 'consent:declined', 'responses:suggestions', 'question:asked', 'question:extended', 'question:closed', 'transcription:result', 'transcription:gap', 'interview_ended']
 
 /** Why any request may be refused. */
 export const ALWAYS_ERRORS: readonly ErrorCode[] = ['bad_json', 'too_deep', 'too_large', 'unknown_event', 'missing_field', 'invalid_field', 'auth_required', 'rate_limited', 'busy', 'store_unavailable', 'internal']
@@ -1364,6 +1513,9 @@ export const REQUESTS: { readonly [event in ClientEvent]: { readonly errors: rea
   'session:status': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'session_active', 'draining'], errorsTo: 'session:error', repeatable: true },
   'session:extend': { errors: ['not_in_session', 'session_required', 'not_allowed', 'no_extension'], errorsTo: 'session:error', repeatable: true },
   'session:clear': { errors: [], errorsTo: 'session:error', repeatable: true },
+  'consent:give': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
+  'consent:decline': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
+  'session:transfer': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition'], errorsTo: 'session:error', repeatable: true },
   'user:visibility': { errors: ['not_in_session', 'session_required'], errorsTo: 'session:error', repeatable: true },
   'transcription:request': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_transition', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'transcription:error', repeatable: true },
   'audio:stream': { errors: ['not_in_session', 'session_required', 'not_allowed', 'bad_audio', 'unsupported_format', 'unsupported_sample_rate'], errorsTo: 'audio:error', repeatable: false },

@@ -40,9 +40,14 @@ export type ConnectionSuccess = wire.ConnectionSuccess;
 export interface Suggestion {
   /** Stable within the session, where the server gives one. */
   id?: string;
+  /** What is missing, as in the report. */
+  criterion?: string;
+  /** What it is about, in a few words. */
+  label?: string;
   /** What could be asked next. */
   text: string;
-  [more: string]: unknown;
+  /** Why, in a plain sentence. */
+  reason?: string;
 }
 
 /** What the candidate is asked to agree to. */

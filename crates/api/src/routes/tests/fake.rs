@@ -21,6 +21,7 @@ use crate::cors::Origins;
 use crate::describe::check_answer;
 use crate::extract::Peer;
 use crate::guard::Guard;
+use crate::handle::Redeemed;
 use crate::handle::{
     ActiveRecord, ActiveStats, Answer, Check, ClosedConnection, Closure, CreateSession, EndOrder,
     Ended, Handle, ListQuery, LiveMember, MetricsSnapshot, PlanPut, Readiness, Records,
@@ -165,6 +166,17 @@ impl Handle for Fake {
                 role: Role::Candidate,
                 state,
             }]
+        })
+    }
+
+    fn redeem_transfer(&self, code: &str) -> Result<Redeemed, Refusal> {
+        if code != "K7QX9M2TRB" {
+            return Err(ErrorCode::TransferInvalid.into());
+        }
+        Ok(Redeemed {
+            session: id("s1"),
+            user: user("ana"),
+            role: Role::Candidate,
         })
     }
 

@@ -81,3 +81,22 @@ async fn closed_connections_say_whose_they_were_and_why_they_closed() {
     );
     assert!(one.get("code").is_none());
 }
+
+#[tokio::test]
+async fn a_code_is_turned_into_a_token_for_that_seat() {
+    let bench = bench();
+    let moved = bench
+        .raw("POST /api/transfers", &[], r#"{"code":"K7QX9M2TRB"}"#)
+        .await;
+    assert_eq!(moved.status(), 200);
+    let moved = body(moved).await;
+    assert_eq!(
+        (&moved["sessionId"], &moved["role"]),
+        (&json!("s1"), &json!("candidate"))
+    );
+    let wrong = bench
+        .raw("POST /api/transfers", &[], r#"{"code":"nothing"}"#)
+        .await;
+    assert_eq!(wrong.status(), 409);
+    assert_eq!(body(wrong).await["code"], "transfer_invalid");
+}
