@@ -408,7 +408,10 @@ impl World {
         for conn in lines {
             self.deliver_until(conn, self.now + DOWN_MS_MAX);
         }
-        self.record(self.now + DOWN_MS_MAX, What::Over);
+        // Nothing may have happened for the rest of the peace.
+        let peace = { self.history.iter().rev() }.find(|entry| entry.what == What::Peace);
+        let settled = peace.map_or(0, |entry| entry.at + 20_000);
+        self.record(settled.max(self.now + DOWN_MS_MAX), What::Over);
         let strange = |room: &crate::world::Room| room.strange || room.fenced || room.rejected;
         let strange: Vec<Arc<str>> = { self.rooms.iter().zip(&self.names) }
             .filter(|(room, _)| strange(room))

@@ -181,6 +181,9 @@ struct Link {
     had: Vec<u64>,
     /// Provisional ones beyond `pos`.
     early: Vec<u64>,
+    /// Several joins were under way, and which one was answered is not told: the next event says
+    /// where it is.
+    unsure: bool,
     degraded: bool,
     /// `session_ended`, `connection:replaced` or `session:left`.
     last_word: Option<&'static str>,

@@ -294,6 +294,7 @@ impl Case {
                 format!("connection {conn} is put into {session}, which it never asked for")
             });
         };
+        let waiting = line.joins.iter().filter(|(of, ..)| of == session).count();
         let (_, _, from, asked_at) = line.joins.remove(place);
         let user = Arc::clone(&line.user);
         let pos = match (recovered, from) {
@@ -305,6 +306,7 @@ impl Case {
             role: *role,
             epoch: *epoch,
             pos,
+            unsure: waiting > 1,
             ..Link::default()
         };
         let again = line.links.insert(Arc::clone(session), link);
@@ -410,7 +412,8 @@ impl Case {
             return;
         };
         let (pos, epoch) = (link.pos, link.epoch);
-        if seq <= pos {
+        let unsure = std::mem::take(&mut link.unsure);
+        if seq <= pos && !unsure {
             let twice = link.had.binary_search(&seq).is_ok();
             let promise = if twice { Promise::P8 } else { Promise::P4 };
             return self.violate(promise, at, || {
@@ -420,7 +423,7 @@ impl Case {
         link.pos = seq;
         link.had.push(seq);
         link.early.retain(|early| *early > seq);
-        if prev > pos {
+        if prev > pos && !unsure {
             self.violate(Promise::P3, at, || {
                 format!(
                     "connection {conn} is at {pos} in {session}, the next is {seq} after {prev}"

@@ -215,7 +215,7 @@ impl Case {
                 let mut mine = session.stored.iter().rev();
                 let last = mine.find(|(_, (to, _))| to & link.role != 0);
                 let last = last.map_or(0, |(seq, _)| *seq);
-                if link.pos < last {
+                if link.pos < last && !link.unsure {
                     let pos = link.pos;
                     wrong.push(format!(
                         "connection {number} is at {pos} in {name}, stored is {last}"
