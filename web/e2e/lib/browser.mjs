@@ -53,11 +53,16 @@ async function fromFolder(context, folder) {
   const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
   await context.route(
     /\/(assets\/.*|icon\.svg|(interview|watch|report|admin|check)(\/.*)?)?([?#].*)?$/,
-    (route) => {
+    async (route) => {
       const path = new URL(route.request().url()).pathname;
       const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
       const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
-      return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
+      // Under the policy the program sends with its own.
+      const own = await fetch(new URL("/", route.request().url()));
+      const headers = { "content-type": contentType };
+      const policy = own.headers.get("content-security-policy");
+      if (policy) headers["content-security-policy"] = policy;
+      return route.fulfill({ body: readFileSync(join(folder, name)), headers });
     },
   );
 }
