@@ -99,6 +99,8 @@ impl Session {
             u64::try_from(last.0 - live.started_at.0).unwrap_or(0)
         });
         session.close_question_at(ctx, Outcome::Lost, live_ms);
+        // It may have died on its way out: then its log says so already.
+        let told = session.status == Status::Completing;
         session.status = Status::Completing;
         let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
         let crash = Begun {
@@ -109,7 +111,9 @@ impl Session {
         };
         let end = Ending::of_recovery(begun.unwrap_or(crash), by);
         session.end = Some(Box::new(end));
-        session.record_status(ctx, None);
+        if !told {
+            session.record_status(ctx, None);
+        }
         ctx.out(Effect::RecoverSpeech {
             session: session.id.clone(),
         });
