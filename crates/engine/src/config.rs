@@ -95,7 +95,7 @@ pub(crate) const HELD_HARD_FACTOR: usize = 4;
 /// An unanswered save is sent again after this long, milliseconds.
 pub(crate) const SAVE_LOST_MS: u64 = 5_000;
 /// How old the last activity in the records may be while somebody is active.
-pub(crate) const ACTIVITY_SAVE_MS: u64 = 60_000;
+pub const ACTIVITY_SAVE_MS: u64 = 60_000;
 /// How long the last finals are waited for when another program has ended the session: its members
 /// are to know within a second (S8).
 pub(crate) const FOREIGN_FLUSH_MS: u64 = 250;

@@ -59,6 +59,7 @@ impl World {
         self.run_until(until);
         self.make_peace();
         self.run_until(self.now + 20_000);
+        self.hear_of_commits();
         if self.failed.is_none() {
             self.judge_peace();
         }
@@ -82,10 +83,20 @@ impl World {
     /// candidate, and every wait on the way to the end.
     fn patience(&self) -> u64 {
         let config = &self.setup.config;
-        let clocks = config.inactivity_ms.min(config.max_duration_ms + 20_000);
+        // What was read back after a crash may have been active a little later than it says.
+        let inactivity_ms = config.inactivity_ms + engine::config::ACTIVITY_SAVE_MS;
+        let clocks = inactivity_ms.min(config.max_duration_ms + 20_000);
         let end = config.flush_ms + config.end_hold_ms + config.report_ms + config.end_hold_ms;
         let waits = config.load_ms + config.recovery_flush_ms + config.save_slow_ms;
         config.grace_ms.max(clocks) + end + waits + 5_000
+    }
+
+    /// What was written in the last moment of the peace has yet to be told to anybody.
+    fn hear_of_commits(&mut self) {
+        let by = self.now + 1_000;
+        while self.failed.is_none() && self.now < by && self.has_untold_commits() {
+            self.run_until((self.now + 5).min(by));
+        }
     }
 
     fn run_until(&mut self, until: u64) {

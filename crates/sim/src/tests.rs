@@ -15,6 +15,9 @@ const FOUND: &[u64] = &[
     1_006_101, 1_041_899, 1_051_550,
     // Left in an outage, a scheduled session stayed in memory with a note of it unsaved.
     806, 2_912,
+    // A member whose log could not be read was not told, and waited for ever on a page that was
+    // open for another session.
+    39, 7_801,
 ];
 
 fn threads() -> usize {

@@ -435,6 +435,14 @@ impl World {
         wakes.min()
     }
 
+    /// Whether an answer of the store is on its way to the engine.
+    pub(crate) fn has_untold_commits(&self) -> bool {
+        self.queue.iter().any(|Reverse(later)| match &later.what {
+            Happening::Fact(_, input) => matches!(**input, Input::StoreReplied { .. }),
+            _ => false,
+        })
+    }
+
     /// One step: the next thing in the queue, or a wake-up. `false`: nothing is left.
     pub(crate) fn step(&mut self, until: u64) -> bool {
         let wake = self.next_wake();

@@ -70,6 +70,7 @@ pub static DELETE: Route = Route {
 
 /// Query of the deletion.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct What {
     kind: Option<DataKind>,
 }

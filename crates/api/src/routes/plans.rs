@@ -218,6 +218,7 @@ fn invalid(mut problems: Vec<Value>) -> Problem {
 
 /// Query of `GET /api/questions`.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     kind: Option<Kind>,
 }

@@ -493,6 +493,9 @@ impl Session {
             session: session.clone(),
         });
         ctx.out(Effect::CloseRoute { session });
+        for conn in self.live(|_| true) {
+            self.tell_dismissed(ctx, conn);
+        }
         self.clear_seats(ctx, CloseCode::ServerError);
         let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
         let asks = enders

@@ -161,7 +161,13 @@ fn a_fenced_session_leaves_without_writing_and_its_members_come_back() {
         session,
         saved: Saved::Fenced,
     });
-    assert_eq!(w.sent(1)[2..], ["error store_unavailable", "close 1011"]);
+    let told = [
+        "error store_unavailable",
+        "session:error store_unavailable",
+        "left",
+        "close 1011",
+    ];
+    assert_eq!(w.sent(1)[2..], told);
     assert!(w.node.is_empty());
 }
 

