@@ -128,7 +128,13 @@ fn gate(put: &Put<'_>, answer: &Answer) -> (Gate, Option<String>) {
         length(&merged(own.map(|s| session_times(s)).collect()))
     };
     let (voiced, worded) = (spoken(false), spoken(true));
-    if answer.words.is_empty() || voiced < rules.no_answer_below_ms {
+    // What was typed takes no time, and is an answer all the same.
+    let typed = put.said.iter().any(|said| {
+        let (from, to) = session_times(said);
+        said.role == Role::Candidate && from == to && !said.text.trim().is_empty()
+    });
+    let silent = voiced < rules.no_answer_below_ms && !typed;
+    if answer.words.is_empty() || silent {
         let reason = format!(
             "Less than {} seconds of speech were heard.",
             rules.no_answer_below_ms / 1000
