@@ -274,6 +274,7 @@ impl World {
     fn crash(&mut self, ms: u64) {
         self.took(Path::Crash);
         self.down = true;
+        self.record(self.now, What::Down);
         let jobs = self.take_disk_jobs();
         let survive = self.rng.below(jobs.len() + 1);
         for (n, job) in jobs.into_iter().enumerate() {
@@ -324,6 +325,7 @@ impl World {
     /// A fresh process on the same tables: what the dead one left is ended first.
     pub(crate) fn restart(&mut self) {
         self.start_process();
+        self.record(self.now, What::Up);
         self.note(|w| format!("a fresh process, boot {}", w.boot));
         let (boot, wall) = (self.boot_id(), self.wall());
         let left = self

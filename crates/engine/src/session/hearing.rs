@@ -115,9 +115,14 @@ impl Session {
         }
     }
 
+    /// Whether this is the candidate's voice, by the same rule as [`Self::speaker`]: what comes
+    /// from a seat that was given up is theirs.
     fn is_candidate(&self, participant: Participant) -> bool {
         let mut seats = self.seats.iter();
-        seats.any(|seat| seat.participant == participant && seat.role == Role::Candidate)
+        let seat = seats.find(|seat| seat.participant == participant);
+        seat.map_or(self.candidate.is_some(), |seat| {
+            seat.role == Role::Candidate
+        })
     }
 
     pub(super) fn transcript_audience(&self) -> Audience {

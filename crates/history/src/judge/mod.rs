@@ -209,7 +209,7 @@ struct Session {
     /// The end as told with `recorded`, and when.
     ended: Option<(Arc<str>, u64)>,
     /// First answers of requests with an id, per user.
-    answers: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    answers: BTreeMap<(Arc<str>, Arc<str>), (Arc<str>, u64)>,
     /// What `ok`s promised, by user and id or connection and reference.
     promised: BTreeMap<Makes, u64>,
     /// Asked for and not acknowledged: may be there once.

@@ -227,17 +227,23 @@ impl Case {
         if !ok {
             return;
         }
+        let lasts = makes.is_some();
         if let Some(makes) = makes {
             self.verdict.acknowledged += 1;
             *self.session(&session).promised.entry(makes).or_default() += 1;
         }
         self.live_seat(at, asked_at, conn, &session, "is served");
         let Some(id) = id else { return };
+        let downs: Vec<u64> = self.downs.iter().map(|(_, until)| *until).collect();
         let answers = &mut self.session(&session).answers;
-        let first = answers
+        let (first, first_at) = answers
             .entry((user, Arc::clone(&id)))
-            .or_insert_with(|| Arc::clone(body));
-        if first != body {
+            .or_insert_with(|| (Arc::clone(body), at));
+        // An answer that nothing stored may be given anew by another process.
+        let another = downs.iter().any(|until| *first_at <= *until);
+        if first != body && !lasts && another {
+            (*first, *first_at) = (Arc::clone(body), at);
+        } else if first != body {
             let first = Arc::clone(first);
             self.violate(Promise::P8, at, || {
                 format!("{session}: request {id} was answered {first}, now {body}")
