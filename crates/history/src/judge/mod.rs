@@ -169,6 +169,11 @@ struct Asked {
     answered: bool,
 }
 
+/// By user and id.
+type Requested = (Arc<str>, Arc<str>);
+/// What was answered first, and when.
+type FirstAnswer = (Arc<str>, u64);
+
 /// A session on a connection.
 #[derive(Debug, Default)]
 struct Link {
@@ -209,7 +214,7 @@ struct Session {
     /// The end as told with `recorded`, and when.
     ended: Option<(Arc<str>, u64)>,
     /// First answers of requests with an id, per user.
-    answers: BTreeMap<(Arc<str>, Arc<str>), (Arc<str>, u64)>,
+    answers: BTreeMap<Requested, FirstAnswer>,
     /// What `ok`s promised, by user and id or connection and reference.
     promised: BTreeMap<Makes, u64>,
     /// Asked for and not acknowledged: may be there once.
