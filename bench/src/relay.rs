@@ -246,7 +246,10 @@ pub fn measure(
         Side::open(program, cores.measured, scenario.shape)
             .with_context(|| format!("starting {program:?}"))
     };
-    let (mut base, mut judged) = (open(base)?, open(judged)?);
+    // The slower one first: nobody answers the first one's pings while the second lets its members
+    // in, and a peer may take longer for that than a heartbeat may.
+    let mut judged = open(judged)?;
+    let mut base = open(base)?;
     let warm = Load {
         length: Duration::from_millis(500).min(scenario.load.length),
         ..scenario.load
