@@ -265,6 +265,12 @@ static DOCUMENT: Object = Object {
             "What is asked before anything is heard.",
         ),
         maybe(
+            "words",
+            Shape::List(&Shape::Text(40), 100),
+            "Names and products recognition is likely to get wrong, of at least 5 letters; they \
+             are put right in the transcript.",
+        ),
+        maybe(
             "questions",
             Shape::List(&Shape::Of(&SCORED), 0),
             "In order.",
