@@ -47,6 +47,11 @@ export interface PlanSummary {
   language: string;
   questionCount: number;
   totalLimitMs: number;
+  /** How often a candidate may have more time, and how much each time. */
+  extensions: number;
+  extensionMs: number;
+  /** It has a wording of its own that the candidate must agree to. */
+  asksConsent: boolean;
   [more: string]: unknown;
 }
 

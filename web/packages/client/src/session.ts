@@ -317,6 +317,27 @@ export class InterviewSession {
     return this.request({ type: "session:extend" }, o);
   }
 
+  /**
+   * Somebody is there, though nothing is heard: the inactivity clock of candidate and interviewer
+   * starts again, and its warning goes.
+   */
+  async stay(o?: RequestOptions): Promise<void> {
+    try {
+      // Every request counts as a sign of life, one that is refused, too; this one changes nothing.
+      await this.setStatus("active", o);
+    } catch (error) {
+      const { code } = error as GreenroomError;
+      if (code !== "not_allowed" && code !== "bad_transition") throw error;
+    }
+    this.#awake();
+  }
+
+  #awake(): void {
+    const state = this.state.getSnapshot();
+    if (!("live" in state) || state.expiring.inactivity === undefined) return;
+    this.#change(({ expiring }) => ({ expiring: without(expiring, "inactivity") }));
+  }
+
   setStatus(status: Status, o?: RequestOptions) {
     return this.request({ type: "session:status", status }, o);
   }
@@ -647,6 +668,8 @@ export class InterviewSession {
     if ("requestId" in caption) {
       return this.#requested.update((list) => appended(list, caption, SUGGESTIONS_MAX));
     }
+    // A voice.
+    this.#awake();
     this.#transcript.update(({ segments, interim }) => {
       const others = interim.filter(
         (c) =>
