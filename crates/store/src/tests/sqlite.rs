@@ -437,9 +437,9 @@ fn the_log_file_is_emptied_into_the_database_when_there_is_nothing_else_to_do() 
         large.row.snapshot = "x".repeat(1 << 20).into();
         assert_eq!(rig.save(&large), Saved::Committed(Seq(0)));
     }
-    let until = std::time::Instant::now() + PATIENCE;
+    let until = Instant::now() + PATIENCE;
     while rig.store().metrics().checkpoints.load(Ordering::SeqCst) == 0 {
-        assert!(std::time::Instant::now() < until, "never");
+        assert!(Instant::now() < until, "never");
         std::thread::park_timeout(Duration::from_millis(5));
     }
     let (log, moved): (i64, i64) = rig
