@@ -21,6 +21,13 @@ setup: ## Everything the other commands need: system packages, crates, the speec
 prepare:
 	@sh scripts/setup.sh || [ $$? -eq 3 ]
 
+.PHONY: model-base test-base-en
+model-base: prepare ## The second speech model, base-en: fewer wrong words; see README
+	@python3 scripts/models_base.py --lock crates/speech/base-en.lock models/base-en
+
+test-base-en: model-base ## The second speech model on recordings, and the circles it may go round in
+	@sh scripts/test_base_en.sh models
+
 build: app ## The program for others to use: target/release/greenroom
 	cargo build --locked --release -p server
 

@@ -38,8 +38,10 @@ bench-starts: bench-build
 bench-takeover: bench-build
 	target/release/bench takeover
 
+# The second model: make bench-speech PROFILE=base-en (after make model-base).
+PROFILE ?= tiny-en
 bench-speech: setup bench-build
-	target/release/bench speech
+	target/release/bench speech --profile $(PROFILE)
 
 bench-churn: bench-build
 	target/release/bench churn

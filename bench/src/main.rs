@@ -100,6 +100,9 @@ enum Command {
         /// The folder of the speech model (`make setup` fills it).
         #[arg(long, default_value = "models")]
         models: PathBuf,
+        /// Which model: tiny-en or base-en. The limits are for tiny-en.
+        #[arg(long, default_value = "tiny-en")]
+        profile: String,
     },
     /// The report of an interview of half an hour, without speech.
     Report {
@@ -220,7 +223,11 @@ fn main() -> Result<ExitCode> {
         Command::Idle { common } => run_idle(&limits, &common)?,
         Command::Starts { common } => run_starts(&limits, &common)?,
         Command::Takeover { common } => run_takeover(&limits, &common)?,
-        Command::Speech { common, models } => run_speech(&limits, &common, &models)?,
+        Command::Speech {
+            common,
+            models,
+            profile,
+        } => run_speech(&limits, &common, &models, &profile)?,
         Command::Report { program } => run_report(&limits, &program)?,
         Command::Faults { common, only } => run_life("Faults", &limits, &common, |life, sheet| {
             let run = faults::Run {
@@ -464,7 +471,7 @@ fn run_takeover(limits: &Limits, common: &Common) -> Result<bool> {
     Ok(sheet.holds())
 }
 
-fn run_speech(limits: &Limits, common: &Common, models: &Path) -> Result<bool> {
+fn run_speech(limits: &Limits, common: &Common, models: &Path, profile: &str) -> Result<bool> {
     let cores = prepare()?;
     let binary = binary(common)?;
     let models = std::fs::canonicalize(models)
@@ -475,9 +482,11 @@ fn run_speech(limits: &Limits, common: &Common, models: &Path) -> Result<bool> {
     } else {
         limits.speech.streams
     };
-    let target = Target::start(&Program::Speaking(binary, models), cores.measured)?;
+    let program = Program::Speaking(binary, models, profile.to_owned());
+    let target = Target::start(&program, cores.measured)?;
     let outcome = speech::measure(&target, &reference, streams)?;
-    let mut sheet = Sheet::new("Speech through the socket", limits.method, common.quick);
+    let title = format!("Speech through the socket, {profile}");
+    let mut sheet = Sheet::new(&title, limits.method, common.quick);
     speech::judge(&mut sheet, limits.speech, &reference, &outcome);
     println!("\n{sheet}");
     Ok(sheet.holds())

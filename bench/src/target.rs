@@ -127,8 +127,8 @@ pub enum Program {
     Threads(PathBuf, u32),
     /// The NestJS gateway in this folder.
     NestJs(PathBuf),
-    /// The server's binary with the speech model of this folder, on one worker.
-    Speaking(PathBuf, PathBuf),
+    /// The server's binary with the speech model of this folder and profile, on one worker.
+    Speaking(PathBuf, PathBuf, String),
 }
 
 impl Target {
@@ -157,9 +157,11 @@ impl Target {
                 start_server(None, binary, *threads, OFF, folder.path(), &log)
             }
             Program::NestJs(peer) => start_nestjs(core, peer, folder.path(), &log),
-            Program::Speaking(binary, models) => {
+            Program::Speaking(binary, models, profile) => {
                 let models = models.display();
-                let speech = format!("enabled = \"on\"\nmodels = \"{models}\"\nworkers = 1");
+                let speech = format!(
+                    "enabled = \"on\"\nmodels = \"{models}\"\nprofile = \"{profile}\"\nworkers = 1"
+                );
                 start_server(Some(core), binary, 1, &speech, folder.path(), &log)
             }
         };

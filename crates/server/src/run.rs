@@ -173,7 +173,8 @@ fn speech_setup(config: &Config) -> anyhow::Result<Option<SpeechSetup>> {
     if config.speech.enabled == Speech::Off {
         return Ok(None);
     }
-    let files = match speech::models::verify(&config.speech.models) {
+    let profile = config.speech.profile;
+    let files = match speech::models::verify(&config.speech.models, profile) {
         Ok(files) => files,
         Err(error) if config.speech.enabled == Speech::On => {
             return Err(error).context("speech.enabled is \"on\", but there is no usable model");

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use parking_lot::Mutex;
 use speech::format::{AudioFormat, Encoding, decode_recording};
+use speech::models::Profile;
 use speech::{Speech, SpeechConfig, SpeechEvent, StreamConfig, StreamKey, StreamTap};
 
 #[derive(Parser)]
@@ -22,6 +23,9 @@ struct Options {
     /// Model directory.
     #[arg(long, default_value = "models")]
     models: PathBuf,
+    /// tiny-en or base-en.
+    #[arg(long, default_value = "tiny-en", value_parser = profile)]
+    profile: Profile,
     #[arg(long, default_value_t = 8)]
     streams: u64,
     #[arg(long, default_value_t = 30)]
@@ -39,6 +43,10 @@ struct Options {
 }
 
 const CHUNK_MS: u64 = 20;
+
+fn profile(name: &str) -> Result<Profile, &'static str> {
+    Profile::parse(name).ok_or("expected tiny-en or base-en")
+}
 
 /// Spoken stretches by energy: start and end in milliseconds.
 fn stretches(samples: &[f32], pause_ms: u64, above_room_db: f32) -> Vec<(u64, u64)> {
@@ -82,7 +90,7 @@ fn percentile(values: &mut [f64], share: f64) -> f64 {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let files = speech::models::verify(&options.models)?;
+    let files = speech::models::verify(&options.models, options.profile)?;
     let mut paths = options.files.clone();
     if paths.is_empty() {
         paths = ["two_cities.wav", "beckett.wav"]

@@ -1,9 +1,10 @@
 //! The pinned model files: what they are, whether they are there and unharmed, and how they are
 //! taken out of the package they come in.
 //!
-//! Downloading does not live here: `scripts/models.sh` does it, before any of this is compiled.
-//! Both read the same list, `models.lock`. A [`ModelFiles`] can only be made by [`verify`], so
-//! nothing unchecked is ever loaded: an unknown ONNX Runtime can abort the whole process.
+//! Downloading does not live here: `scripts/models.sh` does it, before any of this is compiled, and
+//! `scripts/models_base.py` for the second [`Profile`]. Scripts and this module read the same lists,
+//! `models.lock` and `base-en.lock`. A [`ModelFiles`] can only be made by [`verify`], so nothing
+//! unchecked is ever loaded: an unknown ONNX Runtime can abort the whole process.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,10 +15,79 @@ use sha2::{Digest, Sha256};
 #[cfg(test)]
 mod tests;
 
-const LOCK: &str = include_str!("../models.lock");
+const LIBRARY: &str = "libonnxruntime.so.1";
 
-/// What to do about any problem with the model files.
-pub const REMEDY: &str = "run `make setup` (it downloads and checks the speech model)";
+/// The list of the files of base-en, for the script that makes them.
+pub const BASE_EN_LOCK: &str = include_str!("../base-en.lock");
+
+/// The script that makes the files of base-en: `python3 SCRIPT --lock LOCK DIR [PACKAGE]`.
+pub const BASE_EN_SCRIPT: &str = include_str!("../../../scripts/models_base.py");
+
+/// Which model is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// Moonshine tiny-en, as it comes in its package: the one everything is measured with.
+    #[default]
+    TinyEn,
+    /// Moonshine base-en, converted once: fewer wrong words for about twice the work.
+    BaseEn,
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 2] = [Self::TinyEn, Self::BaseEn];
+
+    /// Its name in settings and flags.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TinyEn => "tiny-en",
+            Self::BaseEn => "base-en",
+        }
+    }
+
+    /// The profile of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|profile| profile.as_str() == name)
+    }
+
+    /// Its folder below the model folder `dir`.
+    #[must_use]
+    pub fn folder(self, dir: &Path) -> PathBuf {
+        match self {
+            Self::TinyEn => dir.to_owned(),
+            Self::BaseEn => dir.join("base-en"),
+        }
+    }
+
+    /// What to do about any problem with its files.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::TinyEn => "run `make setup` (it downloads and checks the speech model)",
+            Self::BaseEn => {
+                "run `greenroom models install --profile base-en` (it downloads, converts and \
+                 checks the model), or go back to speech.profile = \"tiny-en\""
+            }
+        }
+    }
+
+    /// The list this program was built with.
+    ///
+    /// # Panics
+    /// Only when the committed list is malformed, which a test excludes.
+    #[must_use]
+    pub fn manifest(self) -> Manifest {
+        let text = match self {
+            Self::TinyEn => include_str!("../models.lock"),
+            Self::BaseEn => BASE_EN_LOCK,
+        };
+        parse(text).expect("invariant: the committed lists parse")
+    }
+}
 
 /// One file that has to be in the model directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +98,7 @@ pub struct PinnedFile {
     pub bytes: u64,
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: &'static str,
-    /// Its name inside the package.
+    /// Its name inside the package; empty for one that is made from the package.
     pub member: &'static str,
 }
 
@@ -56,15 +126,6 @@ pub struct Manifest {
     pub files: Vec<PinnedFile>,
 }
 
-/// The list this program was built with.
-///
-/// # Panics
-/// Only when the committed list is malformed, which a test excludes.
-#[must_use]
-pub fn manifest() -> Manifest {
-    parse(LOCK).expect("invariant: the committed models.lock parses")
-}
-
 fn parse(text: &'static str) -> Option<Manifest> {
     let mut manifest = Manifest {
         package: String::new(),
@@ -90,6 +151,14 @@ fn parse(text: &'static str) -> Option<Manifest> {
                 sha256,
                 member,
             }),
+            ["file", target, bytes, sha256] => manifest.files.push(PinnedFile {
+                target,
+                bytes: bytes.parse().ok()?,
+                sha256,
+                member: "",
+            }),
+            // What the script that makes base-en goes by.
+            ["source", _, _] | ["tool", _, _, ..] => {}
             _ => return None,
         }
     }
@@ -100,14 +169,16 @@ fn parse(text: &'static str) -> Option<Manifest> {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file is not there.
-    #[error("the speech model is not complete: {path} is missing; {REMEDY}")]
+    #[error("the speech model is not complete: {path} is missing; {remedy}")]
     Missing {
         /// The file that should be there.
         path: PathBuf,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A file is there and is not the pinned one.
     #[error(
-        "{path} is not the pinned file (sha256 {found}, expected {expected}); delete it and {REMEDY}"
+        "{path} is not the pinned file (sha256 {found}, expected {expected}); delete it and {remedy}"
     )]
     Wrong {
         /// The file in question.
@@ -116,20 +187,24 @@ pub enum ModelError {
         expected: String,
         /// Hash on disk.
         found: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The operating system refused.
-    #[error("cannot {doing} {path}; check the folder's permissions and free space, then {REMEDY}")]
+    #[error("cannot {doing} {path}; check the folder's permissions and free space, then {remedy}")]
     Io {
         /// What was tried, as a verb.
         doing: &'static str,
         /// On which file.
         path: PathBuf,
+        /// What to do then.
+        remedy: &'static str,
         /// Why not.
         #[source]
         source: io::Error,
     },
     /// The package cannot be opened, or lacks a member.
-    #[error("{path} is not the expected package ({message}); {REMEDY}")]
+    #[error("{path} is not the expected package ({message}); {}", Profile::TinyEn.remedy())]
     Package {
         /// The package.
         path: PathBuf,
@@ -154,6 +229,7 @@ impl ModelError {
 /// Model files that were all present with the right hash when [`verify`] looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {
+    profile: Profile,
     encoder: PathBuf,
     decoder: PathBuf,
     tokenizer: PathBuf,
@@ -162,6 +238,12 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
+    /// Which model they are.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
     pub(crate) fn encoder(&self) -> &Path {
         &self.encoder
     }
@@ -186,29 +268,44 @@ impl ModelFiles {
     }
 }
 
-/// Checks that every pinned file is in `dir` with the right size and hash (about 0.1 s).
+/// Checks that every file of `profile` is in its place in the model folder `dir`, with the right
+/// size and hash (about 0.1 s). Every profile runs on the library that comes with tiny-en.
 ///
 /// # Errors
 /// The first file that is missing, wrong or unreadable, and what to do.
-pub fn verify(dir: &Path) -> Result<ModelFiles, ModelError> {
+pub fn verify(dir: &Path, profile: Profile) -> Result<ModelFiles, ModelError> {
     let dir = std::path::absolute(dir).map_err(|source| ModelError::Io {
         doing: "resolve",
         path: dir.to_owned(),
+        remedy: profile.remedy(),
         source,
     })?;
-    for file in manifest().files {
-        check_file(&dir.join(file.target), file.bytes, file.sha256)?;
+    let folder = profile.folder(&dir);
+    for file in profile.manifest().files {
+        check_file(&folder.join(file.target), &file, profile)?;
     }
+    let library = dir.join(LIBRARY);
+    if profile == Profile::BaseEn {
+        let common = Profile::TinyEn.manifest().files;
+        for file in common.iter().filter(|file| file.target == LIBRARY) {
+            check_file(&library, file, profile)?;
+        }
+    }
+    let (encoder, decoder) = match profile {
+        Profile::TinyEn => ("encoder_model.ort", "decoder_model_merged.ort"),
+        Profile::BaseEn => ("encoder_model.onnx", "decoder_model_merged.onnx"),
+    };
     Ok(ModelFiles {
-        encoder: dir.join("encoder_model.ort"),
-        decoder: dir.join("decoder_model_merged.ort"),
-        tokenizer: dir.join("tokenizer.bin"),
-        library: dir.join("libonnxruntime.so.1"),
+        profile,
+        encoder: folder.join(encoder),
+        decoder: folder.join(decoder),
+        tokenizer: folder.join("tokenizer.bin"),
+        library,
         recordings: dir.join("recordings"),
     })
 }
 
-/// Takes the pinned files out of the package at `wheel` and places those that `dir` lacks.
+/// Takes the files of tiny-en out of the package at `wheel` and places those that `dir` lacks.
 ///
 /// The package's hash is checked before it is opened and each file's before it is placed, by a
 /// rename in the same folder: a file is there whole or not at all. Returns how many files were
@@ -217,11 +314,11 @@ pub fn verify(dir: &Path) -> Result<ModelFiles, ModelError> {
 /// # Errors
 /// See [`ModelError`]; files placed before an error stay, and are right.
 pub fn install_from_wheel(wheel: &Path, dir: &Path) -> Result<usize, ModelError> {
-    let manifest = manifest();
+    let manifest = Profile::TinyEn.manifest();
     let missing: Vec<&PinnedFile> = manifest
         .files
         .iter()
-        .filter(|file| check_file(&dir.join(file.target), file.bytes, file.sha256).is_err())
+        .filter(|file| check_file(&dir.join(file.target), file, Profile::TinyEn).is_err())
         .collect();
     if missing.is_empty() {
         return Ok(0);
@@ -230,7 +327,13 @@ pub fn install_from_wheel(wheel: &Path, dir: &Path) -> Result<usize, ModelError>
         path: wheel.to_owned(),
         message: "no package is pinned".to_owned(),
     })?;
-    check_file(wheel, pinned.bytes, pinned.sha256)?;
+    let whole = PinnedFile {
+        target: pinned.name,
+        bytes: pinned.bytes,
+        sha256: pinned.sha256,
+        member: "",
+    };
+    check_file(wheel, &whole, Profile::TinyEn)?;
     let package = |message: String| ModelError::Package {
         path: wheel.to_owned(),
         message,
@@ -238,6 +341,7 @@ pub fn install_from_wheel(wheel: &Path, dir: &Path) -> Result<usize, ModelError>
     let opened = File::open(wheel).map_err(|source| ModelError::Io {
         doing: "open",
         path: wheel.to_owned(),
+        remedy: Profile::TinyEn.remedy(),
         source,
     })?;
     let mut archive = zip::ZipArchive::new(opened).map_err(|e| package(e.to_string()))?;
@@ -261,6 +365,7 @@ fn place(
         move |source| ModelError::Io {
             doing,
             path,
+            remedy: Profile::TinyEn.remedy(),
             source,
         }
     };
@@ -296,10 +401,12 @@ fn readable_by_all(file: &File) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
-fn check_file(path: &Path, bytes: u64, sha256: &str) -> Result<(), ModelError> {
+fn check_file(path: &Path, pinned: &PinnedFile, profile: Profile) -> Result<(), ModelError> {
+    let remedy = profile.remedy();
     let unreadable = |source| ModelError::Io {
         doing: "read",
         path: path.to_owned(),
+        remedy,
         source,
     };
     let mut file = match File::open(path) {
@@ -307,6 +414,7 @@ fn check_file(path: &Path, bytes: u64, sha256: &str) -> Result<(), ModelError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ModelError::Missing {
                 path: path.to_owned(),
+                remedy,
             });
         }
         Err(error) => return Err(unreadable(error)),
@@ -323,11 +431,12 @@ fn check_file(path: &Path, bytes: u64, sha256: &str) -> Result<(), ModelError> {
         hash.update(&buffer[..count]);
     }
     let found = hex(&hash.finalize());
-    if total != bytes || found != sha256 {
+    if total != pinned.bytes || found != pinned.sha256 {
         return Err(ModelError::Wrong {
             path: path.to_owned(),
-            expected: sha256.to_owned(),
+            expected: pinned.sha256.to_owned(),
             found,
+            remedy,
         });
     }
     Ok(())

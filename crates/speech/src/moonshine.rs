@@ -1,4 +1,4 @@
-//! Moonshine tiny-en on ONNX Runtime: raw sound in, words out.
+//! Moonshine tiny-en and base-en on ONNX Runtime: raw sound in, words out.
 //!
 //! It takes only files that [`models::verify`](crate::models::verify) has checked, because an ONNX
 //! Runtime of another version aborts the process while it is loaded. One thread per model, no
@@ -16,7 +16,7 @@ use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynValue, Tensor, TensorRef};
 use parking_lot::Mutex;
 
-use crate::models::ModelFiles;
+use crate::models::{ModelFiles, Profile};
 use crate::recognizer::{
     Capabilities, Recognizer, SAMPLE_RATE, SAMPLES_PER_MS, SpeechError, Transcript, WordTimes,
 };
@@ -40,7 +40,7 @@ const ROUNDS: usize = 3;
 /// With no more than this left of a draft, single steps are as fast as another pass.
 const DRAFT_REST_MIN: usize = 6;
 
-/// A loaded Moonshine tiny-en: about 120 MB resident.
+/// A loaded Moonshine: about 120 MB resident with tiny-en, 200 MB with base-en.
 pub struct Moonshine {
     encoder: Session,
     decoder: Session,
@@ -51,6 +51,7 @@ pub struct Moonshine {
     decoder_wants_mask: bool,
     head_size: usize,
     heads: usize,
+    profile: Profile,
     drafts: Drafts,
 }
 
@@ -152,10 +153,10 @@ impl Moonshine {
             .iter()
             .filter(|p| p.input.ends_with(".decoder.key"))
             .count();
-        let (heads, head_size) = match layers {
-            6 => (8, 36),
-            8 => (8, 52),
-            other => return Err(load(format!("a decoder with {other} layers is not known"))),
+        let (heads, head_size) = match (files.profile(), layers) {
+            (Profile::TinyEn, 6) => (8, 36),
+            (Profile::BaseEn, 8) => (8, 52),
+            (_, other) => return Err(load(format!("a decoder with {other} layers is not known"))),
         };
         let decoder_wants_mask = names.iter().any(|n| n == "encoder_attention_mask");
         Ok(Self {
@@ -167,6 +168,7 @@ impl Moonshine {
             decoder_wants_mask,
             head_size,
             heads,
+            profile: files.profile(),
             drafts,
         })
     }
@@ -405,10 +407,9 @@ fn best(logits: &[f32]) -> Option<(u32, f32)> {
 
 impl Recognizer for Moonshine {
     fn capabilities(&self) -> Capabilities {
-        let size = if self.head_size == 36 { "tiny" } else { "base" };
         Capabilities {
-            name: format!("moonshine-{size}-en"),
-            version: crate::models::manifest().package,
+            name: format!("moonshine-{}", self.profile.as_str()),
+            version: self.profile.manifest().package,
             word_times: WordTimes::Estimated,
             confidence: true,
             fillers: false,

@@ -208,9 +208,8 @@ impl Case {
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        if !ok {
-            line.joins.retain(|(_, number, ..)| *number != reference);
-        }
+        // `session:joined` goes before the answer; who asks again where they sit gets none.
+        line.joins.retain(|(_, number, ..)| *number != reference);
         let user = Arc::clone(&line.user);
         let Some(asked) = line.asked.get_mut(&reference) else {
             return self.violate(Promise::P10, at, || {

@@ -297,6 +297,21 @@ fn p3_a_silent_gap_and_a_word_after_the_last_one() {
 }
 
 #[test]
+fn a_join_where_one_sits_already_is_answered_and_no_longer_waited_for() {
+    let mut run = Run::default();
+    run.open(1, "ana").join(1, 1, None, 0);
+    run.invoke(1, 2, "session:join", None)
+        .answer(1, 2, true, "{}");
+    run.push(What::Left {
+        conn: 1,
+        session: "s1".into(),
+    });
+    run.join(1, 3, Some(0), 0);
+    let verdict = judge(&run.entries, Limits::default());
+    assert!(verdict.holds(), "{:?}", verdict.violations);
+}
+
+#[test]
 fn p4_two_members_who_hear_two_orders() {
     let differs = broken(|all| {
         let at = place(all, is_event(3, 2));

@@ -46,6 +46,7 @@ fn what_people_type_is_understood() {
         "greenroom check-config --config greenroom.toml",
         "greenroom models status --dir models",
         "greenroom models install file.whl",
+        "greenroom models install --profile base-en",
         "greenroom version",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

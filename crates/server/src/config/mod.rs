@@ -26,6 +26,7 @@ use setting::{
     Auto, List, LogFormat, Millis, Origins, Raw, Secrets, Setting, Size, Speech, Takeover,
     TokenAlgorithm,
 };
+use speech::models::Profile;
 
 /// A setting as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,6 +234,9 @@ section! {
         enabled: Speech = Speech::Auto,
         /// The folder of the model, as `greenroom models install` fills it.
         models: PathBuf = PathBuf::from("models"),
+        /// Which model. "base-en" gets more words right for about twice the work; it is made once by
+        /// `greenroom models install --profile base-en`.
+        profile: Profile = Profile::TinyEn,
         /// Threads that recognize speech, each with about 200 MB. "auto": half of the cores.
         workers: Auto = Auto::Auto,
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use api::secret::Secret;
+use speech::models::Profile;
 
 /// A value as it was found, before anybody knows what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -373,6 +374,21 @@ macro_rules! choice {
             }
         }
     };
+}
+
+/// Which speech model.
+impl Setting for Profile {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        let found = text(raw).and_then(|text| Self::parse(text.trim()));
+        found.ok_or_else(|| {
+            let words = Self::ALL.map(|profile| quoted(profile.as_str()));
+            format!("one of {}", words.join(", "))
+        })
+    }
+
+    fn show(&self) -> String {
+        quoted(self.as_str())
+    }
 }
 
 choice! {

@@ -13,7 +13,7 @@ const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001
 
 #[test]
 fn the_committed_list_names_one_package_two_wheels_and_seven_files() {
-    let manifest = manifest();
+    let manifest = Profile::TinyEn.manifest();
     assert_eq!(manifest.package, "moonshine-voice==0.0.73");
     assert_eq!((manifest.wheels.len(), manifest.files.len()), (2, 7));
     assert!(
@@ -25,6 +25,41 @@ fn the_committed_list_names_one_package_two_wheels_and_seven_files() {
 }
 
 #[test]
+fn base_en_is_made_from_one_package_by_pinned_tools_and_has_four_files() {
+    let manifest = Profile::BaseEn.manifest();
+    assert_eq!(manifest.package, "moonshine-cpp==0.1.4");
+    assert_eq!((manifest.wheels.len(), manifest.files.len()), (1, 4));
+    assert!(manifest.files.iter().all(|f| f.sha256.len() == 64));
+    let tools = BASE_EN_LOCK.lines().filter(|l| l.starts_with("tool "));
+    for tool in tools {
+        let mut words = tool.split(' ').skip(1);
+        assert!(words.next().unwrap().contains("=="), "{tool}");
+        assert!(words.all(|hash| hash.len() == 64), "{tool}");
+    }
+}
+
+#[test]
+fn without_base_en_the_message_names_the_command_that_makes_it_and_the_way_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = verify(dir.path(), Profile::BaseEn).unwrap_err();
+    assert_eq!(error.code(), "model_missing");
+    let said = error.to_string();
+    assert!(
+        said.contains("greenroom models install --profile base-en"),
+        "{said}"
+    );
+    assert!(said.contains("tiny-en"), "{said}");
+}
+
+#[test]
+fn a_profile_is_found_by_its_name_and_no_other() {
+    for profile in Profile::ALL {
+        assert_eq!(Profile::parse(profile.as_str()), Some(profile));
+    }
+    assert_eq!(Profile::parse("base"), None);
+}
+
+#[test]
 fn a_line_of_another_shape_is_refused() {
     assert!(parse("file only-two-words").is_none());
     assert!(parse("file a twelve sha member").is_none());
@@ -33,7 +68,7 @@ fn a_line_of_another_shape_is_refused() {
 #[test]
 fn a_missing_file_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let error = verify(dir.path()).unwrap_err();
+    let error = verify(dir.path(), Profile::TinyEn).unwrap_err();
     assert_eq!(error.code(), "model_missing");
     assert!(error.to_string().contains("make setup"), "{error}");
 }
@@ -43,9 +78,9 @@ fn a_changed_file_is_never_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     std::fs::write(&path, b"abc").unwrap();
-    assert!(check_file(&path, 3, ABC).is_ok());
+    assert!(check_file(&path, &tiny("f", ABC), Profile::TinyEn).is_ok());
     std::fs::write(&path, b"abd").unwrap();
-    let error = check_file(&path, 3, ABC).unwrap_err();
+    let error = check_file(&path, &tiny("f", ABC), Profile::TinyEn).unwrap_err();
     assert_eq!(error.code(), "model_wrong");
     assert!(error.to_string().contains("make setup"), "{error}");
 }

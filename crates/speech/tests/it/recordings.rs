@@ -19,7 +19,7 @@ pub(crate) fn models() -> ModelFiles {
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"),
             PathBuf::from,
         );
-        match speech::models::verify(&dir) {
+        match speech::models::verify(&dir, speech::models::Profile::TinyEn) {
             Ok(files) => files,
             Err(error) => panic!(
                 "{error} (looked in {}; `make setup` fills it)",

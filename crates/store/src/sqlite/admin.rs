@@ -98,6 +98,16 @@ pub(crate) fn data_version(connection: &Connection) -> Result<i64, Error> {
         .query_row([], |row| row.get(0))
 }
 
+/// Whether nobody has dropped `active_interview_sessions`.
+pub(crate) fn has_active_table(connection: &Connection) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM sqlite_schema
+             WHERE type = 'table' AND name = 'active_interview_sessions'",
+        )?
+        .exists([])
+}
+
 /// Sessions of this boot that another program has ended.
 pub(crate) fn ended_elsewhere(
     connection: &Connection,

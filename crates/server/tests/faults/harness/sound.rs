@@ -19,7 +19,7 @@ pub(crate) fn models() -> PathBuf {
         PathBuf::from,
     );
     let dir = dir.canonicalize().unwrap_or(dir);
-    if let Err(error) = speech::models::verify(&dir) {
+    if let Err(error) = speech::models::verify(&dir, speech::models::Profile::TinyEn) {
         panic!(
             "{error} (looked in {}; `make setup` fills it)",
             dir.display()
@@ -30,7 +30,7 @@ pub(crate) fn models() -> PathBuf {
 
 /// The first seconds of a recording that came with the model, in chunks of [`CHUNK_MS`].
 pub(crate) fn recording(name: &str, ms: u32) -> Vec<Vec<u8>> {
-    let files = speech::models::verify(&models()).unwrap();
+    let files = speech::models::verify(&models(), speech::models::Profile::TinyEn).unwrap();
     let bytes = std::fs::read(files.recordings().join(name)).unwrap();
     let format = speech::format::AudioFormat::Wav;
     let encoding = speech::format::Encoding::Raw;
