@@ -24,6 +24,8 @@ export async function launch(sound) {
       "--headless=new",
       "--no-sandbox",
       "--disable-gpu",
+      // Phones have none, and a picture of a whole page would be short of their width.
+      "--hide-scrollbars",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",
@@ -169,11 +171,13 @@ export async function state(page, name) {
       mkdirSync(SHOTS, { recursive: true });
       for (const width of WIDTHS) {
         if (colorScheme === "dark" && width === 360) continue;
-        await page.setViewportSize({ width, height: width === 360 ? 740 : 860 });
-        await page.screenshot({
-          path: join(SHOTS, `${name}-${width}${colorScheme === "dark" ? "-dark" : ""}.png`),
-          fullPage: true,
-        });
+        const height = width === 360 ? 740 : 860;
+        await page.setViewportSize({ width, height });
+        // As high as the page, so that what sticks to the bottom is there and not in the middle.
+        const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width, height: Math.max(height, whole) });
+        const dark = colorScheme === "dark" ? "-dark" : "";
+        await page.screenshot({ path: join(SHOTS, `${name}-${width}${dark}.png`) });
       }
       await page.setViewportSize(size);
     }
