@@ -204,6 +204,10 @@ pub struct Faults {
     pub table_right_ms: f64,
     /// The process stands still for so long.
     pub frozen_seconds: u64,
+    /// Rows of the table of active sessions that the reaper finds wrong.
+    pub reap_rows: u32,
+    /// Most milliseconds of the writer's time for all of them.
+    pub reap_writer_ms: f64,
 }
 
 /// What a soak may leave.

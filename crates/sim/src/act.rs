@@ -359,7 +359,8 @@ impl World {
             return;
         }
         if let ClientMessage::Join { resume } = &request.message {
-            line.shown.insert(request.room, *resume);
+            let shown = line.shown.entry(request.room).or_default();
+            shown.insert(request.number, *resume);
         }
         let page = line.page;
         let caller = Caller {

@@ -15,6 +15,8 @@ use protocol::server::{Reply, ServerMessage};
 use crate::path::Path;
 use crate::world::{Happening, Known, World};
 
+/// The server notices a lost line after so long at most, and ends a session within seconds then.
+const NOTICED_MS_MAX: u64 = 60_000;
 /// The slowest way down, milliseconds.
 const DOWN_MS_MAX: u64 = 1_500;
 
@@ -446,8 +448,13 @@ impl World {
         if !strange.is_empty() {
             without(&mut entries, &strange);
         }
+        // A session whose candidate never came is waited for by its clocks alone. That everything
+        // ends in time once all have gone is judged at the end of the world.
+        let config = &self.setup.config;
+        let longest_ms = config.grace_ms.max(config.max_duration_ms);
         let limits = Limits {
             switch_ms: 1_000 + DOWN_MS_MAX,
+            orphan_ms: longest_ms + NOTICED_MS_MAX,
             most: 1,
             ..Limits::default()
         };

@@ -169,8 +169,8 @@ pub(crate) struct Conn {
     /// Where it asked to join.
     pub(crate) touched: Vec<usize>,
     pub(crate) links: BTreeMap<usize, Link>,
-    /// What its last join of a session showed.
-    pub(crate) shown: BTreeMap<usize, Option<Resume>>,
+    /// What its joins of a session showed that are not answered yet, by their numbers.
+    pub(crate) shown: BTreeMap<usize, BTreeMap<u32, Option<Resume>>>,
     /// Seats by the data plane: session and generation.
     pub(crate) seats: BTreeMap<usize, u32>,
     pub(crate) pending: BTreeMap<u32, Pending>,
@@ -520,6 +520,14 @@ impl World {
             }
         }
         jobs
+    }
+}
+
+impl Conn {
+    /// What the oldest join of a session showed that is not answered yet.
+    pub(crate) fn showing(&self, room: usize) -> Option<Option<Resume>> {
+        let (_, resume) = self.shown.get(&room)?.first_key_value()?;
+        Some(*resume)
     }
 }
 

@@ -208,8 +208,15 @@ impl Case {
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        // `session:joined` goes before the answer; who asks again where they sit gets none.
-        line.joins.retain(|(_, number, ..)| *number != reference);
+        // `session:joined` goes before the answer. Who asks again where they sit gets none, nor does
+        // who left before it could be told.
+        let place = { line.joins.iter() }.position(|(_, number, ..)| *number == reference);
+        let join = place.map(|place| line.joins.remove(place));
+        if let Some((of, _, _, asked_at)) = join.filter(|_| ok)
+            && let Some(link) = line.links.get_mut(&of)
+        {
+            link.joined_at = link.joined_at.max(asked_at);
+        }
         let user = Arc::clone(&line.user);
         let Some(asked) = line.asked.get_mut(&reference) else {
             return self.violate(Promise::P10, at, || {

@@ -144,6 +144,12 @@ fn store(out: &mut String, driver: &Driver) {
         "From a save's submission to its answer.",
         &metrics.save_latency_us.read(),
     );
+    seconds(
+        out,
+        "greenroom_reap_seconds",
+        "The writer's work at one page of the reaper's rows.",
+        &metrics.reap_us.read(),
+    );
     for (name, help, value) in [
         ("commits", "Transactions committed.", &metrics.commits),
         (
