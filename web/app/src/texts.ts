@@ -96,7 +96,7 @@ export const start = {
   questionsUnknown: "You will see questions, one after the other. You answer by speaking.",
   clock: "Each question has a time limit. You see how much time is left, and you can stop earlier.",
   extra: (time: string, times: number) =>
-    `If you need longer, you can ask for ${time} more, ${many(times, "time", "times")}.`,
+    `If you need longer, you can ask for ${time} more, ${times === 1 ? "once" : `${times} times`}.`,
   howLong: "How long it takes",
   howLongIs: (time: string) => `It takes ${time}.`,
   howLongUnknown: "You see the time for each question when it comes.",
