@@ -1,5 +1,6 @@
-// Runs the cases, one after the other, in a fresh browser each. `node run.mjs [--only WORD]
-// [--repeat N] [--first]`. Ends 1 if one failed; prints the figures beside their limits.
+// Runs the cases, each with a server and a browser of its own. Those that measure time run alone,
+// then the others a few at once: they mostly wait for speech. `node run.mjs [--only WORD] [--repeat N]
+// [--jobs N] [--first]`. Ends 1 if one failed; prints the figures beside their limits.
 import { parseArgs } from "node:util";
 import { cases } from "./cases/index.mjs";
 import { judged, launch } from "./lib/browser.mjs";
@@ -11,6 +12,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string" },
     repeat: { type: "string", default: "1" },
+    jobs: { type: "string", default: "4" },
     first: { type: "boolean" },
   },
 });
@@ -25,8 +27,8 @@ function figure(name, value, limit, unit) {
   if (!known || value > known.value) figures.set(name, { value, limit, unit });
 }
 
-async function run({ run: body, sound = "speech", env, plans }) {
-  const server = await Server.start({ env, plans });
+async function run({ run: body, sound = "speech", env, plans, config }) {
+  const server = await Server.start({ env, plans, config });
   const proxy = await Line.start(server);
   const context = await launch(sounds[sound]);
   let timer;
@@ -70,19 +72,32 @@ const chosen = values.first
   : cases.filter((one) => !values.only || one.name.includes(values.only));
 let failed = 0;
 const began = Date.now();
-for (let round = 1; round <= Number(values.repeat); round++) {
-  for (const one of chosen) {
-    const at = Date.now();
-    try {
-      await run(one);
-      print(`ok     ${((Date.now() - at) / 1000).toFixed(1).padStart(6)} s  ${one.name}`);
-    } catch (error) {
-      failed += 1;
-      print(
-        `FAILED ${((Date.now() - at) / 1000).toFixed(1).padStart(6)} s  ${one.name}\n${error.stack}\n${error.more ?? ""}\n`,
-      );
-    }
+const seconds = (from) => ((Date.now() - from) / 1000).toFixed(1);
+
+async function judge(one) {
+  const at = Date.now();
+  try {
+    await run(one);
+    print(`ok     ${seconds(at).padStart(6)} s  ${one.name}`);
+  } catch (error) {
+    failed += 1;
+    print(
+      `FAILED ${seconds(at).padStart(6)} s  ${one.name}\n${error.stack}\n${error.more ?? ""}\n`,
+    );
   }
+}
+
+for (let round = 1; round <= Number(values.repeat); round++) {
+  const from = Date.now();
+  for (const one of chosen.filter(({ alone }) => alone)) await judge(one);
+  // The longest first, so that nobody waits for it at the end.
+  const rest = chosen.filter(({ alone }) => !alone).sort((a, b) => !!b.long - !!a.long);
+  const worker = async () => {
+    for (let one = rest.shift(); one; one = rest.shift()) await judge(one);
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+  if (Number(values.repeat) > 1)
+    print(`pass ${round} of ${values.repeat}: ${failed} failed so far; ${seconds(from)} s.`);
 }
 for (const [name, { value, limit, unit }] of figures) {
   const kept = value <= limit;

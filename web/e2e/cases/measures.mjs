@@ -7,6 +7,7 @@ const CYCLES = 200;
 
 export const measures = [
   {
+    alone: true,
     name: "the first load is small and soon of use; the first pages are judged",
     sound: "silence",
     async run({ server, context, figure }) {
@@ -40,7 +41,7 @@ export const measures = [
 
       const home = await open(context, `${server.url}/`);
       await home.getByRole("heading", { name: "Welcome" }).waitFor();
-      await home.getByLabel("Or paste your link here").fill("nothing");
+      await home.getByLabel("Or paste your link").fill("nothing");
       await home.getByRole("button", { name: "Open" }).click();
       await home.getByText("This does not look like").waitFor();
       await state(home, "home");
@@ -56,6 +57,7 @@ export const measures = [
     },
   },
   {
+    long: true,
     name: `${CYCLES} times shown, hidden, loaded again and left: one connection, and none is left`,
     sound: "silence",
     async run({ server, proxy, context, figure }) {

@@ -12,12 +12,25 @@ const program = process.env.GREENROOM ?? join(root, "target/debug/greenroom");
 const models = process.env.GREENROOM_MODELS ?? join(root, "models");
 const SECRET = "a secret for tests, long enough to be taken";
 
+const given = new Set();
+
+/** A port for a server that may be killed and come back: below those that the system hands out by
+ * itself, so that nobody takes it meanwhile. */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (let n = 0; n < 100; n++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (given.has(port)) continue;
+    const server = createServer();
+    const free = await new Promise((done) => {
+      server.once("error", () => done(false));
+      server.listen(port, "127.0.0.1", () => done(true));
+    });
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    given.add(port);
+    return port;
+  }
+  throw new Error("no free port");
 }
 
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -30,8 +43,8 @@ export function token(user, claims = {}) {
 }
 
 export class Server {
-  /** `plans`: texts of plan files by name, besides the built-in ones. */
-  static async start({ env = {}, plans } = {}) {
+  /** `plans`: texts of plan files by name, besides the built-in ones; `config`: a settings file. */
+  static async start({ env = {}, plans, config } = {}) {
     const server = new Server();
     server.port = await freePort();
     server.data = mkdtempSync(join(tmpdir(), "greenroom-e2e-"));
@@ -41,6 +54,10 @@ export class Server {
       for (const [name, text] of Object.entries(plans)) {
         writeFileSync(join(server.plans, `${name}.toml`), text);
       }
+    }
+    if (config) {
+      server.config = join(server.data, "config.toml");
+      writeFileSync(server.config, config);
     }
     await server.run();
     return server;
@@ -61,6 +78,7 @@ export class Server {
       "--models",
       models,
       ...(this.plans ? ["--plans", this.plans] : []),
+      ...(this.config ? ["--config", this.config] : []),
     ];
     this.log = "";
     this.process = spawn(program, args, {

@@ -1,8 +1,8 @@
 // The candidate's way: is something unfinished, what will happen, agree, check the microphone, in.
 // Which step comes next is all that is decided here.
-import type { ActiveSession, GreenroomClient, PlanSummary } from "@greenroom/client";
+import type { ActiveSession, GreenroomClient } from "@greenroom/client";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { Link } from "../link.ts";
+import { INSIDE, type Link, MOVED } from "../link.ts";
 import { go } from "../route.ts";
 import { clientFor, codeOf, isPassing } from "../session.ts";
 import { consent, recovery } from "../texts.ts";
@@ -10,9 +10,10 @@ import { Frame, Message, useEvery, Waiting } from "../ui/parts.tsx";
 import { Check } from "./Check.tsx";
 import { Consent } from "./Consent.tsx";
 import { useMicrophone } from "./microphone.ts";
+import { type PlanInfo, planInfo } from "./plans.ts";
 import { Recovery, type Unfinished, Unreachable } from "./Recovery.tsx";
 import { Failed, Room } from "./Room.tsx";
-import { type PlanInfo, Start } from "./Start.tsx";
+import { Start } from "./Start.tsx";
 
 type Step =
   | { at: "checking" }
@@ -33,8 +34,6 @@ interface About {
 }
 
 const RETRY_S = 10;
-/** Marks that this tab is in an interview, so that loading it again goes straight back in. */
-const INSIDE = "greenroom.inside";
 
 export function InterviewPage({ link, id: named }: { link: Link; id: string | null }) {
   const client = clientFor(link);
@@ -56,7 +55,8 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
       if (active && inside() === active.sessionId) {
         setId(active.sessionId);
         setStep({ at: "room" });
-        void backOn(mic.turnOn);
+        // Somebody who just moved here was asked by a click; after a reload nobody was.
+        void (moved() ? mic.turnOn() : backOn(mic.turnOn));
         return;
       }
       if (active) return setStep({ at: "recovery", found: unfinished(active) });
@@ -199,6 +199,17 @@ function inside(): string | null {
   }
 }
 
+/** Whether this interview was just moved here from another device; true once. */
+function moved(): boolean {
+  try {
+    const mark = sessionStorage.getItem(MOVED) !== null;
+    sessionStorage.removeItem(MOVED);
+    return mark;
+  } catch {
+    return false;
+  }
+}
+
 /** After a reload the microphone goes on if the browser still allows it. */
 async function backOn(turnOn: () => Promise<void>) {
   try {
@@ -248,22 +259,4 @@ async function describe(client: GreenroomClient, id: string): Promise<About> {
       return { title: null, plan: null, choices: infos, over: false };
     throw error;
   }
-}
-
-function planInfo(plan: PlanSummary): PlanInfo {
-  const more = plan as PlanSummary & {
-    asksConsent?: boolean;
-    extensions?: number;
-    extensionMs?: number;
-  };
-  const { extensions = 0, extensionMs = 0 } = more;
-  return {
-    id: plan.id,
-    title: plan.title,
-    description: plan.description,
-    questions: plan.questionCount,
-    totalMs: plan.totalLimitMs,
-    extra: extensions > 0 && extensionMs > 0 ? { ms: extensionMs, times: extensions } : null,
-    asksConsent: more.asksConsent === true,
-  };
 }
