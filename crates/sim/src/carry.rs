@@ -527,6 +527,7 @@ impl World {
             Reply::Ok(fields) => format!("  c{conn} #{number} ok {fields}"),
             Reply::Refused(refusal) => format!("  c{conn} #{number} error {}", refusal.code),
         });
+        self.write_answer(to, reply);
         self.judge_reply(conn, number, reply);
     }
 

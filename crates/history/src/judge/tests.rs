@@ -335,6 +335,25 @@ fn who_takes_a_seat_and_leaves_before_the_news_of_it_arrives_had_it_all_the_same
 }
 
 #[test]
+fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
+    let sound = |conn| What::Receive {
+        conn,
+        session: "s1".into(),
+        event: "audio:received".into(),
+        seq: None,
+        prev: None,
+        provisional: false,
+        body: "".into(),
+    };
+    let mut run = Run::default();
+    run.open(1, "ana").invoke(1, 1, "session:join", None);
+    run.push(sound(1));
+    assert!(judge(&run.entries, Limits::default()).holds());
+    run.open(2, "ben").push(sound(2));
+    assert!(!judge(&run.entries, Limits::default()).holds());
+}
+
+#[test]
 fn p4_two_members_who_hear_two_orders() {
     let differs = broken(|all| {
         let at = place(all, is_event(3, 2));
