@@ -17,6 +17,13 @@ const { values } = parseArgs({
   },
 });
 const print = (line) => process.stdout.write(`${line}\n`);
+// Whoever stops the run stops what it started.
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    for (const server of Server.all) server.process?.kill("SIGKILL");
+    void closeBrowsers().finally(() => process.exit(1));
+  });
+}
 const CASE_MS = 240_000;
 const sounds = { speech: speech(), silence: silence() };
 /** Figures by name, with their limit: each must keep it. */
