@@ -12,7 +12,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string" },
     repeat: { type: "string", default: "1" },
-    jobs: { type: "string", default: "4" },
+    jobs: { type: "string", default: "5" },
     first: { type: "boolean" },
   },
 });
