@@ -523,9 +523,14 @@ export class InterviewSession {
       case "transcription:result":
         return this.#caption(message);
       case "responses:suggestions":
-        this.#suggestions.update((list) =>
-          message.suggestions.reduce((all, one) => appended(all, one, SUGGESTIONS_MAX), list),
-        );
+        this.#suggestions.update((list) => {
+          // What is told again after this page was away may be there already.
+          const known = ({ criterion, text }: Suggestion) =>
+            replayed && list.some((one) => one.criterion === criterion && one.text === text);
+          return message.suggestions
+            .filter((one) => !known(one))
+            .reduce((all, one) => appended(all, one, SUGGESTIONS_MAX), list);
+        });
         return;
       case "user:joined":
       case "user:disconnected":

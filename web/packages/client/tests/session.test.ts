@@ -126,6 +126,28 @@ describe("coming late", () => {
     expect(asked).toEqual([]);
   });
 
+  it("a page that gave its seat up and takes it again is told nothing twice", async () => {
+    const advice = { criterion: "point:why", label: "why", text: "Why?", reason: "Missing." };
+    const page = [
+      stored(1, "transcription:result", final("One.", 1)),
+      stored(2, "responses:suggestions", { questionId: "q0", suggestions: [advice], at: 1 }),
+    ];
+    records([page]);
+    server.seq = 2;
+    const session = client().session("s1");
+    await session.join({ history: true });
+    await vi.waitFor(() => expect(session.suggestions.getSnapshot()).toHaveLength(1));
+    server.last.say({ type: "connection:replaced", sessionId: "s1" });
+    server.last.end(4409);
+    await vi.waitFor(() => expect(session.getSnapshot().phase).toBe("displaced"));
+    const asked = records([page]);
+    await session.join();
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await settle();
+    expect(session.suggestions.getSnapshot()).toEqual([advice]);
+    expect(session.transcript.getSnapshot().segments).toHaveLength(1);
+  });
+
   it("a log that cannot be read now is read after the next join", async () => {
     server.seq = 1;
     vi.stubGlobal("fetch", async () => {
