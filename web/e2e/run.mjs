@@ -1,9 +1,9 @@
-// Runs the cases, each with a server and a browser of its own. Those that measure time run alone,
+// Runs the cases, each with a server and a browser profile of its own. Those that measure time run alone,
 // then the others a few at once: they mostly wait for speech. `node run.mjs [--only WORD] [--repeat N]
 // [--jobs N] [--first]`. Ends 1 if one failed; prints the figures beside their limits.
 import { parseArgs } from "node:util";
 import { cases } from "./cases/index.mjs";
-import { judged, launch } from "./lib/browser.mjs";
+import { closeBrowsers, judged, launch } from "./lib/browser.mjs";
 import { Line } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
 import { silence, speech } from "./lib/sound.mjs";
@@ -17,6 +17,13 @@ const { values } = parseArgs({
   },
 });
 const print = (line) => process.stdout.write(`${line}\n`);
+// Whoever stops the run stops what it started.
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    for (const server of Server.all) server.process?.kill("SIGKILL");
+    void closeBrowsers().finally(() => process.exit(1));
+  });
+}
 const CASE_MS = 240_000;
 const sounds = { speech: speech(), silence: silence() };
 /** Figures by name, with their limit: each must keep it. */
@@ -99,6 +106,7 @@ for (let round = 1; round <= Number(values.repeat); round++) {
   if (Number(values.repeat) > 1)
     print(`pass ${round} of ${values.repeat}: ${failed} failed so far; ${seconds(from)} s.`);
 }
+await closeBrowsers();
 for (const [name, { value, limit, unit }] of figures) {
   const kept = value <= limit;
   if (!kept) failed += 1;

@@ -510,6 +510,10 @@ export const watch = {
     skipped: "Skipped",
     lost: "Cut off",
   } as Record<string, string>,
+  early: {
+    title: "Not here yet",
+    body: "Maybe it has not been started. This page looks again by itself. If it stays like this, check the link.",
+  },
   stopped: "This view was opened in another window.",
   reopen: "Show it here",
   endedBecause: (reason: string) => `It is over: ${reason}.`,

@@ -149,8 +149,10 @@ export const interview = [
     },
   },
   {
-    name: "not agreeing is an answer, and nothing is heard",
+    name: "not agreeing is an answer: nothing is heard, and the interview ends",
     async run({ server, context }) {
+      const body = { id: "no", planId: "practice", candidate: "ana" };
+      await server.ask("/api/sessions", { method: "POST", body });
       const page = await open(context, candidate(server, "no"));
       await page.getByRole("button", { name: "Next" }).click();
       await page.getByRole("button", { name: "I do not agree" }).click();
@@ -158,6 +160,8 @@ export const interview = [
       await page.getByRole("button", { name: "End it, I do not agree" }).click();
       await page.getByRole("heading", { name: "You did not agree" }).waitFor();
       await state(page, "declined");
+      const { status, reason, startedAt } = await server.session("no");
+      assert.deepEqual([status, reason, startedAt], ["ended", "candidate_ended", undefined]);
       noFaults(page);
     },
   },

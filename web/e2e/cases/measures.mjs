@@ -49,8 +49,7 @@ export const measures = [
       await home.getByRole("button", { name: "Turn on the microphone" }).click();
       await home.getByText("Say a few words").waitFor();
       await state(home, "check-alone");
-      const lost = await context.browser()?.newContext();
-      const nowhere = await open(lost ?? context, `${server.url}/admin`);
+      const nowhere = await open(context, `${server.url}/admin`);
       await state(nowhere, "no-link");
       noFaults(home);
       noFaults(nowhere);

@@ -1,9 +1,8 @@
 // Chromium with a microphone that plays a file, and pages that are watched: errors of theirs fail
 // the case, announcements are noted, every state can be judged by axe and photographed.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 import { token } from "./server.mjs";
@@ -13,13 +12,14 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa",
 const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
 const executablePath = PATHS.find((path) => path && existsSync(path));
 
-export async function launch(sound) {
+/** One browser for each sound; every case has a profile of its own in it. */
+const browsers = new Map();
+
+function browserFor(sound) {
   assert(executablePath, "Chromium is missing: run make setup");
-  const folder = mkdtempSync(join(tmpdir(), "greenroom-chromium-"));
-  const context = await chromium.launchPersistentContext(folder, {
+  const started = chromium.launch({
     executablePath,
     headless: false,
-    viewport: { width: 1280, height: 860 },
     args: [
       "--headless=new",
       "--no-sandbox",
@@ -40,14 +40,23 @@ export async function launch(sound) {
       ...(process.env.APP_DIST ? ["--disable-features=LocalNetworkAccessChecks"] : []),
     ],
   });
+  browsers.set(sound, started);
+  return started;
+}
+
+/** A fresh profile in a browser whose microphone plays this. */
+export async function launch(sound) {
+  let browser = await (browsers.get(sound) ?? browserFor(sound));
+  if (!browser.isConnected()) browser = await browserFor(sound);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  await context.grantPermissions(["microphone"]);
   await context.addInitScript(watch);
   if (process.env.APP_DIST) await fromFolder(context, process.env.APP_DIST);
-  const close = context.close.bind(context);
-  context.close = async () => {
-    await close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  };
   return context;
+}
+
+export async function closeBrowsers() {
+  for (const started of browsers.values()) await (await started).close();
 }
 
 /** The policy the program sends with the app's files. */

@@ -43,9 +43,13 @@ export function token(user, claims = {}) {
 }
 
 export class Server {
+  /** Those that run. */
+  static all = new Set();
+
   /** `plans`: texts of plan files by name, besides the built-in ones; `config`: a settings file. */
   static async start({ env = {}, plans, config } = {}) {
     const server = new Server();
+    Server.all.add(server);
     server.port = await freePort();
     server.data = mkdtempSync(join(tmpdir(), "greenroom-e2e-"));
     server.env = env;
@@ -107,7 +111,9 @@ export class Server {
   async stop() {
     if (this.process.exitCode === null) this.process.kill("SIGKILL");
     await this.gone;
-    rmSync(this.data, { recursive: true, force: true });
+    Server.all.delete(this);
+    for (const folder of [this.data, this.plans])
+      if (folder) rmSync(folder, { recursive: true, force: true });
   }
 
   async ask(path, { method = "GET", body, as = token("boss", { role: "admin" }) } = {}) {

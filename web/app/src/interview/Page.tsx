@@ -30,16 +30,19 @@ interface About {
   title: string | null;
   plan: PlanInfo | null;
   choices: PlanInfo[];
+  /** Somebody made it; else coming in would. */
+  made: boolean;
   over: boolean;
 }
 
+const UNKNOWN: About = { title: null, plan: null, choices: [], made: false, over: false };
 const RETRY_S = 10;
 
 export function InterviewPage({ link, id: named }: { link: Link; id: string | null }) {
   const client = clientFor(link);
   const [id, setId] = useState(() => named ?? link.only ?? fresh());
   const [step, setStep] = useState<Step>({ at: "checking" });
-  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [], over: false });
+  const [about, setAbout] = useState<About>(UNKNOWN);
   const [plan, setPlan] = useState<string | null>(null);
   const mic = useMicrophone();
   const session = useMemo(() => client.session(id), [client, id]);
@@ -151,7 +154,11 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
           <Consent
             asked={null}
             onYes={() => setStep({ at: "check" })}
-            onNo={() => setStep({ at: "declined" })}
+            onNo={async () => {
+              // As the page says: it ends, and whoever invited sees that it did.
+              if (about.made) await client.api.endSession(id);
+              setStep({ at: "declined" });
+            }}
           />
         );
       case "check":
@@ -251,12 +258,12 @@ async function describe(client: GreenroomClient, id: string): Promise<About> {
       title: record.title || own?.title || null,
       plan: own,
       choices: record.planId ? [] : infos,
+      made: true,
       over: record.status === "ended",
     };
   } catch (error) {
     // Nobody made it yet; where that is allowed, coming in makes it.
-    if (codeOf(error) === "session_not_found")
-      return { title: null, plan: null, choices: infos, over: false };
+    if (codeOf(error) === "session_not_found") return { ...UNKNOWN, choices: infos };
     throw error;
   }
 }

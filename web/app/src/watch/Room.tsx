@@ -141,9 +141,11 @@ function Refused({ session, code }: { session: InterviewSession; code: string })
   const told =
     code === "takeover_storm"
       ? { title: moved.title, body: moved.storm }
-      : (refused[code] ?? refused.other);
+      : code === "session_not_found"
+        ? watch.early
+        : (refused[code] ?? refused.other);
   return (
-    <div className="notice bad" data-refused={code}>
+    <div className={code === "session_not_found" ? "notice" : "notice bad"} data-refused={code}>
       <strong>{told?.title}</strong>
       <p>{told?.body}</p>
       <div className="actions">
