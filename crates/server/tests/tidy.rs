@@ -325,3 +325,26 @@ fn scripts_can_be_run() {
         assert_eq!(mode & 0o111, 0o111, "{path} is not executable");
     }
 }
+
+#[test]
+fn the_tests_that_would_catch_what_broke_elsewhere_are_there() {
+    let page = text(&root().join("docs/reliability.md")).unwrap();
+    let all: Vec<String> = files().iter().filter_map(|path| text(path)).collect();
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let tests = row.rsplit('|').nth(1).unwrap_or_default();
+        for test in tests.split('`').skip(1).step_by(2) {
+            named += 1;
+            let (rust, script) = (format!("fn {test}("), format!("it(\"{test}"));
+            if !all
+                .iter()
+                .any(|text| text.contains(&rust) || text.contains(&script))
+            {
+                missing.push(test.to_owned());
+            }
+        }
+    }
+    assert!(named > 40, "{named}");
+    assert_eq!(missing, Vec::<String>::new());
+}
