@@ -62,7 +62,7 @@ fn verdict(judged: Result<Identity, AuthError>, leeway_ms: u64) -> Verdict {
         issued_at: known.issued_at,
         expires_at: known.expires_at,
         until: known.expires_at.after(leeway_ms),
-        who: engine(known),
+        who: Arc::new(engine(known)),
     })
 }
 

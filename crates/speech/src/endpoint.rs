@@ -26,6 +26,13 @@ const LEAD_MS: u64 = 100;
 const WEAK_FRAMES: u32 = 3;
 /// What is left of the loudest frame's level after each further frame.
 const PEAK_FADING: f32 = 0.995;
+/// How fast the room's level may rise, each frame: 3 dB in 5 s.
+const FLOOR_RISING: f32 = 1.0011;
+/// A sound that began with a voice has told nothing of its room: nothing above this share of the
+/// loudest frame is taken for it.
+const ROOM_MOST: f32 = 0.2;
+/// Digital silence is no room.
+const FLOOR_MIN: f32 = 1e-4;
 
 /// When speech starts, ends and is shown. Defaults are measured; see the field of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +48,9 @@ pub struct EndpointConfig {
     /// A frame this much weaker than the utterance's loudest of late is quiet, whatever its score:
     /// the detector goes on hearing voice for up to 0.3 s while a room falls silent.
     pub quiet_level: f32,
+    /// So is one no louder than this many times the room itself: where little lies between a weak
+    /// voice and the room, the loudest frame says nothing.
+    pub quiet_floor: f32,
     /// How much of that quiet may count as silence before the detector agrees, in milliseconds.
     /// More ends utterances sooner and splits them at shorter pauses, which costs words.
     pub quiet_credit_ms: u64,
@@ -69,7 +79,8 @@ impl Default for EndpointConfig {
             end_score: 0.35,
             end_silence_ms: 500,
             quiet_level: 0.05,
-            quiet_credit_ms: 150,
+            quiet_floor: 2.5,
+            quiet_credit_ms: 90,
             pre_roll_ms: 400,
             tail_ms: 150,
             utterance_ms_max: 15_000,
@@ -109,6 +120,10 @@ impl EndpointConfig {
             (0.0..=0.5).contains(&self.quiet_level)
                 && self.quiet_credit_ms + 100 <= self.end_silence_ms,
             "quiet_level lies between 0 and 0.5, quiet_credit_ms 100 below end_silence_ms",
+        );
+        rule(
+            (0.0..=6.0).contains(&self.quiet_floor),
+            "quiet_floor lies between 0 and 6",
         );
         rule(
             self.end_score <= self.start_score,
@@ -216,6 +231,8 @@ pub struct Endpointer<V> {
     active: Option<Active>,
     next_id: u64,
     voiced_samples: u64,
+    /// Weakest frame, rising slowly: the room.
+    floor: f32,
 }
 
 struct Active {
@@ -270,6 +287,7 @@ impl<V: VoiceDetector> Endpointer<V> {
             active: None,
             next_id: 1,
             voiced_samples: 0,
+            floor: f32::INFINITY,
         }
     }
 
@@ -341,6 +359,7 @@ impl<V: VoiceDetector> Endpointer<V> {
 
     fn idle(&mut self, frame: &[f32; FRAME], score: f32, cues: &mut Vec<Cue>) {
         self.history.extend(frame);
+        self.floor = (self.floor * FLOOR_RISING).min(level(frame).max(FLOOR_MIN));
         self.run = if score >= self.config.start_score {
             self.run + 1
         } else {
@@ -436,7 +455,9 @@ impl<V: VoiceDetector> Endpointer<V> {
         active.samples.extend_from_slice(frame);
         let level = level(frame);
         active.peak = (active.peak * PEAK_FADING).max(level);
-        active.quiet = if level < active.peak * self.config.quiet_level {
+        self.floor = (self.floor * FLOOR_RISING).min(level.max(FLOOR_MIN));
+        let room = (self.floor * self.config.quiet_floor).min(active.peak * ROOM_MOST);
+        active.quiet = if level < room.max(active.peak * self.config.quiet_level) {
             active.quiet + FRAME_MS
         } else {
             0

@@ -192,6 +192,7 @@ impl Session {
         }
         self.happened += 1;
         let last = self.happened == HAPPENINGS_MAX;
+        self.happenings.reserve_exact(1);
         self.happenings.push(HappeningRow {
             place: self.happened,
             at: ctx.now.wall,

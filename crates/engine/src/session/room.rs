@@ -94,6 +94,8 @@ impl Session {
         if role == Role::Candidate && self.candidate.is_none() {
             self.candidate = Some(user.clone());
         }
+        // One seat in most sessions, and each is large: no room to spare.
+        self.seats.reserve_exact(1);
         self.seats
             .push(Seat::new(user, role, participant, ctx.now.wall));
         self.seats.len() - 1

@@ -24,8 +24,8 @@ const JUDGE_DEADLINE: Duration = Duration::from_secs(5);
 /// Who a token says somebody is, and until when.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// Who.
-    pub who: Identity,
+    /// Who; the engine is shown the same.
+    pub who: Arc<Identity>,
     /// What they showed.
     pub via: Via,
     /// When the token was made; 0 where it does not say.
@@ -87,7 +87,7 @@ pub(crate) enum Wish {
 impl Guest {
     pub(crate) fn new(verified: Verified, key: ResumeKey, now: Now) -> Self {
         Self {
-            who: Arc::new(verified.who.clone()),
+            who: Arc::clone(&verified.who),
             pass: Pass::new(now, verified.expires_at, verified.until),
             verified: Arc::new(verified),
             key,

@@ -355,3 +355,38 @@ fn a_room_that_falls_quiet_before_the_detector_agrees_shortens_the_wait() {
         (cues.map(str::to_owned).to_vec(), &[1_920, 2_112][..])
     );
 }
+
+#[test]
+fn a_voice_little_above_the_noise_of_its_room_ends_as_soon_as_one_far_above_it() {
+    /// Goes on hearing voice for 160 ms.
+    struct Slow(u32);
+    impl VoiceDetector for Slow {
+        fn score(&mut self, frame: &[f32; FRAME]) -> f32 {
+            self.0 = if frame[0] > 0.1 {
+                10
+            } else {
+                self.0.saturating_sub(1)
+            };
+            if self.0 > 0 { 0.9 } else { 0.0 }
+        }
+        fn reset(&mut self) {}
+    }
+    let waited = |room: f32, quiet_floor: f32| {
+        let config = EndpointConfig {
+            quiet_floor,
+            ..EndpointConfig::default().finals_only()
+        };
+        let mut endpointer = Endpointer::new(config, Slow(0), 0);
+        let mut cues = Vec::new();
+        for frame in sound(&[(800, room), (1_600, 0.3), (1_600, room)]).chunks(FRAME) {
+            endpointer.push(frame, &mut cues);
+            if matches!(cues.last(), Some(Cue::Ended { .. })) {
+                break;
+            }
+        }
+        endpointer.position_ms() - 2_400
+    };
+    // 50 dB and 16 dB between voice and room.
+    assert_eq!((waited(0.001, 0.0), waited(0.05, 0.0)), (560, 656));
+    assert_eq!((waited(0.001, 2.5), waited(0.05, 2.5)), (560, 560));
+}

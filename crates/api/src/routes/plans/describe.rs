@@ -116,6 +116,16 @@ static PLAN: Object = Object {
         ),
         always("questionCount", common::U32, "How many questions."),
         always(
+            "extensions",
+            common::U32,
+            "How often a candidate may have more time; 0: never.",
+        ),
+        always(
+            "extensionMs",
+            Shape::Millis,
+            "How much each time, milliseconds.",
+        ),
+        always(
             "totalLimitMs",
             Shape::Millis,
             "All limits together, milliseconds.",
@@ -253,6 +263,16 @@ static DOCUMENT: Object = Object {
         MODE,
         always("asksConsent", Shape::Flag, "Whether it has a `consent`."),
         always("questionCount", common::U32, "How many questions."),
+        always(
+            "extensions",
+            common::U32,
+            "How often a candidate may have more time; 0: never.",
+        ),
+        always(
+            "extensionMs",
+            Shape::Millis,
+            "How much each time, milliseconds.",
+        ),
         always(
             "totalLimitMs",
             Shape::Millis,
