@@ -52,7 +52,7 @@ start: prepare app ## Run the server for trying things out, on this machine only
 	cargo build --locked --workspace --bin greenroom
 	@$(BINARY) serve --dev
 
-test: prepare ## Format, lints, all tests, 20,000 simulated worlds; ends with a total
+test: prepare ## Format, lints, all tests, 50,000 simulated worlds; ends with a total
 	@sh scripts/test.sh
 
 .PHONY: conformance

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname -- "$0")/.."
 
-WORLDS=${WORLDS:-20000}
+WORLDS=${WORLDS:-50000}
 SEED=${SEED:-1}
 # Written where cargo's own files are: never in the way of a commit.
 log=target/test.log

@@ -6,6 +6,7 @@ use crate::crowd::records::{Records, judge_all};
 use crate::crowd::{Crowd, Habits, Mode};
 use crate::judge::Sheet;
 use crate::limits;
+use crate::reaper::reaper;
 use crate::stand::{self, Stand};
 use anyhow::{Context, Result, ensure};
 use history::entry::What;
@@ -55,11 +56,12 @@ impl Run<'_> {
 type Fault = fn(&Run<'_>, &mut Sheet) -> Result<()>;
 
 /// Faults by their names.
-const ALL: [(&str, Fault); 4] = [
+const ALL: [(&str, Fault); 5] = [
     ("links", links),
     ("kills", kills),
     ("away", away),
     ("frozen", frozen),
+    ("reaper", reaper),
 ];
 
 /// Peace, quiet, the records read, everything judged; then everybody goes and the end of every
@@ -259,6 +261,20 @@ fn away(run: &Run<'_>, sheet: &mut Sheet) -> Result<()> {
     );
     let rows = records.count("SELECT count(*) FROM active_interview_sessions")?;
     sheet.exactly("away: interviews that run", rows.unsigned_abs(), 60);
+    records
+        .0
+        .execute_batch("DROP TABLE active_interview_sessions")?;
+    let dropped = Instant::now();
+    while records.count(right).unwrap_or(0) != 1 {
+        crowd.run(Duration::from_millis(50));
+        ensure!(dropped.elapsed() < limit, "the table does not come back");
+    }
+    sheet.at_most(
+        "away: until a dropped table is right again",
+        dropped.elapsed().as_secs_f64() * 1e3,
+        run.limits.table_right_ms,
+        "ms",
+    );
     settle(run, "away", &stand, &crowd, sheet)
 }
 

@@ -23,6 +23,7 @@ pub mod judge;
 pub mod limits;
 pub mod payload;
 pub mod prometheus;
+mod reaper;
 pub mod relay;
 pub mod restart;
 pub mod scale;

@@ -169,7 +169,7 @@ pub fn kinds(pid: u32) -> Result<BTreeMap<String, usize>> {
 /// # Errors
 /// When there is no answer.
 pub fn gauges(stand: &Stand) -> Result<Vec<(&'static str, f64)>> {
-    const ZERO: [&str; 14] = [
+    const ZERO: [&str; 16] = [
         "greenroom_sessions",
         "greenroom_connections",
         "greenroom_seats_connected",
@@ -184,6 +184,8 @@ pub fn gauges(stand: &Stand) -> Result<Vec<(&'static str, f64)>> {
         "greenroom_asks_waiting",
         "greenroom_store_queued_bytes",
         "greenroom_active_rows",
+        "greenroom_recorder_waiting",
+        "greenroom_recorder_files",
     ];
     let text = stand.get("/metrics")?;
     Ok(ZERO

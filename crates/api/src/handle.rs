@@ -9,7 +9,7 @@ use std::sync::Arc;
 use coach::plan::Entry;
 use protocol::error::Refusal;
 use protocol::id::{ConnectionId, PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, ParticipantRow, ReportJob, SessionRow};
+use protocol::record::{DataKind, EventRow, ParticipantRow, ReportJob, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, Invited, Plan, PresenceState, Role, Status};
@@ -109,6 +109,15 @@ pub trait Records: Send + Sync {
         until: Wall,
         bucket_ms: u64,
     ) -> Answer<'_, Result<Vec<Closure>, Refusal>>;
+
+    /// Stored events of a session after `after`, in order, up to `limit_bytes` of bodies; at least
+    /// one if there is one.
+    fn log(
+        &self,
+        id: SessionId,
+        after: Seq,
+        limit_bytes: usize,
+    ) -> Answer<'_, Result<Vec<EventRow>, Refusal>>;
 
     /// A session's whole life in order; none: there is no such session.
     fn story(&self, id: SessionId) -> Answer<'_, Result<Option<Story>, Refusal>>;

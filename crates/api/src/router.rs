@@ -22,8 +22,8 @@ use crate::handle::{Handle, Records};
 use crate::office::Office;
 use crate::problem::Problem;
 use crate::routes::{
-    active, broadcast, contracts, data, documents, life, operations, plans, reports, revocations,
-    sessions, tickets, transfers, webhooks,
+    active, broadcast, contracts, data, documents, life, log, operations, plans, reports,
+    revocations, sessions, tickets, transfers, webhooks,
 };
 use crate::secret::loggable_path;
 
@@ -93,6 +93,7 @@ fn pages() -> Site {
         .serve(&reports::OPEN, reports::open)
         .serve(&data::DELETE, data::delete)
         .serve(&broadcast::SAY, broadcast::say)
+        .serve(&log::SHOW, log::show)
         .serve(&documents::END_SESSION, documents::end_session)
         .serve(&documents::CLOSE_CONNECTION, documents::close_connection)
         .serve(&plans::LIST, plans::list)

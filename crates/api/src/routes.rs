@@ -7,6 +7,7 @@ pub mod contracts;
 pub mod data;
 pub mod documents;
 pub mod life;
+pub mod log;
 pub mod operations;
 pub mod plans;
 pub mod reports;

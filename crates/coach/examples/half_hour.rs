@@ -172,6 +172,7 @@ fn speak(into: &mut Vec<SegmentFacts>, who: &UserId, to: &QuestionId, from_ms: u
             stream: StreamId(0),
             utterance: u32::try_from(number).unwrap(),
             text: texts.join(" "),
+            raw: None,
             words: words.collect(),
             start_ms,
             end_ms: start_ms + length,

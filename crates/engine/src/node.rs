@@ -4,6 +4,7 @@
 //! Inputs: `handle_input`, `handle_timeout`. Outputs: `poll_effect`, `poll_event`, `poll_timeout`.
 //! Getters: `counts`, `audit`.
 
+mod loading;
 mod look;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,22 +13,21 @@ use std::sync::Arc;
 
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{BootId, ConnectionId, EffectId, Epoch, Generation, PlanId, SessionId, UserId};
+use protocol::id::{BootId, ConnectionId, Generation, PlanId, SessionId};
 use protocol::record::{Fence, Loaded};
-use protocol::said::Said;
 use protocol::time::{Mono, Now};
-use protocol::value::{Audience, EndReason, Plan, Status};
+use protocol::value::{Plan, Status};
 use smallvec::SmallVec;
 
 use crate::config::{Config, WAITING_MAX};
 use crate::effect::{Answer, Effect};
 use crate::event::Event;
-use crate::input::{Ask, AskId, Caller, Create, Found, Identity, Input};
+use crate::input::{Ask, AskId, Caller, Found, Input};
 use crate::planted::{self, Bug};
 use crate::rng::Rng;
-use crate::session::seat::may_create;
-use crate::session::{Ctx, Seed, Session};
+use crate::session::{Ctx, Session};
 
+use self::loading::{Loading, Waiting};
 pub use self::look::{Counts, Look};
 
 /// The plans an interview can be started with, by id.
@@ -74,40 +74,6 @@ struct Slot {
 enum What {
     Loading(Box<Loading>),
     Live(Box<Session>),
-}
-
-/// A session that is being read, and who waits for it.
-#[derive(Debug)]
-struct Loading {
-    id: EffectId,
-    by: Mono,
-    waiting: Vec<Waiting>,
-    /// It left memory by our fault: it is ended from its records.
-    must_end: bool,
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Join {
-        caller: Caller,
-        message: ClientMessage,
-        reply: ReplyTo,
-    },
-    Create {
-        ask: AskId,
-        create: Box<Create>,
-    },
-    End {
-        ask: AskId,
-        reason: EndReason,
-        by: Option<UserId>,
-        who: Option<Arc<Identity>>,
-    },
-    Say {
-        ask: AskId,
-        said: Said,
-        audience: Audience,
-    },
 }
 
 impl Node {
@@ -293,6 +259,11 @@ impl Node {
         ))
     }
 
+    fn is_live(&self, session: &SessionId) -> bool {
+        let slot = self.slots.get(session);
+        slot.is_some_and(|slot| matches!(slot.what, What::Live(_)))
+    }
+
     fn advance(&mut self, now: Now) {
         self.now = Now {
             mono: self.now.mono.max(now.mono),
@@ -364,14 +335,7 @@ impl Node {
         }
         let waiting = match what {
             Ask::Transfer { user } => {
-                let live = matches!(
-                    self.slots.get(&session),
-                    Some(Slot {
-                        what: What::Live(_),
-                        ..
-                    })
-                );
-                if live {
+                if self.is_live(&session) {
                     self.turn(&session, |session, ctx| {
                         session.offer_transfer(ctx, ask, &user)
                     });
@@ -427,231 +391,6 @@ impl Node {
         for session in live {
             self.turn(&session, |session, ctx| session.drain(ctx));
         }
-    }
-
-    fn load(&mut self, session: SessionId, first: Option<Waiting>) {
-        let must_end = first.is_none();
-        self.next_effect += 1;
-        let id = EffectId(self.next_effect);
-        let by = self.now.mono.after(self.config.load_ms);
-        let loading = Box::new(Loading {
-            id,
-            by,
-            waiting: first.into_iter().collect(),
-            must_end,
-        });
-        self.slots.insert(
-            session.clone(),
-            Slot {
-                what: What::Loading(loading),
-                armed: None,
-            },
-        );
-        self.arm(&session);
-        self.effects.push_back(Effect::LoadSession { id, session });
-    }
-
-    /// A session was read, or could not be; whoever waits gets their answer in their order.
-    fn loaded(&mut self, session: &SessionId, id: EffectId, found: Found) {
-        let Some(slot) = self.slots.get_mut(session) else {
-            return;
-        };
-        let What::Loading(loading) = &mut slot.what else {
-            return;
-        };
-        if loading.id != id {
-            return;
-        }
-        let waiting = std::mem::take(&mut loading.waiting);
-        let must_end = loading.must_end;
-        self.remove(session);
-        let missing = match found {
-            Found::Session(loaded) if loaded.row.status == Status::Ended => {
-                Missing::Ended(loaded.row.reason)
-            }
-            Found::Session(loaded) => {
-                if loaded.row.status == Status::Scheduled {
-                    let restored = self.with_ctx(|ctx| Session::restore(ctx, *loaded));
-                    self.insert(restored, false);
-                } else if must_end {
-                    let ended = self.with_ctx(|ctx| Session::recover(ctx, *loaded));
-                    self.insert(ended, false);
-                } else {
-                    self.recover(*loaded);
-                }
-                Missing::Found
-            }
-            Found::Nothing => Missing::Nothing,
-            Found::Unavailable => Missing::Unavailable,
-        };
-        let before = self.effects.len();
-        for waiting in waiting {
-            if let Waiting::Join { caller, reply, .. } = &waiting
-                && self.was_sent_away(before, caller.conn)
-            {
-                let code = ErrorCode::NotInSession;
-                self.effects.push_back(Effect::refuse(reply.clone(), code));
-                continue;
-            }
-            self.admit(session, waiting, Some(&missing));
-        }
-        self.drop_if_done(session);
-    }
-
-    /// Whether an order after the first `before` ones closes this connection: somebody who waited
-    /// behind it has its seat, and its own later requests are void.
-    fn was_sent_away(&self, before: usize, conn: ConnectionId) -> bool {
-        self.effects.iter().skip(before).any(|effect| {
-            matches!(effect, Effect::Unseat { conn: gone, close: Some(_), .. } if *gone == conn)
-        })
-    }
-
-    /// Somebody who waited, or need not wait, for a session.
-    fn admit(&mut self, session: &SessionId, waiting: Waiting, missing: Option<&Missing>) {
-        let live = matches!(
-            self.slots.get(session),
-            Some(Slot {
-                what: What::Live(_),
-                ..
-            })
-        );
-        match waiting {
-            Waiting::Join {
-                caller,
-                message,
-                reply,
-            } => {
-                if !live {
-                    let creatable = self.config.create_on_join
-                        && !self.draining
-                        && may_create(&caller.who, session);
-                    match missing {
-                        Some(Missing::Nothing | Missing::Unavailable) if creatable => {
-                            let candidate = Some(caller.who.user.clone());
-                            let blind = matches!(missing, Some(Missing::Unavailable));
-                            self.create_empty(session, candidate, blind);
-                        }
-                        Some(Missing::Unavailable) => {
-                            let refusal =
-                                Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000);
-                            self.effects.push_back(Effect::refuse(reply, refusal));
-                            return;
-                        }
-                        Some(Missing::Ended(_)) => {
-                            self.effects
-                                .push_back(Effect::refuse(reply, ErrorCode::SessionEnded));
-                            return;
-                        }
-                        _ => {
-                            let code = ErrorCode::SessionNotFound;
-                            self.effects.push_back(Effect::refuse(reply, code));
-                            return;
-                        }
-                    }
-                }
-                self.turn(session, |session, ctx| {
-                    session.handle_message(ctx, caller, message, reply, None);
-                });
-            }
-            Waiting::Create { ask, create } => {
-                let answer = match missing {
-                    _ if live => Answer::Refused(exists()),
-                    Some(Missing::Nothing) => return self.create(session, ask, *create),
-                    Some(Missing::Unavailable) => {
-                        let refusal = Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000);
-                        Answer::Refused(refusal)
-                    }
-                    _ => Answer::Refused(exists()),
-                };
-                self.effects.push_back(Effect::Answer { ask, answer });
-            }
-            Waiting::End {
-                ask,
-                reason,
-                by,
-                who,
-            } => {
-                let answer = match missing {
-                    _ if live => {
-                        self.turn(session, |session, ctx| {
-                            session.end_by_api(ctx, ask, reason, by, who.as_ref());
-                        });
-                        return;
-                    }
-                    Some(Missing::Ended(reason)) => Answer::Ended {
-                        status: Status::Ended,
-                        reason: *reason,
-                        recorded: true,
-                    },
-                    Some(Missing::Unavailable) => {
-                        let refusal = Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000);
-                        Answer::Refused(refusal)
-                    }
-                    _ => Answer::Refused(ErrorCode::SessionNotFound.into()),
-                };
-                self.effects.push_back(Effect::Answer { ask, answer });
-            }
-            Waiting::Say {
-                ask,
-                said,
-                audience,
-            } => {
-                if live {
-                    self.turn(session, |session, ctx| {
-                        session.say_by_api(ctx, ask, said, audience);
-                    });
-                    return;
-                }
-                let refusal = match missing {
-                    Some(Missing::Ended(_)) => ErrorCode::SessionEnded.into(),
-                    Some(Missing::Unavailable) => {
-                        Refusal::new(ErrorCode::StoreUnavailable).retry_after(2_000)
-                    }
-                    _ => ErrorCode::SessionNotFound.into(),
-                };
-                let answer = Answer::Refused(refusal);
-                self.effects.push_back(Effect::Answer { ask, answer });
-            }
-        }
-    }
-
-    fn create(&mut self, id: &SessionId, ask: AskId, create: Create) {
-        let seed = Seed {
-            id: id.clone(),
-            title: create.title,
-            candidate: create.candidate,
-            invited: create.invited,
-            plan: create.plan.map(Box::new),
-            fence: self.fence.clone(),
-            epoch: self.epoch(),
-        };
-        let session = self.with_ctx(|ctx| Session::new(ctx, seed));
-        self.insert(session, true);
-        self.turn(id, |session, _| session.store_new(ask));
-    }
-
-    /// A session of nobody's making but a join's. `blind`: the records could not say whether they
-    /// have it; then its fence is the lowest, so that a row that is there refuses it.
-    fn create_empty(&mut self, id: &SessionId, candidate: Option<UserId>, blind: bool) {
-        let mut fence = self.fence.clone();
-        if blind {
-            fence.generation = Generation(0);
-        }
-        let seed = Seed {
-            id: id.clone(),
-            title: Arc::clone(&self.no_title),
-            candidate,
-            invited: Vec::new(),
-            plan: None,
-            fence,
-            epoch: self.epoch(),
-        };
-        let session = self.with_ctx(|ctx| Session::new(ctx, seed));
-        self.insert(session, true);
-    }
-
-    fn epoch(&mut self) -> Epoch {
-        Epoch(u32::try_from(self.rng.next() >> 33).unwrap_or(1).max(1))
     }
 
     fn recover(&mut self, loaded: Loaded) {
@@ -857,17 +596,4 @@ impl Node {
         }
         self.noted = self.effects.len();
     }
-}
-
-/// Why a session that somebody waits for is not in memory.
-#[derive(Debug)]
-enum Missing {
-    Found,
-    Nothing,
-    Unavailable,
-    Ended(Option<EndReason>),
-}
-
-fn exists() -> Refusal {
-    ErrorCode::SessionExists.into()
 }

@@ -374,8 +374,11 @@ pub enum EventBody {
         utterance: u32,
         /// Always true.
         is_final: bool,
-        /// What was understood.
+        /// What was understood, with the names of the plan's word list put right.
         text: String,
+        /// As it was recognized, where the word list changed something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<String>,
         /// With times.
         words: Vec<Word>,
         /// Milliseconds from the start of the stream.

@@ -283,6 +283,9 @@ pub struct Plan {
     /// What the candidate must agree to before any sound of theirs is taken (I10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// Names and products that recognition is likely to get wrong; finals are corrected by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// Name of the scoring key its answers are judged by, in the records; none: no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scoring: Option<String>,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use engine::Input;
 use engine::input::{Ask, AskId, Caller, Create};
 use history::entry::What;
-use protocol::client::{AudioFormat, ClientMessage, ReplyKey, ReplyTo, Resume, TranscribeRequest};
+use protocol::client::{AudioFormat, ClientMessage, ReplyTo, Resume, TranscribeRequest};
 use protocol::id::{ConnectionId, Epoch, ResumeKey, Seq};
 use protocol::said::Said;
 use protocol::value::{Audience, EndReason, Role, Status, Visibility};
 
+use crate::doors::Door;
 use crate::path::Path;
 use crate::setup::{PLANS, plan_id, question};
 use crate::world::{Asked, Conn, Happening, Pending, Request, Sent, World};
@@ -70,8 +71,10 @@ impl World {
             pending: Default::default(),
             next_request: 0,
             wire: self.a_wire(),
+            door: Door::new(id, self.now),
         };
         self.conns.insert(id, conn);
+        self.beat_later(id);
         let user = Arc::clone(&self.users[page]);
         self.record(self.now, What::Open { conn: id, user });
         self.pages[page].conn = Some(id);
@@ -278,7 +281,9 @@ impl World {
         let own = self
             .rng
             .chance(20)
-            .then(|| vec![question("q0", 9_000), question("q1", 3_000)]);
+            .then(|| vec![question("q0", 9_000), question("q1", 5_000)]);
+        // The wire takes one of them.
+        let plan = plan.filter(|_| own.is_none());
         ClientMessage::Start {
             plan,
             questions: own,
@@ -359,8 +364,17 @@ impl World {
             return;
         }
         if let ClientMessage::Join { resume } = &request.message {
-            line.shown.insert(request.room, *resume);
+            let shown = line.shown.entry(request.room).or_default();
+            shown.insert(request.number, *resume);
         }
+        let asked = (request.room, request.number);
+        let words = (&request.message, request.id.as_deref());
+        let Some(read) = self.through_the_door(request.conn, asked, words) else {
+            return;
+        };
+        let Some(line) = self.conns.get_mut(&request.conn) else {
+            return;
+        };
         let page = line.page;
         let caller = Caller {
             conn: ConnectionId(request.conn),
@@ -379,14 +393,14 @@ impl World {
         line.pending.insert(request.number, pending);
         let reply = ReplyTo {
             conn: ConnectionId(request.conn),
-            key: ReplyKey::Ref(request.number.to_string().into_boxed_str()),
+            key: read.reply,
         };
         let input = Input::Message {
             caller,
             session: self.rooms[request.room].id.clone(),
-            message: request.message,
+            message: read.message,
             reply,
-            id: request.id,
+            id: read.id,
         };
         self.fact_of(input, Some((request.conn, request.number)));
     }

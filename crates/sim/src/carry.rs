@@ -317,7 +317,7 @@ impl World {
         };
         line.seats.insert(room, generation);
         let many = line.seats.len() > 1;
-        let resume = line.shown.get(&room).copied().flatten();
+        let resume = line.showing(room).flatten();
         let before = line.links.get(&room);
         let leftover = before.map_or(0, |link| {
             link.leftover + u32::from(!link.closed && link.last_word.is_none())
@@ -527,6 +527,7 @@ impl World {
             Reply::Ok(fields) => format!("  c{conn} #{number} ok {fields}"),
             Reply::Refused(refusal) => format!("  c{conn} #{number} error {}", refusal.code),
         });
+        self.write_answer(to, reply);
         self.judge_reply(conn, number, reply);
     }
 

@@ -51,6 +51,7 @@ impl World {
             // A dead line: whatever goes there is heard by nobody.
             return;
         }
+        self.shows(conn, room, message);
         self.word_down(conn, room, message);
         if !seated && !left {
             self.violate(|| {
@@ -157,6 +158,19 @@ impl World {
 
     fn link(&mut self, conn: u64, room: usize) -> Option<&mut crate::world::Link> {
         self.conns.get_mut(&conn)?.links.get_mut(&room)
+    }
+
+    /// Requests of a connection are answered in their order: this is what the join had shown that
+    /// is answered by `session:joined` now.
+    fn shows(&mut self, conn: u64, room: usize, message: &ServerMessage) {
+        let joined = matches!(message, ServerMessage::Joined(_));
+        let Some(line) = self.conns.get_mut(&conn).filter(|_| joined) else {
+            return;
+        };
+        let showing = line.showing(room);
+        if let (Some(link), Some(showing)) = (line.links.get_mut(&room), showing) {
+            link.resume = showing;
+        }
     }
 
     fn told_joined(&mut self, conn: u64, room: usize, joined: &Joined) {

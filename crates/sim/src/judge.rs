@@ -215,6 +215,9 @@ impl World {
         };
         let room = pending.room;
         let what = pending.what;
+        if let Some(shown) = line.shown.get_mut(&room) {
+            shown.remove(&number);
+        }
         match reply {
             Reply::Ok(fields) => {
                 let durable = pending.status.is_some();

@@ -13,8 +13,10 @@ use protocol::close::{CloseCode, ComeBack};
 use protocol::server::{Reply, ServerMessage};
 
 use crate::path::Path;
-use crate::world::{Happening, Known, World};
+use crate::world::{Known, World};
 
+/// The server notices a lost line after so long at most, and ends a session within seconds then.
+const NOTICED_MS_MAX: u64 = 60_000;
 /// The slowest way down, milliseconds.
 const DOWN_MS_MAX: u64 = 1_500;
 
@@ -88,6 +90,7 @@ impl World {
 
     /// A word sets out to a page.
     pub(crate) fn word_down(&mut self, conn: u64, room: usize, message: &ServerMessage) {
+        self.write_word(conn, message);
         let session = Arc::clone(&self.names[room]);
         let word = |event: &Arc<str>, body: &Arc<str>| What::Receive {
             conn,
@@ -205,6 +208,7 @@ impl World {
 
     /// The end of a connection sets out to its page.
     pub(crate) fn close_down(&mut self, conn: u64, code: CloseCode) {
+        self.write_close(conn, code);
         self.send_down(conn, Down::Close(code));
     }
 
@@ -351,7 +355,6 @@ impl World {
         };
         self.deliver(conn);
         let page_notices = self.now + self.rng.between(3_000, 20_000);
-        let server_notices = self.rng.between(20_000, 45_000);
         let Some(line) = self.conns.get_mut(&conn).filter(|line| line.heard) else {
             return;
         };
@@ -360,8 +363,8 @@ impl World {
         line.wire.down.clear();
         line.wire.silent_until = Some(page_notices);
         self.took(Path::HalfOpen);
+        // The server's door will find out.
         self.note(|_| format!("c{conn} falls silent"));
-        self.later(server_notices, Happening::Gone(conn));
     }
 
     /// A page with a silent line notices, if it is time.
@@ -446,8 +449,13 @@ impl World {
         if !strange.is_empty() {
             without(&mut entries, &strange);
         }
+        // A session whose candidate never came is waited for by its clocks alone. That everything
+        // ends in time once all have gone is judged at the end of the world.
+        let config = &self.setup.config;
+        let longest_ms = config.grace_ms.max(config.max_duration_ms);
         let limits = Limits {
             switch_ms: 1_000 + DOWN_MS_MAX,
+            orphan_ms: longest_ms + NOTICED_MS_MAX,
             most: 1,
             ..Limits::default()
         };

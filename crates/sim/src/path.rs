@@ -110,6 +110,14 @@ paths! {
     AnsweredTwice = "save answered twice",
     /// Written after the engine gave up waiting.
     LateCommit = "commit after the wait",
+    /// A request came through the plain door.
+    ThroughPlain = "request through the plain door",
+    /// A request came through the Socket.IO door.
+    ThroughSocketIo = "request through the Socket.IO door",
+    /// A ping was answered.
+    PingAnswered = "ping answered",
+    /// Nobody answered a ping.
+    HeartbeatMissed = "heartbeat missed",
     /// A request with an `id` was repeated.
     Repeated = "repeated request answered again",
     /// A goodbye of a connection that was replaced before.

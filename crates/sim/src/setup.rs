@@ -193,6 +193,7 @@ fn plans(rng: &mut Rng) -> Plans {
                 text: "May we?".to_owned(),
                 purposes: vec!["transcription".to_owned()],
             }),
+            words: Vec::new(),
             scoring: None,
         };
         all.insert(plan_id(name), Arc::new(plan));

@@ -15,6 +15,7 @@ use protocol::id::{BootId, EffectId, Epoch, Participant, ResumeKey, SessionId};
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Status};
 
+use crate::doors::Door;
 use crate::line::{Wire, Words};
 use crate::path::{Path, Paths};
 use crate::records::{Job, Mirror, Records};
@@ -46,6 +47,10 @@ pub(crate) enum Happening {
     ReadsWell,
     SpeechWell,
     ReportsWell,
+    /// A connection's door wants to be looked at.
+    Beat(u64),
+    /// A page's answer to a ping arrives.
+    Pong(u64),
     /// The process is back.
     Restart,
     /// The API asks something.
@@ -169,14 +174,16 @@ pub(crate) struct Conn {
     /// Where it asked to join.
     pub(crate) touched: Vec<usize>,
     pub(crate) links: BTreeMap<usize, Link>,
-    /// What its last join of a session showed.
-    pub(crate) shown: BTreeMap<usize, Option<Resume>>,
+    /// What its joins of a session showed that are not answered yet, by their numbers.
+    pub(crate) shown: BTreeMap<usize, BTreeMap<u32, Option<Resume>>>,
     /// Seats by the data plane: session and generation.
     pub(crate) seats: BTreeMap<usize, u32>,
     pub(crate) pending: BTreeMap<u32, Pending>,
     pub(crate) next_request: u32,
     /// The network between its ends.
     pub(crate) wire: Wire,
+    /// The door it came through.
+    pub(crate) door: Door,
 }
 
 /// One session, as the model has it.
@@ -499,6 +506,8 @@ impl World {
             Happening::ReadsWell => self.records.reads_fail = false,
             Happening::SpeechWell => self.speech_deaf = false,
             Happening::ReportsWell => self.no_reports = false,
+            Happening::Beat(conn) => self.beat(conn),
+            Happening::Pong(conn) => self.pong(conn),
             Happening::Restart if self.down => self.restart(),
             Happening::Restart => {}
             Happening::Api(room) => self.api(room),
@@ -520,6 +529,14 @@ impl World {
             }
         }
         jobs
+    }
+}
+
+impl Conn {
+    /// What the oldest join of a session showed that is not answered yet.
+    pub(crate) fn showing(&self, room: usize) -> Option<Option<Resume>> {
+        let (_, resume) = self.shown.get(&room)?.first_key_value()?;
+        Some(*resume)
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Metrics {
     pub save_latency_us: Histogram<16>,
     /// The same for saves that begin an interview (X5).
     pub start_latency_us: Histogram<16>,
+    /// How long the writer's thread worked at one page of the reaper's rows, microseconds.
+    pub reap_us: Histogram<16>,
     /// Saves answered `Temporary`.
     pub saves_temporary: AtomicU64,
     /// Saves answered `Rejected`.
@@ -116,6 +118,7 @@ impl Default for Metrics {
             batch_sizes: Histogram::new(BATCH_BOUNDS),
             save_latency_us: Histogram::new(LATENCY_BOUNDS_US),
             start_latency_us: Histogram::new(LATENCY_BOUNDS_US),
+            reap_us: Histogram::new(LATENCY_BOUNDS_US),
             saves_temporary: AtomicU64::new(0),
             saves_rejected: AtomicU64::new(0),
             saves_fenced: AtomicU64::new(0),

@@ -1,7 +1,7 @@
 // For somebody who came without a link, or with one that could open several pages.
 import { type FormEvent, useState } from "react";
 import { addressFor } from "./address.ts";
-import { inside, type Link } from "./link.ts";
+import { codeIn, inside, type Link } from "./link.ts";
 import { go } from "./route.ts";
 import { home } from "./texts.ts";
 import { Button, Frame, Heading } from "./ui/parts.tsx";
@@ -12,6 +12,8 @@ export function HomePage({ link }: { link: Link | null }) {
   const own = link ? addressFor(link) : null;
   const open = (event: FormEvent) => {
     event.preventDefault();
+    const code = codeIn(text);
+    if (code) return go(`/?transfer=${code}`);
     const path = inside(text);
     if (!path) return setBad(true);
     // With its key, so a real load: it is read at the start.

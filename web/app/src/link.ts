@@ -2,6 +2,10 @@
 // anywhere; it is taken out of the address at once and kept for this tab only.
 
 const KEEP = "greenroom.link";
+/** Marks that this tab is in an interview, so that loading it again goes straight back in. */
+export const INSIDE = "greenroom.inside";
+/** Marks that the interview was just moved here from another device. */
+export const MOVED = "greenroom.moved";
 
 export interface Link {
   /** Sent with everything. */
@@ -63,4 +67,25 @@ export function inside(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** A code from another device as it may be typed, or the code in a pasted link; none: neither. */
+export function codeIn(text: string): string | null {
+  const inLink = new URLSearchParams(inside(text)?.split(/[?#]/)[1] ?? "").get("transfer");
+  const plain = (inLink ?? text).replace(/[\s-]/g, "").toUpperCase();
+  return /^[A-Z0-9]{10}$/.test(plain) ? plain : null;
+}
+
+/** In two parts, as people read it to each other. */
+export const spelled = (code: string) => `${code.slice(0, 5)}-${code.slice(5)}`;
+
+/** The rest of the move is a load: the key is taken as any other link's. */
+export function moveHere(to: { sessionId: string; token: string }) {
+  try {
+    sessionStorage.setItem(INSIDE, to.sessionId);
+    sessionStorage.setItem(MOVED, "");
+  } catch {
+    // Without storage the recovery card asks once more.
+  }
+  location.assign(`/interview/${encodeURIComponent(to.sessionId)}#token=${to.token}`);
 }

@@ -5,6 +5,7 @@ import { HomePage } from "./Home.tsx";
 import { CheckPage } from "./interview/Check.tsx";
 import { InterviewPage } from "./interview/Page.tsx";
 import { type Link, take } from "./link.ts";
+import { MovePage } from "./Move.tsx";
 import { parse, type Route, usePath } from "./route.ts";
 import "./style.css";
 import { admin, app, check, home, report, watch } from "./texts.ts";
@@ -54,7 +55,10 @@ function useLink(first: Link | null): Link | null {
 }
 
 function Page({ route, link }: { route: Route; link: Link | null }) {
-  if (route.page === "home" || route.page === "nowhere") return <HomePage link={link} />;
+  if (route.page === "home" || route.page === "nowhere") {
+    const code = new URLSearchParams(location.search).get("transfer");
+    return code === null ? <HomePage link={link} /> : <MovePage code={code} />;
+  }
   if (route.page === "check") return <CheckPage />;
   if (!link) {
     return (

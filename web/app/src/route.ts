@@ -51,7 +51,10 @@ function subscribe(listener: () => void) {
 }
 
 /** The address as it is now. */
-export const usePath = () => useSyncExternalStore(subscribe, () => location.pathname);
+export function usePath(): string {
+  const whole = useSyncExternalStore(subscribe, () => location.pathname + location.search);
+  return whole.split("?")[0] ?? "";
+}
 
 /** Goes to another page of the app without loading anything. */
 export function go(path: string, replace = false) {

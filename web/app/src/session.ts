@@ -6,8 +6,9 @@ import {
   GreenroomError,
   type InterviewSession,
   type Store,
+  Value,
 } from "@greenroom/client";
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import type { Link } from "./link.ts";
 import { watch } from "./texts.ts";
 import type { Growing, Line } from "./ui/Captions.tsx";
@@ -38,52 +39,67 @@ export const isPassing = (error: unknown) =>
 /** The stream of what was typed instead of spoken. */
 const TYPED = 0xffff_ffff;
 
+/** What happened in an interview, with its place in the order. */
+type Happened = { seq: number } & (
+  | { kind: "said"; userId: string; text: string; typed: boolean }
+  | { kind: "gap" }
+  | { kind: "asked"; text: string }
+);
+
+const LINES_MAX = 3000;
+/** By interview and not by page, so that a page that is shown again has what was said before. */
+const noted = new WeakMap<InterviewSession, Value<readonly Happened[]>>();
+
+function notesOf(session: InterviewSession): Value<readonly Happened[]> {
+  const known = noted.get(session);
+  if (known) return known;
+  const notes = new Value<readonly Happened[]>([]);
+  noted.set(session, notes);
+  const add = (one: Happened) =>
+    notes.update((all) => {
+      if (all.some(({ seq }) => seq === one.seq)) return all;
+      const next = [...all, one].slice(-LINES_MAX);
+      // What was said before this page came is told late.
+      return (all.at(-1)?.seq ?? 0) > one.seq ? next.toSorted((a, b) => a.seq - b.seq) : next;
+    });
+  session.on("transcription:result", (said) => {
+    if (!said.isFinal || "requestId" in said || !said.text) return;
+    const { seq, userId, text } = said;
+    add({ kind: "said", seq, userId, text, typed: said.streamId === TYPED });
+  });
+  session.on("transcription:gap", ({ seq }) => add({ kind: "gap", seq }));
+  session.on("question:asked", ({ seq, index, total, text }) =>
+    add({ kind: "asked", seq, text: watch.asked(index + 1, total, text) }),
+  );
+  return notes;
+}
+
 /** Everything that was said and asked, in order; `nameOf` says who speaks, null leaves it out. */
 export function useLines(
   session: InterviewSession,
   nameOf: (userId: string) => string | null,
-  questions: boolean,
-) {
-  const [lines, setLines] = useState<readonly Line[]>([]);
-  const name = useRef(nameOf);
-  useEffect(() => {
-    name.current = nameOf;
-  });
-  useEffect(() => {
-    const stop = new AbortController();
-    const { signal } = stop;
-    const add = (line: Line) =>
-      setLines((all) =>
-        all.some((known) => known.key === line.key) ? all : [...all, line].slice(-3000),
-      );
-    session.on(
-      "transcription:result",
-      (said) => {
-        if (!said.isFinal || "requestId" in said || !said.text) return;
-        const typed = said.streamId === TYPED;
-        add({
-          kind: "said",
-          key: `${said.seq}`,
-          who: name.current(said.userId),
-          text: said.text,
-          typed,
-        });
-      },
-      { signal },
-    );
-    session.on("transcription:gap", (gap) => add({ kind: "gap", key: `${gap.seq}` }), { signal });
-    if (questions) {
-      session.on(
-        "question:asked",
-        (q) =>
-          add({ kind: "asked", key: `${q.seq}`, text: watch.asked(q.index + 1, q.total, q.text) }),
-        { signal },
-      );
-    }
-    return () => stop.abort();
-  }, [session, questions]);
-  return lines;
+): readonly Line[] {
+  const all = useStore(notesOf(session));
+  return useMemo(
+    () =>
+      all.map((one): Line => {
+        const key = `${one.seq}`;
+        if (one.kind === "gap") return { kind: "gap", key };
+        if (one.kind === "asked") return { kind: "asked", key, text: one.text };
+        return { kind: "said", key, who: nameOf(one.userId), text: one.text, typed: one.typed };
+      }),
+    [all, nameOf],
+  );
 }
+
+/** Somebody's place in an interview, with what happened in it before they came. */
+export function takePart(session: InterviewSession): Promise<unknown> {
+  notesOf(session);
+  return session.join({ history: true });
+}
+
+/** Turns a code from another device into a key for this one. */
+export const redeem = (code: string) => createClient().api.redeemTransfer(code);
 
 /** Words that are still being heard. */
 export function useGrowing(

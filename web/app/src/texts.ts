@@ -49,9 +49,9 @@ export const home = {
   ready: "Your link is here. You can go on.",
   goOn: "Go on",
   tryMic: "Check your microphone before the day",
-  paste: "Or paste your link here",
+  paste: "Or paste your link, or a code from your other device",
   open: "Open",
-  badLink: "This does not look like an invitation link. Copy the whole link and try again.",
+  badLink: "This does not look like a link or a code of ours. Copy all of it and try again.",
   needLink: "Please open your link again",
   needLinkBody:
     "This page needs the link from your invitation. Open that link again and you will come back to where you were.",
@@ -96,7 +96,7 @@ export const start = {
   questionsUnknown: "You will see questions, one after the other. You answer by speaking.",
   clock: "Each question has a time limit. You see how much time is left, and you can stop earlier.",
   extra: (time: string, times: number) =>
-    `If you need longer, you can ask for ${time} more, ${many(times, "time", "times")}.`,
+    `If you need longer, you can ask for ${time} more, ${times === 1 ? "once" : `${times} times`}.`,
   howLong: "How long it takes",
   howLongIs: (time: string) => `It takes ${time}.`,
   howLongUnknown: "You see the time for each question when it comes.",
@@ -134,6 +134,7 @@ export const consent = {
   must: "Please tick each box to go on, or say that you do not agree.",
   yes: "I agree",
   no: "I do not agree",
+  failed: "This was not sent. Please try again.",
   noTitle: "You did not agree",
   noBody:
     "Nothing was heard or kept. You can tell the person who invited you. They can offer you another way.",
@@ -225,10 +226,22 @@ export const live = {
   extended: "You have more time now.",
   noExtend: "There is no more extra time for this question.",
   expiring: {
-    inactivity: "We have not heard from you for a while. Say something or press a key to stay.",
+    inactivity: "We have not heard from you for a while. Say something, or press the button.",
     duration: "The whole interview is nearly over.",
     question: "The time for this question is nearly over.",
   },
+  stay: "I am still here",
+  otherDevice: "Another device",
+  move: "Move to another device",
+  moveTitle: "Go on with another device",
+  moveBody: (time: string) =>
+    `The interview goes on there and stops here. The link works once, for ${time}.`,
+  moveLink: "Open this link on the other device",
+  moveCopy: "Copy the link",
+  moveCode: (address: string) => `Or open ${address} there and type this code:`,
+  moveOver: "The code is too old now. Close this box and ask for a new one.",
+  moveFailed: "This did not work. Please try again.",
+  moveClose: "Stay here",
   done: "I'm done with this answer",
   doneBusy: "One moment…",
   pass: "Skip this one",
@@ -299,6 +312,14 @@ export const moved = {
   here: "Move it back here",
   close: "Leave it there",
   left: "You can close this page. The interview goes on in the other window.",
+  bring: "Go on with your interview here",
+  bringBody: "It goes on where you stopped, and it stops on your other device.",
+  bringHere: "Go on here",
+  code: "Your code",
+  badCode: "A code has ten letters and digits. Please look again.",
+  oldCode:
+    "This code is not good any more. A code works once and for a few minutes. Ask your other device for a new one.",
+  unreachable: "The connection does not work just now. Please try again.",
   storm: "Two windows are fighting over this interview. Close one of them, then try again.",
 };
 
@@ -489,6 +510,10 @@ export const watch = {
     skipped: "Skipped",
     lost: "Cut off",
   } as Record<string, string>,
+  early: {
+    title: "Not here yet",
+    body: "Maybe it has not been started. This page looks again by itself. If it stays like this, check the link.",
+  },
   stopped: "This view was opened in another window.",
   reopen: "Show it here",
   endedBecause: (reason: string) => `It is over: ${reason}.`,

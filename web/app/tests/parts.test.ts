@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { addressFor } from "../src/address.ts";
 import { filled, kindOf, step } from "../src/admin/buckets.ts";
 import { healthOf, type LiveSession } from "../src/admin/health.ts";
-import { read } from "../src/link.ts";
+import { codeIn, read, spelled } from "../src/link.ts";
 import { parse } from "../src/route.ts";
 import { left, warnFrom } from "../src/ui/time.ts";
 
@@ -39,6 +39,29 @@ describe("a link", () => {
   it("may hold any letters in a name", () => {
     const bytes = new TextEncoder().encode(JSON.stringify({ sub: "a", name: "Zoë 李" }));
     expect(read(`x.${btoa(String.fromCharCode(...bytes))}.y`)?.name).toBe("Zoë 李");
+  });
+});
+
+describe("a code from another device", () => {
+  it("is found however it is typed, and in its link", () => {
+    vi.stubGlobal("location", { origin: "https://iv.example.org" });
+    for (const text of [
+      "K7QX9M2TRB",
+      "k7qx9-m2trb",
+      " k7qx9 m2trb ",
+      "https://iv.example.org/?transfer=K7QX9M2TRB",
+    ])
+      expect(codeIn(text)).toBe("K7QX9M2TRB");
+    for (const text of [
+      "",
+      "K7QX9",
+      "K7QX9M2TRBX",
+      "https://elsewhere.example.org/?transfer=K7QX9M2TRB",
+      "https://iv.example.org/interview/K7QX9M2TRB",
+    ])
+      expect(codeIn(text)).toBeNull();
+    expect(spelled("K7QX9M2TRB")).toBe("K7QX9-M2TRB");
+    vi.unstubAllGlobals();
   });
 });
 

@@ -27,18 +27,20 @@ max_duration = "5m"
 [[questions]]
 id = "one"
 text = "What is your name?"
-limit = "12s"
+limit = "18s"
 `;
 
 export const interview = [
   {
     name: "a whole interview, spoken, from the invitation to the report",
+    alone: true,
     async run({ server, proxy, context, figure }) {
       const page = await open(context, candidate(proxy, "whole"));
       assert(!page.url().includes("token"), "the key is out of the address");
       await begin(page, { judge: true, plan: "practice" });
       await answerAll(page, 3, async (n) => {
-        if (n === 1) await state(page, "interview");
+        if (n > 1) return;
+        await state(page, "interview");
         // Enough captions to measure.
         const before = await page.locator("[data-said]").count();
         const more = async () => (await page.locator("[data-said]").count()) >= before + 3;
@@ -147,8 +149,10 @@ export const interview = [
     },
   },
   {
-    name: "not agreeing is an answer, and nothing is heard",
+    name: "not agreeing is an answer: nothing is heard, and the interview ends",
     async run({ server, context }) {
+      const body = { id: "no", planId: "practice", candidate: "ana" };
+      await server.ask("/api/sessions", { method: "POST", body });
       const page = await open(context, candidate(server, "no"));
       await page.getByRole("button", { name: "Next" }).click();
       await page.getByRole("button", { name: "I do not agree" }).click();
@@ -156,6 +160,8 @@ export const interview = [
       await page.getByRole("button", { name: "End it, I do not agree" }).click();
       await page.getByRole("heading", { name: "You did not agree" }).waitFor();
       await state(page, "declined");
+      const { status, reason, startedAt } = await server.session("no");
+      assert.deepEqual([status, reason, startedAt], ["ended", "candidate_ended", undefined]);
       noFaults(page);
     },
   },
@@ -244,7 +250,7 @@ export const interview = [
     async run({ server, context }) {
       const page = await open(context, candidate(server, "hurry"));
       await begin(page, { mic: false, plan: "hurry" });
-      const more = page.getByRole("button", { name: "Give me more time" });
+      const more = page.getByRole("button", { name: "Give me 15 seconds more" });
       await more.waitFor();
       await state(page, "time-nearly-over");
       await more.click();
@@ -252,7 +258,7 @@ export const interview = [
         const seconds = /(\d+) seconds left/.exec(
           (await page.locator(".time").textContent()) ?? "",
         );
-        return Number(seconds?.[1]) > 13;
+        return Number(seconds?.[1]) > 18;
       });
       await more.click();
       await page.getByText("There is no more extra time for this question.").first().waitFor();

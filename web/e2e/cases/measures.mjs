@@ -7,6 +7,7 @@ const CYCLES = 200;
 
 export const measures = [
   {
+    alone: true,
     name: "the first load is small and soon of use; the first pages are judged",
     sound: "silence",
     async run({ server, context, figure }) {
@@ -40,7 +41,7 @@ export const measures = [
 
       const home = await open(context, `${server.url}/`);
       await home.getByRole("heading", { name: "Welcome" }).waitFor();
-      await home.getByLabel("Or paste your link here").fill("nothing");
+      await home.getByLabel("Or paste your link").fill("nothing");
       await home.getByRole("button", { name: "Open" }).click();
       await home.getByText("This does not look like").waitFor();
       await state(home, "home");
@@ -48,14 +49,14 @@ export const measures = [
       await home.getByRole("button", { name: "Turn on the microphone" }).click();
       await home.getByText("Say a few words").waitFor();
       await state(home, "check-alone");
-      const lost = await context.browser()?.newContext();
-      const nowhere = await open(lost ?? context, `${server.url}/admin`);
+      const nowhere = await open(context, `${server.url}/admin`);
       await state(nowhere, "no-link");
       noFaults(home);
       noFaults(nowhere);
     },
   },
   {
+    long: true,
     name: `${CYCLES} times shown, hidden, loaded again and left: one connection, and none is left`,
     sound: "silence",
     async run({ server, proxy, context, figure }) {

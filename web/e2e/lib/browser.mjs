@@ -1,10 +1,9 @@
 // Chromium with a microphone that plays a file, and pages that are watched: errors of theirs fail
 // the case, announcements are noted, every state can be judged by axe and photographed.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 import { token } from "./server.mjs";
 
@@ -13,17 +12,20 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa",
 const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
 const executablePath = PATHS.find((path) => path && existsSync(path));
 
-export async function launch(sound) {
+/** One browser for each sound; every case has a profile of its own in it. */
+const browsers = new Map();
+
+function browserFor(sound) {
   assert(executablePath, "Chromium is missing: run make setup");
-  const folder = mkdtempSync(join(tmpdir(), "greenroom-chromium-"));
-  const context = await chromium.launchPersistentContext(folder, {
+  const started = chromium.launch({
     executablePath,
     headless: false,
-    viewport: { width: 1280, height: 860 },
     args: [
       "--headless=new",
       "--no-sandbox",
       "--disable-gpu",
+      // Phones have none, and a picture of a whole page would be short of their width.
+      "--hide-scrollbars",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",
@@ -38,31 +40,49 @@ export async function launch(sound) {
       ...(process.env.APP_DIST ? ["--disable-features=LocalNetworkAccessChecks"] : []),
     ],
   });
+  browsers.set(sound, started);
+  return started;
+}
+
+/** A fresh profile in a browser whose microphone plays this. */
+export async function launch(sound) {
+  let browser = await (browsers.get(sound) ?? browserFor(sound));
+  if (!browser.isConnected()) browser = await browserFor(sound);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  await context.grantPermissions(["microphone"]);
   await context.addInitScript(watch);
   if (process.env.APP_DIST) await fromFolder(context, process.env.APP_DIST);
-  const close = context.close.bind(context);
-  context.close = async () => {
-    await close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  };
   return context;
 }
 
-/** While the app is being worked on: its files from its build folder, not out of the program. */
+export async function closeBrowsers() {
+  for (const started of browsers.values()) await (await started).close();
+}
+
+/** The policy the program sends with the app's files. */
+function policy() {
+  const code = readFileSync(resolve(import.meta.dirname, "../../../crates/api/src/app.rs"), "utf8");
+  const text = /const POLICY: &str = "((?:[^"\\]|\\\s*\n)*)"/.exec(code)?.[1];
+  assert(text, "the policy is not where it was");
+  return text.replace(/\\\s*\n\s*/g, "");
+}
+
+/** While the app is being worked on: its files from its build folder, not out of the program, and
+ * under the same policy, whether or not the program has an app of its own. */
 async function fromFolder(context, folder) {
+  const headers = { "content-security-policy": policy() };
   const kinds = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
+  const pages = /^\/(assets\/.*|icon\.svg|(interview|watch|report|admin|check)(\/.*)?)?$/;
   await context.route(
-    /\/(assets\/.*|icon\.svg|(interview|watch|report|admin|check)(\/.*)?)?([?#].*)?$/,
+    (url) => pages.test(url.pathname),
     async (route) => {
       const path = new URL(route.request().url()).pathname;
       const name = /^\/(assets\/|icon)/.test(path) ? path.slice(1) : "index.html";
       const contentType = kinds[name.split(".").at(-1)] ?? "application/octet-stream";
-      // Under the policy the program sends with its own.
-      const own = await fetch(new URL("/", route.request().url()));
-      const headers = { "content-type": contentType };
-      const policy = own.headers.get("content-security-policy");
-      if (policy) headers["content-security-policy"] = policy;
-      return route.fulfill({ body: readFileSync(join(folder, name)), headers });
+      return route.fulfill({
+        body: readFileSync(join(folder, name)),
+        headers: { ...headers, "content-type": contentType },
+      });
     },
   );
 }
@@ -72,6 +92,7 @@ function watch() {
   const noted = [];
   globalThis.__said = noted;
   globalThis.__shown = [];
+  const known = new Set();
   const spoken = (node) => {
     const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
     const region = element?.closest("[aria-live], [role=status], [role=alert], [role=log]");
@@ -83,6 +104,7 @@ function watch() {
   document.addEventListener("DOMContentLoaded", () => {
     new MutationObserver((changes) => {
       const now = Date.now();
+      const changed = new Set();
       for (const change of changes) {
         const nodes = change.type === "characterData" ? [change.target] : change.addedNodes;
         for (const node of nodes) {
@@ -93,12 +115,16 @@ function watch() {
         const words = (
           change.target.nodeType === Node.ELEMENT_NODE ? change.target : change.target.parentElement
         )?.closest?.(".words");
-        if (words) {
-          for (const line of words.querySelectorAll("[data-said], [data-growing]")) {
-            const text = line.textContent;
-            if (!globalThis.__shown.some((known) => known.text === text))
-              globalThis.__shown.push({ at: now, text });
-          }
+        if (words) changed.add(words);
+      }
+      // New words are at the end: what is grey, and the last lines that are not.
+      for (const words of changed) {
+        const lines = [...words.querySelectorAll("[data-growing]")];
+        lines.push(...[...words.querySelectorAll("[data-said]")].slice(-3));
+        for (const { textContent: text } of lines) {
+          if (known.has(text)) continue;
+          known.add(text);
+          globalThis.__shown.push({ at: now, text });
         }
       }
     }).observe(document.body, { childList: true, subtree: true, characterData: true });
@@ -154,11 +180,13 @@ export async function state(page, name) {
       mkdirSync(SHOTS, { recursive: true });
       for (const width of WIDTHS) {
         if (colorScheme === "dark" && width === 360) continue;
-        await page.setViewportSize({ width, height: width === 360 ? 740 : 860 });
-        await page.screenshot({
-          path: join(SHOTS, `${name}-${width}${colorScheme === "dark" ? "-dark" : ""}.png`),
-          fullPage: true,
-        });
+        const height = width === 360 ? 740 : 860;
+        await page.setViewportSize({ width, height });
+        // As high as the page, so that what sticks to the bottom is there and not in the middle.
+        const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width, height: Math.max(height, whole) });
+        const dark = colorScheme === "dark" ? "-dark" : "";
+        await page.screenshot({ path: join(SHOTS, `${name}-${width}${dark}.png`) });
       }
       await page.setViewportSize(size);
     }

@@ -12,12 +12,25 @@ const program = process.env.GREENROOM ?? join(root, "target/debug/greenroom");
 const models = process.env.GREENROOM_MODELS ?? join(root, "models");
 const SECRET = "a secret for tests, long enough to be taken";
 
+const given = new Set();
+
+/** A port for a server that may be killed and come back: below those that the system hands out by
+ * itself, so that nobody takes it meanwhile. */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  for (let n = 0; n < 100; n++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (given.has(port)) continue;
+    const server = createServer();
+    const free = await new Promise((done) => {
+      server.once("error", () => done(false));
+      server.listen(port, "127.0.0.1", () => done(true));
+    });
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    given.add(port);
+    return port;
+  }
+  throw new Error("no free port");
 }
 
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -30,9 +43,13 @@ export function token(user, claims = {}) {
 }
 
 export class Server {
-  /** `plans`: texts of plan files by name, besides the built-in ones. */
-  static async start({ env = {}, plans } = {}) {
+  /** Those that run. */
+  static all = new Set();
+
+  /** `plans`: texts of plan files by name, besides the built-in ones; `config`: a settings file. */
+  static async start({ env = {}, plans, config } = {}) {
     const server = new Server();
+    Server.all.add(server);
     server.port = await freePort();
     server.data = mkdtempSync(join(tmpdir(), "greenroom-e2e-"));
     server.env = env;
@@ -41,6 +58,10 @@ export class Server {
       for (const [name, text] of Object.entries(plans)) {
         writeFileSync(join(server.plans, `${name}.toml`), text);
       }
+    }
+    if (config) {
+      server.config = join(server.data, "config.toml");
+      writeFileSync(server.config, config);
     }
     await server.run();
     return server;
@@ -61,6 +82,7 @@ export class Server {
       "--models",
       models,
       ...(this.plans ? ["--plans", this.plans] : []),
+      ...(this.config ? ["--config", this.config] : []),
     ];
     this.log = "";
     this.process = spawn(program, args, {
@@ -89,7 +111,9 @@ export class Server {
   async stop() {
     if (this.process.exitCode === null) this.process.kill("SIGKILL");
     await this.gone;
-    rmSync(this.data, { recursive: true, force: true });
+    Server.all.delete(this);
+    for (const folder of [this.data, this.plans])
+      if (folder) rmSync(folder, { recursive: true, force: true });
   }
 
   async ask(path, { method = "GET", body, as = token("boss", { role: "admin" }) } = {}) {

@@ -42,6 +42,15 @@ fn may_change(who: &Identity) -> Result<(), Problem> {
     Err(ErrorCode::NotAllowed.into())
 }
 
+/// What only answers have: worked out of the plan.
+const OUTLINED: [&str; 5] = [
+    "asksConsent",
+    "extensionMs",
+    "extensions",
+    "questionCount",
+    "totalLimitMs",
+];
+
 /// What everybody may know of a plan.
 fn outline(entry: &Entry) -> Value {
     let questions = &entry.plan.questions;
@@ -53,6 +62,8 @@ fn outline(entry: &Entry) -> Value {
         "mode": entry.mode,
         "asksConsent": entry.plan.consent.is_some(),
         "questionCount": questions.len(),
+        "extensions": entry.plan.options.extensions,
+        "extensionMs": entry.plan.options.extension_ms,
         "totalLimitMs": questions.iter().map(|question| question.limit_ms).sum::<u64>(),
     })
 }
@@ -189,7 +200,7 @@ fn read(
         }
         // What only answers have.
         if let Value::Object(fields) = &mut document {
-            for name in ["asksConsent", "questionCount", "totalLimitMs"] {
+            for name in OUTLINED {
                 fields.remove(name);
             }
         }

@@ -159,6 +159,9 @@ fn lines(out: &mut String, transcript: &[Line]) {
             clock(line.start_ms),
             escaped(&line.text)
         );
+        if let Some(raw) = &line.raw {
+            *out += &format!("> *heard as:* {}\n>\n", escaped(raw));
+        }
     }
 }
 

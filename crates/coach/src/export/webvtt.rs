@@ -6,7 +6,8 @@ use crate::report::{Line, Report};
 use crate::text::plain;
 
 /// The transcript as WebVTT, in the order of time, times from the start of the session. Lines
-/// without a length get a tenth of a second.
+/// without a length get a tenth of a second. A line in which names were put right has what was
+/// heard in a note before it.
 pub fn webvtt(report: &Report) -> String {
     let mut lines: Vec<&Line> = report
         .questions
@@ -18,6 +19,9 @@ pub fn webvtt(report: &Report) -> String {
     let mut out = "WEBVTT\n".to_owned();
     for (number, line) in (1u64..).zip(lines) {
         let end = line.end_ms.max(line.start_ms.saturating_add(100));
+        if let Some(raw) = &line.raw {
+            out += &format!("\nNOTE Heard as: {}\n", escaped(raw));
+        }
         out += &format!("\n{number}\n{} --> {}\n", time(line.start_ms), time(end));
         let name = match line.role {
             Role::Candidate => "Candidate",

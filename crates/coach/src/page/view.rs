@@ -78,6 +78,8 @@ struct LineView {
     who: Option<String>,
     at: String,
     pieces: Vec<Piece>,
+    /// What was heard, where a name was put right.
+    raw: Option<String>,
 }
 
 struct Piece {
@@ -458,6 +460,7 @@ fn lines(transcript: &[Line], anchor: impl Fn(usize) -> Option<String>) -> Vec<L
                 who,
                 at: clock(line.start_ms),
                 pieces: pieces(line),
+                raw: line.raw.as_deref().map(plain),
             }
         })
         .collect()

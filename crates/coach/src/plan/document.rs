@@ -69,6 +69,9 @@ pub fn to_json(entry: &Entry, keys: bool) -> Value {
     if let Some(consent) = &plan.consent {
         document["consent"] = json!(consent);
     }
+    if !plan.words.is_empty() {
+        document["words"] = json!(plan.words);
+    }
     document
 }
 

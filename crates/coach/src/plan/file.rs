@@ -27,6 +27,7 @@ const PLAN_KEYS: &[&str] = &[
     "options",
     "coaching",
     "consent",
+    "words",
     "questions",
 ];
 const BANK_KEYS: &[&str] = &["questions"];
@@ -123,6 +124,7 @@ impl Reader<'_> {
         let options = self.options(table);
         let coaching = self.coaching(table);
         let consent = self.consent(table);
+        let words = self.words(table);
         let questions = self.questions(table);
         let id = id?;
         let (questions, rubrics): (Vec<Question>, Vec<Option<Rubric>>) =
@@ -145,6 +147,7 @@ impl Reader<'_> {
                 questions,
                 options,
                 consent: consent?,
+                words: words?,
                 scoring: None,
             },
             mode,

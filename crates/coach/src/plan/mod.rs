@@ -9,6 +9,7 @@ mod file;
 mod points;
 mod questions;
 mod shelf;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ pub use duration::{DurationError, parse_duration};
 pub use file::{parse, parse_with};
 pub use questions::{BankQuestion, Questions};
 pub use shelf::Shelf;
+pub use words::{WORD_CHARS_MAX, WORD_LETTERS_MIN, WORD_PARTS_MAX, WORDS_MAX};
 
 use crate::rubric::{Mode, Rubric, Scoring};
 

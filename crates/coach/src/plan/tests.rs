@@ -100,6 +100,40 @@ fn every_option_can_be_set() {
 }
 
 #[test]
+fn a_word_list_is_read_and_its_mistakes_are_told_with_their_lines() {
+    let entry = parse(
+        "p.toml",
+        "id = \"p\"\ntitle = \"P\"\nwords = [\"Kubernetes\", \"Ana  Oliveira\"]",
+    );
+    assert_eq!(entry.unwrap().plan.words, ["Kubernetes", "Ana Oliveira"]);
+    let text = "id = \"p\"\ntitle = \"P\"\nwords = [\n\"Go\",\n\"Kubernetes\",\n7,\n\
+                \"a b c dddd\",\n\"kubernetes\",\n]";
+    let told: Vec<String> = parse("p.toml", text)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    for (told, expected) in told.iter().zip([
+        "p.toml:4: `words`: \"Go\" is too short; expected at least 5 letters",
+        "p.toml:6: ",
+        "p.toml:7: `words`: \"a b c dddd\" is too long; expected a name of at most 3 words",
+        "p.toml:8: `words`: \"kubernetes\" is there twice",
+    ]) {
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let many = format!(
+        "id = \"p\"\ntitle = \"P\"\nwords = [{}]",
+        "\"word\",".repeat(101)
+    );
+    assert!(
+        parse("p.toml", &many).unwrap_err()[0]
+            .message
+            .contains("at most 100")
+    );
+}
+
+#[test]
 fn a_plan_without_questions_is_a_plain_room() {
     let entry = parse("p.toml", "id = \"room\"\ntitle = \"Room\"").unwrap();
     assert!(entry.plan.questions.is_empty());

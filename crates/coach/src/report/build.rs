@@ -94,6 +94,7 @@ fn assemble(input: &ReportInput) -> (Report, Vec<Vec<&SegmentFacts>>) {
         .flat_map(|q| &q.transcript)
         .chain(&outside.transcript)
         .any(|line| !line.unsure.is_empty());
+    let any_raw = segments.iter().any(|segment| segment.raw.is_some());
     let report = Report {
         schema: Schema::V1,
         session: session(input),
@@ -108,7 +109,12 @@ fn assemble(input: &ReportInput) -> (Report, Vec<Vec<&SegmentFacts>>) {
         questions,
         outside,
         gaps,
-        method: words::method(recognizer.as_ref(), !segments.is_empty(), any_unsure),
+        method: words::method(
+            recognizer.as_ref(),
+            !segments.is_empty(),
+            any_unsure,
+            any_raw,
+        ),
         recognizer,
         scores: None,
     };
@@ -194,6 +200,7 @@ fn line(segment: &SegmentFacts) -> Line {
         start_ms,
         end_ms,
         text: segment.text.clone(),
+        raw: segment.raw.clone(),
         confidence: hundredths(segment.confidence),
         unsure: unsure(segment),
     }

@@ -112,8 +112,10 @@ pub struct SegmentFacts {
     pub stream: StreamId,
     /// Which utterance of it.
     pub utterance: u32,
-    /// What was understood.
+    /// What was understood, with the names of the plan's word list put right.
     pub text: String,
+    /// As it was recognized, where the word list changed something.
+    pub raw: Option<String>,
     /// With times; may be empty.
     pub words: Vec<Word>,
     /// Milliseconds of the stream.
@@ -137,6 +139,7 @@ impl SegmentFacts {
             stream_id,
             utterance,
             text,
+            raw,
             words,
             start_ms,
             end_ms,
@@ -155,6 +158,7 @@ impl SegmentFacts {
             stream: *stream_id,
             utterance: *utterance,
             text: text.clone(),
+            raw: raw.clone(),
             words: words.clone(),
             start_ms: *start_ms,
             end_ms: *end_ms,

@@ -213,8 +213,11 @@ pub struct Line {
     pub start_ms: u64,
     /// When it ended.
     pub end_ms: u64,
-    /// As recognized.
+    /// As recognized, with the names of the plan's word list put right.
     pub text: String,
+    /// As recognized, where the word list changed something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
     /// 0 to 1, in hundredths; none if the recognizer did not tell.
     pub confidence: Option<f64>,
     /// Which words of the text, counted from 0 between white space, are unsure.

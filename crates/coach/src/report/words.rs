@@ -111,6 +111,7 @@ pub(super) fn method(
     recognizer: Option<&RecognizerPart>,
     has_words: bool,
     any_unsure: bool,
+    any_raw: bool,
 ) -> Vec<String> {
     let mut said = Vec::new();
     match recognizer {
@@ -143,6 +144,14 @@ pub(super) fn method(
     );
     if recognizer.is_some() || has_words {
         say_figures(&mut said, recognizer, any_unsure);
+    }
+    if any_raw {
+        said.push(
+            "The plan of this interview has a list of names. Where the program had nearly heard one \
+             of them, it was put right; what was heard stands below it. Everything in this report \
+             goes by the words as they were put right."
+                .to_owned(),
+        );
     }
     said.push(gives_no_marks().to_owned());
     said

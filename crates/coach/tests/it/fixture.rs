@@ -91,6 +91,7 @@ pub(crate) fn says(seq: u64, start_ms: u64, word_ms: u64, text: &str) -> Segment
         stream: StreamId(0),
         utterance: u32::try_from(seq).unwrap(),
         text: text.replace("| ", ""),
+        raw: None,
         words,
         start_ms,
         end_ms: at,

@@ -21,6 +21,7 @@ fn everywhere(text: &str) -> ReportInput {
     input.answers = vec![asked];
     let mut said = to("q", says(1, 1_000, 500, "x"));
     said.text = text.to_owned();
+    said.raw = Some(text.to_owned());
     let mut outside = said.clone();
     outside.question = None;
     input.segments = vec![said, outside];

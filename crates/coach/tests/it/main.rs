@@ -6,6 +6,7 @@ mod figures;
 mod fixture;
 mod golden;
 mod hostile;
+mod names;
 mod random;
 mod schema;
 mod scored;

@@ -108,7 +108,11 @@ impl Session {
     }
 
     pub(super) fn advice_next(&self, config: &Config) -> Option<Mono> {
-        let live = self.live.as_ref()?;
+        // An end that comes of a fault of ours leaves the question as it was.
+        let live = self
+            .live
+            .as_ref()
+            .filter(|_| self.status == Status::Active)?;
         live.flow.open.as_ref()?;
         live.advice.next(config)
     }

@@ -4,9 +4,9 @@
 use protocol::error::ErrorCode;
 use protocol::id::{Participant, UserId};
 use protocol::server::{EventBody, PartialCaption, ServerMessage};
-use protocol::value::{Audience, Role, Status};
+use protocol::value::{Audience, Role, Status, Word};
 
-use super::{Ctx, Session};
+use super::{Ctx, Session, vocabulary};
 use crate::effect::To;
 use crate::event::Event;
 use crate::input::SpeechReport;
@@ -211,6 +211,11 @@ impl Session {
             });
             return;
         }
+        let list = self.plan.as_ref().map_or(&[][..], |plan| &plan.words);
+        let (text, raw, words) = match vocabulary::corrected(list, &words) {
+            Some(words) => (joined(&words), Some(text), words),
+            None => (text, None, words),
+        };
         let flow = self.live.as_ref().map(|live| &live.flow);
         let question_id = flow.and_then(|flow| flow.question_at(self.plan.as_deref(), at_ms));
         let open = flow.and_then(|flow| flow.open_id(self.plan.as_deref()));
@@ -225,6 +230,7 @@ impl Session {
             utterance,
             is_final: true,
             text,
+            raw,
             words,
             start_ms,
             end_ms,
@@ -235,4 +241,9 @@ impl Session {
         let audience = self.transcript_audience();
         self.record(ctx, &body, audience);
     }
+}
+
+fn joined(words: &[Word]) -> String {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    texts.join(" ")
 }

@@ -22,6 +22,7 @@ pub(crate) mod status;
 pub(crate) mod timer;
 mod typed;
 mod view;
+mod vocabulary;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -39,6 +39,7 @@ impl Session {
             utterance: u32::try_from(self.log.last.0).unwrap_or(u32::MAX),
             is_final: true,
             text: text.to_owned(),
+            raw: None,
             words: Vec::new(),
             start_ms: at_ms,
             end_ms: at_ms,

@@ -264,3 +264,30 @@ fn the_same_request_twice_gets_the_first_answer_and_happens_once() {
     );
     assert_eq!(sent.iter().filter(|line| *line == "ok").count(), 2);
 }
+
+#[test]
+fn a_final_has_the_names_of_the_plans_list_and_beside_them_what_was_heard() {
+    let mut w = World::new();
+    let mut listed = plan(&[("q1", 120)], PlanOptions::default());
+    listed.words = vec!["Kubernetes".into()];
+    let room = room_of("ana", &[], Some(listed));
+    w.create("s1", room);
+    w.join(1, &who("ana"), "s1");
+    let start = ClientMessage::Start {
+        plan: None,
+        questions: None,
+    };
+    w.message(1, &who("ana"), "s1", start);
+    w.says("s1", 0, "We ran cubernetes.", 1_000);
+    w.says("s1", 0, "We ran Kubernetes.", 2_000);
+    let finals: Vec<&str> = w
+        .log
+        .iter()
+        .filter(|row| row.body.contains("transcription:result"))
+        .map(|row| &*row.body)
+        .collect();
+    let put_right =
+        r#""text":"We ran Kubernetes.","raw":"We ran cubernetes.","words":[{"text":"We""#;
+    assert!(finals[0].contains(put_right), "{}", finals[0]);
+    assert!(!finals[1].contains("raw"), "{}", finals[1]);
+}

@@ -521,7 +521,15 @@ impl World {
             stream: StreamId(0),
             utterance: 0,
             text: text.into(),
-            words: Vec::new(),
+            words: text
+                .split_whitespace()
+                .map(|word| protocol::value::Word {
+                    text: word.to_owned(),
+                    start_ms: at_ms,
+                    end_ms: at_ms + 10,
+                    confidence: 0.9,
+                })
+                .collect(),
             start_ms: at_ms,
             end_ms: at_ms + 10,
             at_ms,

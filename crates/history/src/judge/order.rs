@@ -208,8 +208,14 @@ impl Case {
         let Some(line) = self.conns.get_mut(&conn) else {
             return;
         };
-        if !ok {
-            line.joins.retain(|(_, number, ..)| *number != reference);
+        // `session:joined` goes before the answer. Who asks again where they sit gets none, nor does
+        // who left before it could be told.
+        let place = { line.joins.iter() }.position(|(_, number, ..)| *number == reference);
+        let join = place.map(|place| line.joins.remove(place));
+        if let Some((of, _, _, asked_at)) = join.filter(|_| ok)
+            && let Some(link) = line.links.get_mut(&of)
+        {
+            link.joined_at = link.joined_at.max(asked_at);
         }
         let user = Arc::clone(&line.user);
         let Some(asked) = line.asked.get_mut(&reference) else {
@@ -363,9 +369,12 @@ impl Case {
             return false;
         };
         let Some(link) = line.links.get(session) else {
-            // Errors about a session are answers to whoever asked about it.
+            // Errors about a session are answers to whoever asked about it, and sound does not wait
+            // for the words before it: it may come before the news of one's seat.
             let asked = line.asked.values().any(|asked| asked.session == *session);
-            if !asked || !event.ends_with("error") {
+            let joining = line.joins.iter().any(|(of, ..)| of == session);
+            let early = joining && event == "audio:received";
+            if !early && (!asked || !event.ends_with("error")) {
                 self.violate(Promise::P2, at, || {
                     format!("connection {conn} hears {event} of {session}, where it never was")
                 });

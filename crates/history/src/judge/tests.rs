@@ -297,6 +297,63 @@ fn p3_a_silent_gap_and_a_word_after_the_last_one() {
 }
 
 #[test]
+fn a_join_where_one_sits_already_is_answered_and_no_longer_waited_for() {
+    let mut run = Run::default();
+    run.open(1, "ana").join(1, 1, None, 0);
+    run.invoke(1, 2, "session:join", None)
+        .answer(1, 2, true, "{}");
+    run.push(What::Left {
+        conn: 1,
+        session: "s1".into(),
+    });
+    run.join(1, 3, Some(0), 0);
+    let verdict = judge(&run.entries, Limits::default());
+    assert!(verdict.holds(), "{:?}", verdict.violations);
+}
+
+#[test]
+fn who_takes_a_seat_and_leaves_before_the_news_of_it_arrives_had_it_all_the_same() {
+    let mut run = Run::default();
+    run.open(1, "ana").join(1, 1, None, 0);
+    run.open(2, "ana").at(100).join(2, 1, None, 0);
+    run.at(5_000)
+        .invoke(1, 3, "session:join", None)
+        .invoke(1, 4, "user:visibility", None)
+        .answer(1, 3, true, "{}")
+        .answer(1, 4, true, "{}");
+    let verdict = judge(&run.entries, Limits::default());
+    assert!(verdict.holds(), "{:?}", verdict.violations);
+    // Without the join it is a connection that is served where another one sits.
+    run.entries.retain(|entry| {
+        !matches!(
+            &entry.what,
+            What::Invoke { reference: 3, .. } | What::Answer { reference: 3, .. }
+        )
+    });
+    let verdict = judge(&run.entries, Limits::default());
+    assert!(!verdict.holds());
+}
+
+#[test]
+fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
+    let sound = |conn| What::Receive {
+        conn,
+        session: "s1".into(),
+        event: "audio:received".into(),
+        seq: None,
+        prev: None,
+        provisional: false,
+        body: "".into(),
+    };
+    let mut run = Run::default();
+    run.open(1, "ana").invoke(1, 1, "session:join", None);
+    run.push(sound(1));
+    assert!(judge(&run.entries, Limits::default()).holds());
+    run.open(2, "ben").push(sound(2));
+    assert!(!judge(&run.entries, Limits::default()).holds());
+}
+
+#[test]
 fn p4_two_members_who_hear_two_orders() {
     let differs = broken(|all| {
         let at = place(all, is_event(3, 2));

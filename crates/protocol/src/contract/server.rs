@@ -649,6 +649,11 @@ pub static MESSAGES: &[ServerSpec] = &[
                 always("utterance", U32, "Which utterance of the stream."),
                 FINAL,
                 TEXT,
+                maybe(
+                    "raw",
+                    Shape::Text(0),
+                    "As it was recognized, where the plan's word list changed something in `text`.",
+                ),
                 WORDS,
                 START,
                 END,

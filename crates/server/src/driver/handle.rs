@@ -16,7 +16,7 @@ use engine::effect::Answer;
 use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, ReportJob, SessionRow};
+use protocol::record::{DataKind, EventRow, ReportJob, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Status};
@@ -372,6 +372,15 @@ impl Records for Driver {
             };
             Ok(found.into_iter().map(closure).collect())
         }))
+    }
+
+    fn log(
+        &self,
+        id: SessionId,
+        after: Seq,
+        limit_bytes: usize,
+    ) -> Boxed<'_, Result<Vec<EventRow>, Refusal>> {
+        Box::pin(self.read(move |store| store.log(&id, after, limit_bytes)))
     }
 
     fn story(&self, id: SessionId) -> Boxed<'_, Result<Option<Story>, Refusal>> {

@@ -35,6 +35,7 @@ pub(crate) fn write(driver: &Driver) -> String {
         memory::open_files(),
     );
     store(&mut out, driver);
+    recorder(&mut out, driver);
     speech(&mut out, driver);
     out
 }
@@ -143,6 +144,12 @@ fn store(out: &mut String, driver: &Driver) {
         "From a save's submission to its answer.",
         &metrics.save_latency_us.read(),
     );
+    seconds(
+        out,
+        "greenroom_reap_seconds",
+        "The writer's work at one page of the reaper's rows.",
+        &metrics.reap_us.read(),
+    );
     for (name, help, value) in [
         ("commits", "Transactions committed.", &metrics.commits),
         (
@@ -226,6 +233,22 @@ fn store(out: &mut String, driver: &Driver) {
             value,
         );
     }
+}
+
+fn recorder(out: &mut String, driver: &Driver) {
+    gauge(
+        out,
+        "greenroom_recorder_waiting",
+        "Orders the audio's writer has not carried out.",
+        driver.recorder.waiting(),
+    );
+    let files = driver.recorder.metrics().files.load(Ordering::Relaxed);
+    gauge(
+        out,
+        "greenroom_recorder_files",
+        "Audio files that are open.",
+        files,
+    );
 }
 
 fn speech(out: &mut String, driver: &Driver) {

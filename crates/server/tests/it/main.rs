@@ -8,6 +8,7 @@
 )]
 
 mod coaching;
+mod comeback;
 mod door;
 mod hooks;
 mod jwks;

@@ -1,5 +1,5 @@
--- Which interview a candidate is in. Made anew at every start when it is missing: interviews go
--- on without it. Times are UTC text as SQLite's own date functions write it.
+-- Which interview a candidate is in. Made anew when it is missing, at a start and within seconds:
+-- interviews go on without it. Times are UTC text as SQLite's own date functions write it.
 CREATE TABLE IF NOT EXISTS active_interview_sessions (
     user_id    TEXT PRIMARY KEY NOT NULL,
     session_id TEXT NOT NULL,

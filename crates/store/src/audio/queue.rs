@@ -32,6 +32,8 @@ struct Inner {
     /// Lowest chunk of a stream that did not fit and did not come again, of those the thread
     /// has not been told yet.
     lost: BTreeMap<StreamKey, u32>,
+    /// The thread is at work on what it took.
+    working: bool,
     stop: bool,
     closed: bool,
 }
@@ -103,6 +105,12 @@ impl Queue {
         self.inner.lock().bytes
     }
 
+    /// Orders that are not carried out yet, those being carried out counted as one.
+    pub(crate) fn waiting(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.orders.len() + usize::from(inner.working)
+    }
+
     /// Asks the thread to end once it has dealt with what is queued.
     pub(crate) fn stop(&self) {
         self.inner.lock().stop = true;
@@ -115,11 +123,13 @@ impl Queue {
         inner.closed = true;
         inner.orders.clear();
         inner.bytes = 0;
+        inner.working = false;
     }
 
     /// Waits for orders, at most until `until`.
     pub(crate) fn wait(&self, until: Option<Instant>) -> Work {
         let mut inner = self.inner.lock();
+        inner.working = false;
         loop {
             let full = inner.bytes * 2 > self.bytes_max;
             if inner.stop || full {
@@ -139,6 +149,7 @@ impl Queue {
         inner.bytes = 0;
         inner.since = None;
         inner.lost.clear();
+        inner.working = !inner.orders.is_empty();
         Work {
             orders: std::mem::take(&mut inner.orders),
             stop: inner.stop,

@@ -18,9 +18,6 @@ use super::queue::{Order, Queue};
 use super::{AudioEvent, Chunk, PAYLOAD_BYTES_MAX, StreamKey};
 use crate::error::StoreError;
 
-/// A stream's file is closed after so long without a chunk; the next one opens it again.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// Deleted bytes at the front of a file that make it worth writing the rest anew.
 const REWRITE_BYTES: u64 = 256 << 10;
 
@@ -39,6 +36,8 @@ pub struct Config {
     pub sync_after: Duration,
     /// How long chunks gather before they are written.
     pub linger: Duration,
+    /// A stream's file is closed after so long without a chunk; the next one opens it again.
+    pub idle: Duration,
 }
 
 impl Config {
@@ -49,6 +48,7 @@ impl Config {
             queue_bytes_max: 32 << 20,
             sync_after: Duration::from_millis(500),
             linger: Duration::from_millis(20),
+            idle: Duration::from_secs(60),
         }
     }
 }
@@ -66,6 +66,8 @@ pub struct RecorderMetrics {
     pub syncs: AtomicU64,
     /// Syncs that failed.
     pub sync_failures: AtomicU64,
+    /// Files that are open, as counted after the last round of work.
+    pub files: AtomicU64,
 }
 
 /// Failures the tests order.
@@ -179,6 +181,11 @@ impl Recorder {
         self.queue.bytes()
     }
 
+    /// Orders that are not carried out yet: chunks, closes, deletions.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// Writes and syncs what is queued and stops; later chunks are refused. Whether that was done
     /// within the time.
     pub fn shutdown(&self, within: Duration) -> bool {
@@ -231,7 +238,7 @@ impl Worker {
     fn run(mut self) {
         let _closing = Closing(Arc::clone(&self.queue));
         loop {
-            let work = self.queue.wait(self.next_sync());
+            let work = self.queue.wait(self.next_wake());
             // Chunks that follow each other in one stream become one write.
             let mut run: Vec<Chunk> = Vec::new();
             let mut of: Option<StreamKey> = None;
@@ -254,16 +261,30 @@ impl Worker {
             let due = self.next_sync().is_some_and(|at| at <= Instant::now());
             if due || work.stop {
                 self.sync_all();
-                self.streams
-                    .retain(|_, stream| stream.used.elapsed() < IDLE || stream.unsynced.is_some());
             }
+            let idle = self.config.idle;
+            self.streams
+                .retain(|_, stream| stream.used.elapsed() < idle || stream.unsynced.is_some());
+            let open = { self.streams.values() }.filter(|stream| stream.file.is_some());
+            let open = u64::try_from(open.count()).unwrap_or(u64::MAX);
+            self.metrics.files.store(open, Ordering::Relaxed);
             if work.stop {
                 return;
             }
         }
     }
 
-    /// When the next file is due.
+    /// When the next file is due to be synced, or to be closed because nobody needs it.
+    fn next_wake(&self) -> Option<Instant> {
+        let idle = self
+            .streams
+            .values()
+            .map(|stream| stream.used + self.config.idle)
+            .min();
+        [self.next_sync(), idle].into_iter().flatten().min()
+    }
+
+    /// When the next file is due to be synced.
     fn next_sync(&self) -> Option<Instant> {
         let since = self.streams.values().filter_map(|stream| stream.unsynced);
         since.map(|(_, at)| at + self.config.sync_after).min()

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol::id::{SessionId, StreamId, UserId};
@@ -93,6 +93,24 @@ impl Rig {
 fn seqs(data: &Path, key: &StreamKey) -> Vec<u32> {
     let records = Records::open(&path_of(data, key)).unwrap();
     records.map(|chunk| chunk.unwrap().seq).collect()
+}
+
+#[test]
+fn a_file_nobody_needs_any_more_is_closed_also_when_nothing_else_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig_with(folder, |config| config.idle = Duration::from_millis(50));
+    let one = key("s1", "ana", 1);
+    rig.append(&one, 1..=3);
+    rig.synced(&one, 3);
+    let until = Instant::now() + PATIENCE;
+    let open = || rig.recorder.metrics().files.load(Ordering::Relaxed) as usize;
+    while open() + rig.recorder.waiting() > 0 {
+        assert!(Instant::now() < until, "still open");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    rig.append(&one, 4..=4);
+    rig.synced(&one, 4);
+    assert_eq!(seqs(rig.folder.path(), &one), [1, 2, 3, 4]);
 }
 
 #[test]

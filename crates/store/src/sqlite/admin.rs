@@ -98,6 +98,16 @@ pub(crate) fn data_version(connection: &Connection) -> Result<i64, Error> {
         .query_row([], |row| row.get(0))
 }
 
+/// Whether nobody has dropped `active_interview_sessions`.
+pub(crate) fn has_active_table(connection: &Connection) -> Result<bool, Error> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM sqlite_schema
+             WHERE type = 'table' AND name = 'active_interview_sessions'",
+        )?
+        .exists([])
+}
+
 /// Sessions of this boot that another program has ended.
 pub(crate) fn ended_elsewhere(
     connection: &Connection,
@@ -284,12 +294,12 @@ pub(crate) fn reap_active(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(super::schema::ACTIVE_TABLE)?;
     let sql = format!(
-        "DELETE FROM active_interview_sessions WHERE user_id IN (
-             SELECT user_id FROM active_interview_sessions WHERE
-                 EXISTS (SELECT 1 FROM sessions WHERE session = session_id AND status = 'ended')
-                 OR (coalesce({CREATED_MS}, 0) < ?1
-                     AND NOT EXISTS (SELECT 1 FROM sessions WHERE session = session_id))
-             LIMIT ?2)"
+        "DELETE FROM active_interview_sessions WHERE rowid IN (
+             SELECT a.rowid FROM active_interview_sessions a
+                 LEFT JOIN sessions s ON s.session = a.session_id
+             WHERE s.status = 'ended' OR (s.session IS NULL AND coalesce({}, 0) < ?1)
+             LIMIT ?2)",
+        CREATED_MS.replace("created_at", "a.created_at")
     );
     let before = now.0.saturating_sub(number(age_ms));
     let gone = transaction

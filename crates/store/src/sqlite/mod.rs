@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
@@ -428,8 +428,13 @@ impl Store for Sqlite {
             .pool
             .ask(|connection| read::active_is_wrong(connection, now, age_ms))?
         {
+            let metrics = Arc::clone(&self.metrics);
             let reaped = self.command(move |connection| {
-                admin::reap_active(connection, now, age_ms, REAP_ROWS)
+                let begun = Instant::now();
+                let reaped = admin::reap_active(connection, now, age_ms, REAP_ROWS);
+                let us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                metrics.reap_us.record(us);
+                reaped
             })?;
             all.gone += reaped.gone;
             all.come += reaped.come;

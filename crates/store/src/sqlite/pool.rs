@@ -43,10 +43,19 @@ impl Drop for Lent<'_> {
 }
 
 impl Pool {
+    /// All its connections are opened at once: what the process holds is the same from its first
+    /// minute on. One that cannot be opened now is opened when it is asked for.
     pub(crate) fn new(path: PathBuf, most: usize, busy: Duration, wait: Duration) -> Self {
+        let ready = || {
+            let connection = schema::open_reader(&path, busy).ok()?;
+            // SQLite opens its files at the first question.
+            schema::version(&connection).ok()?;
+            Some(connection)
+        };
+        let free: Vec<Connection> = (0..most.max(1)).map_while(|_| ready()).collect();
         let inner = Mutex::new(Inner {
-            free: Vec::new(),
-            open: 0,
+            open: free.len(),
+            free,
         });
         Self {
             path,

@@ -11,6 +11,10 @@ use crate::error::StoreError;
 /// 3.51.3: older ones can lose committed writes when a checkpoint races a writer.
 const LIBRARY_NEEDED: i32 = 3_051_003;
 
+/// Pages of the database a connection keeps, KiB. The system caches the file anyway; what each
+/// connection keeps besides would only grow with the file for a long time.
+const CACHE_KIB: i64 = 512;
+
 /// Number, name and text of every migration; numbers grow by one.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (
@@ -80,6 +84,7 @@ pub(crate) fn open_writer(
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(96);
     Ok(connection)
 }
@@ -90,6 +95,7 @@ pub(crate) fn open_reader(path: &Path, busy: Duration) -> Result<Connection, Sto
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(48);
     Ok(connection)
 }

@@ -18,7 +18,7 @@ use rusqlite::{Connection, Error, ErrorCode, TransactionBehavior};
 
 use crate::metrics::Metrics;
 use crate::sqlite::queue::{Item, Queue, Work};
-use crate::sqlite::{admin, save, schema};
+use crate::sqlite::{REAP_ROWS, admin, save, schema};
 use crate::{Answers, Callbacks, StoreError};
 
 /// How often other programs' changes are looked for (S8).
@@ -39,6 +39,9 @@ const CHECKPOINT_PAGES_MAX: i64 = 4000;
 
 /// Commits after which a busy writer looks at the size of the log file.
 const CHECKPOINT_COMMITS: u32 = 256;
+
+/// How long after its loss was noticed `active_interview_sessions` is made anew.
+const REMAKE_AFTER: Duration = Duration::from_secs(1);
 
 /// What the thread is given.
 pub(crate) struct Settings {
@@ -70,6 +73,8 @@ pub(crate) struct Writer {
     /// Transactions since the log file's size was last looked at.
     commits: u32,
     warned_table: bool,
+    /// When `active_interview_sessions` is made anew.
+    remake_at: Option<Instant>,
     /// Sessions ended by other programs of which the owner was told.
     told: HashSet<SessionId>,
     drained: bool,
@@ -107,6 +112,7 @@ impl Writer {
             data_version: -1,
             commits: 0,
             warned_table: false,
+            remake_at: None,
             told: HashSet::new(),
             drained: false,
         }
@@ -132,6 +138,7 @@ impl Writer {
             }
             self.lease();
             self.look();
+            self.remake();
             self.checkpoint(quiet);
         }
         self.leave();
@@ -209,11 +216,38 @@ impl Writer {
         self.metrics
             .active_table_missing
             .fetch_add(saves, Ordering::Relaxed);
+        self.table_lost();
+    }
+
+    /// `active_interview_sessions` is not there.
+    fn table_lost(&mut self) {
+        self.remake_at
+            .get_or_insert_with(|| Instant::now() + REMAKE_AFTER);
         if !std::mem::replace(&mut self.warned_table, true) {
             tracing::warn!(
                 "table active_interview_sessions is missing: interviews go on, one session per \
-                 candidate is not checked; it is made anew at the next start"
+                 candidate is not checked until it is made anew"
             );
+        }
+    }
+
+    /// Makes `active_interview_sessions` anew and puts into it what runs, a page at a time.
+    fn remake(&mut self) {
+        let due = self.remake_at.is_some_and(|at| at <= Instant::now());
+        let Some(connection) = self.connection.as_mut().filter(|_| due) else {
+            return;
+        };
+        let now = (self.settings.now)().wall;
+        match admin::reap_active(connection, now, u64::MAX, REAP_ROWS) {
+            Ok(reaped) => {
+                self.commits += 1;
+                if reaped.come < u64::from(REAP_ROWS) {
+                    self.remake_at = None;
+                    self.warned_table = false;
+                    tracing::warn!("table active_interview_sessions was made anew");
+                }
+            }
+            Err(error) => self.failed(&error),
         }
     }
 
@@ -306,12 +340,15 @@ impl Writer {
         let found = match admin::data_version(connection) {
             Ok(version) if version == self.data_version => return,
             Ok(version) => admin::ended_elsewhere(connection, &self.settings.boot)
-                .map(|sessions| (version, sessions)),
+                .and_then(|sessions| Ok((version, sessions, admin::has_active_table(connection)?))),
             Err(error) => Err(error),
         };
         match found {
-            Ok((version, sessions)) => {
+            Ok((version, sessions, has_table)) => {
                 self.data_version = version;
+                if !has_table {
+                    self.table_lost();
+                }
                 let told = std::mem::replace(&mut self.told, sessions.iter().cloned().collect());
                 for session in sessions {
                     if !told.contains(&session) {

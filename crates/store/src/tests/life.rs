@@ -175,7 +175,7 @@ fn the_last_words_of_a_session_ended_from_outside_are_kept(rig: &Rig) {
 }
 
 /// Longest time the writer may be taken by one page of the reaper's work, unoptimized and with
-/// other tests beside it; `examples/reaper.rs` measures it as it is.
+/// other tests beside it; `bench faults --only reaper` measures it as it is.
 const PAGE_LIMIT: Duration = Duration::from_millis(500);
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::id::{EffectId, Seq};
 use protocol::record::{ActiveChange, Saved};
@@ -66,6 +66,30 @@ fn only_one_process_may_write() {
     assert!(matches!(open(folder), Err(StoreError::InUse { .. })));
     let folder = rig.into_folder();
     assert!(open(&folder).is_ok());
+}
+
+#[test]
+fn a_dropped_active_table_is_there_again_within_seconds_with_what_runs_and_nothing_else() {
+    let rig = Rig::sqlite();
+    assert_eq!(rig.save(&start("s1", "ana")), Saved::Committed(Seq(1)));
+    assert_eq!(rig.save(&start("s2", "bob")), Saved::Committed(Seq(1)));
+    let end = end("s2", "bob", 2, EndReason::Completed);
+    assert_eq!(rig.save(&end), Saved::Committed(Seq(2)));
+    rig.drop_active_table();
+    let dropped = Instant::now();
+    let raw = rig.outsider();
+    let rows = "SELECT group_concat(user_id || ' ' || session_id || ' ' || status)
+         FROM active_interview_sessions";
+    // Nobody saves anything meanwhile.
+    while raw
+        .query_row(rows, [], |row| row.get::<_, Option<String>>(0))
+        .ok()
+        .flatten()
+        .is_none_or(|rows| rows != "ana s1 active")
+    {
+        assert!(dropped.elapsed() < Duration::from_secs(5), "still missing");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -413,9 +437,9 @@ fn the_log_file_is_emptied_into_the_database_when_there_is_nothing_else_to_do() 
         large.row.snapshot = "x".repeat(1 << 20).into();
         assert_eq!(rig.save(&large), Saved::Committed(Seq(0)));
     }
-    let until = std::time::Instant::now() + PATIENCE;
+    let until = Instant::now() + PATIENCE;
     while rig.store().metrics().checkpoints.load(Ordering::SeqCst) == 0 {
-        assert!(std::time::Instant::now() < until, "never");
+        assert!(Instant::now() < until, "never");
         std::thread::park_timeout(Duration::from_millis(5));
     }
     let (log, moved): (i64, i64) = rig

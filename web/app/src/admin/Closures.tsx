@@ -2,7 +2,7 @@
 import type { GreenroomClient } from "@greenroom/client";
 import { useId, useState } from "react";
 import { admin, app, type Reason, reasons } from "../texts.ts";
-import { Waiting } from "../ui/parts.tsx";
+import { useNarrow, Waiting } from "../ui/parts.tsx";
 import { type Bucket, filled, type Kind, kindOf, step } from "./buckets.ts";
 import { closedConnections, closures, useLoaded } from "./data.ts";
 import { When } from "./Live.tsx";
@@ -162,13 +162,17 @@ function Connections({ client }: { client: GreenroomClient }) {
   );
 }
 
-const W = 720;
+/** Drawn in the width it has, so that its letters stay as large as others and nothing is cut off. */
+const WIDE = 720;
+const NARROW = 320;
 const H = 220;
 const LEFT = 32;
 const BOTTOM = 24;
 const TOP = 10;
 
 function Chart({ all, told, hours }: { all: readonly Bucket[]; told: string; hours: boolean }) {
+  const narrow = useNarrow();
+  const W = narrow ? NARROW : WIDE;
   const max = Math.max(1, ...all.map((bucket) => sum(bucket)));
   const lines: number[] = [];
   for (let at = 0; at <= max; at += step(max)) lines.push(at);
@@ -179,7 +183,7 @@ function Chart({ all, told, hours }: { all: readonly Bucket[]; told: string; hou
     "en",
     hours ? { hour: "numeric" } : { month: "short", day: "numeric" },
   );
-  const every = Math.ceil(all.length / 8);
+  const every = Math.ceil(all.length / (narrow ? 4 : 8));
   return (
     <div className="chart">
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its name stands below it, for everybody */}

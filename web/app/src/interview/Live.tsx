@@ -1,28 +1,32 @@
 // The interview while it runs: the question, the time, the words, the microphone, and few buttons.
-import type { ClientMessage, InSession, InterviewSession } from "@greenroom/client";
+import type { InSession, InterviewSession } from "@greenroom/client";
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { codeOf, useGrowing, useLines, useStore } from "../session.ts";
-import { live, moved as movedTexts, trouble, watch } from "../texts.ts";
+import { live, moved as movedTexts, took, trouble, watch } from "../texts.ts";
 import { Captions } from "../ui/Captions.tsx";
 import { Clock } from "../ui/Clock.tsx";
 import { Level } from "../ui/Level.tsx";
 import { Button, Confirm, Dialog, useNow } from "../ui/parts.tsx";
-import { say } from "../ui/say.ts";
+import { say, sayNow } from "../ui/say.ts";
 import { warnFrom } from "../ui/time.ts";
 import { Devices } from "./Check.tsx";
+import { Move } from "./Move.tsx";
 import { aboutTrouble, type Mic } from "./microphone.ts";
+import type { Extra } from "./plans.ts";
 
 interface LiveProps {
   session: InterviewSession;
   state: InSession;
   serverNow: () => number;
+  /** What the plan grants; null: nothing, undefined: not known. */
+  extra: Extra | null | undefined;
   mic: Mic;
   captionsLate: boolean;
 }
 
 type Aloud = "none" | "questions" | "all";
 
-export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps) {
+export function Live({ session, state, serverNow, extra, mic, captionsLate }: LiveProps) {
   const { question } = state;
   const [aloud, setAloud] = useState<Aloud>("questions");
   const [ending, setEnding] = useState(false);
@@ -32,7 +36,7 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
     (userId: string) => (userId === state.userId ? null : userId),
     [state.userId],
   );
-  const lines = useLines(session, nameOf, true);
+  const lines = useLines(session, nameOf);
   const growing = useGrowing(session, nameOf);
   useQuestionSpoken(question, aloud);
   useEffect(() => {
@@ -55,17 +59,11 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
     <>
       <div className="live">
         <div className="center side">
-          <QuestionCard session={session} state={state} serverNow={serverNow} />
+          <QuestionCard session={session} state={state} serverNow={serverNow} extra={extra} />
           {state.degraded ? <Note>{live.degraded}</Note> : null}
           {captionsLate ? <Note>{live.captionsLate}</Note> : null}
           {mic.trouble ? <MicTrouble mic={mic} onType={() => setTyping(true)} /> : null}
-          {typing ? (
-            <Typing
-              session={session}
-              questionId={question?.questionId}
-              onClose={() => setTyping(false)}
-            />
-          ) : null}
+          {typing ? <Typing session={session} onClose={() => setTyping(false)} /> : null}
           <Captions
             title={live.captions}
             empty={live.captionsEmpty}
@@ -79,6 +77,10 @@ export function Live({ session, state, serverNow, mic, captionsLate }: LiveProps
           <MicPanel mic={mic} onType={() => setTyping(true)} typing={typing} />
           <Tips session={session} />
           <People state={state} />
+          <section className="panel">
+            <h2>{live.otherDevice}</h2>
+            <Move session={session} serverNow={serverNow} />
+          </section>
         </div>
       </div>
       <Actions
@@ -135,14 +137,15 @@ function QuestionCard({
   session,
   state,
   serverNow,
-}: Pick<LiveProps, "session" | "state" | "serverNow">) {
+  extra,
+}: Pick<LiveProps, "session" | "state" | "serverNow" | "extra">) {
   const { question } = state;
   const now = useNow(1000) - Date.now() + serverNow();
   if (!question) {
     return (
       <section className="question-now">
         <h1>{live.getReady}</h1>
-        <Expiring state={state} />
+        <Expiring session={session} state={state} />
       </section>
     );
   }
@@ -164,13 +167,16 @@ function QuestionCard({
         speaks
         hideable
       />
-      <Extend
-        session={session}
-        near={near}
-        deadlineAt={question.deadlineAt}
-        key={`x${question.questionId}`}
-      />
-      <Expiring state={state} />
+      {extra === null ? null : (
+        <Extend
+          session={session}
+          near={near}
+          extra={extra}
+          deadlineAt={question.deadlineAt}
+          key={`x${question.questionId}`}
+        />
+      )}
+      <Expiring session={session} state={state} />
     </section>
   );
 }
@@ -179,10 +185,12 @@ function QuestionCard({
 function Extend({
   session,
   near,
+  extra,
   deadlineAt,
 }: {
   session: InterviewSession;
   near: boolean;
+  extra: Extra | undefined;
   deadlineAt: number;
 }) {
   const [refused, setRefused] = useState(false);
@@ -208,20 +216,32 @@ function Extend({
   return (
     <div className="actions">
       <Button kind="small" onClick={ask} disabled={asking}>
-        {live.extendPlain}
+        {extra ? live.extend(took(extra.ms)) : live.extendPlain}
       </Button>
     </div>
   );
 }
 
-/** The clocks of the whole interview, when they are nearly over. */
-function Expiring({ state }: { state: InSession }) {
+/** The clocks of the whole interview, when they are nearly over; being there stops one of them. */
+function Expiring({ session, state }: { session: InterviewSession; state: InSession }) {
   const { inactivity, duration } = state.expiring;
   const text = inactivity ? live.expiring.inactivity : duration ? live.expiring.duration : null;
   useEffect(() => {
-    if (text) say(text);
-  }, [text]);
-  return text ? <p className="notice">{text}</p> : null;
+    if (text) (inactivity ? sayNow : say)(text);
+  }, [text, inactivity]);
+  if (!text) return null;
+  return (
+    <div className="notice" data-expiring={inactivity ? "inactivity" : "duration"}>
+      <p>{text}</p>
+      {inactivity ? (
+        <div className="actions">
+          <Button kind="small first" onClick={() => void session.stay().catch(() => {})}>
+            {live.stay}
+          </Button>
+        </div>
+      ) : null}
+    </div>
+  );
 }
 
 function MicTrouble({ mic, onType }: { mic: Mic; onType: () => void }) {
@@ -249,19 +269,11 @@ function MicTrouble({ mic, onType }: { mic: Mic; onType: () => void }) {
 
 interface TypingProps {
   session: InterviewSession;
-  questionId: string | undefined;
   onClose: () => void;
 }
 
-const typedAnswer = (text: string, questionId: string | undefined) =>
-  ({
-    type: "answer:text",
-    text,
-    ...(questionId ? { questionId } : {}),
-  }) as unknown as ClientMessage;
-
 /** Words instead of sound: they stand in the transcript like spoken ones. */
-function Typing({ session, questionId, onClose }: TypingProps) {
+function Typing({ session, onClose }: TypingProps) {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState(false);
@@ -273,7 +285,7 @@ function Typing({ session, questionId, onClose }: TypingProps) {
     setBusy(true);
     setFailed(false);
     try {
-      await session.request(typedAnswer(words, questionId));
+      await session.answerText(words);
       setText("");
       say(live.typeSent);
       field.current?.focus();

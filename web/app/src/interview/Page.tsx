@@ -1,8 +1,8 @@
 // The candidate's way: is something unfinished, what will happen, agree, check the microphone, in.
 // Which step comes next is all that is decided here.
-import type { ActiveSession, GreenroomClient, PlanSummary } from "@greenroom/client";
+import type { ActiveSession, GreenroomClient } from "@greenroom/client";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { Link } from "../link.ts";
+import { INSIDE, type Link, MOVED } from "../link.ts";
 import { go } from "../route.ts";
 import { clientFor, codeOf, isPassing } from "../session.ts";
 import { consent, recovery } from "../texts.ts";
@@ -10,9 +10,10 @@ import { Frame, Message, useEvery, Waiting } from "../ui/parts.tsx";
 import { Check } from "./Check.tsx";
 import { Consent } from "./Consent.tsx";
 import { useMicrophone } from "./microphone.ts";
+import { type PlanInfo, planInfo } from "./plans.ts";
 import { Recovery, type Unfinished, Unreachable } from "./Recovery.tsx";
 import { Failed, Room } from "./Room.tsx";
-import { type PlanInfo, Start } from "./Start.tsx";
+import { Start } from "./Start.tsx";
 
 type Step =
   | { at: "checking" }
@@ -29,18 +30,19 @@ interface About {
   title: string | null;
   plan: PlanInfo | null;
   choices: PlanInfo[];
+  /** Somebody made it; else coming in would. */
+  made: boolean;
   over: boolean;
 }
 
+const UNKNOWN: About = { title: null, plan: null, choices: [], made: false, over: false };
 const RETRY_S = 10;
-/** Marks that this tab is in an interview, so that loading it again goes straight back in. */
-const INSIDE = "greenroom.inside";
 
 export function InterviewPage({ link, id: named }: { link: Link; id: string | null }) {
   const client = clientFor(link);
   const [id, setId] = useState(() => named ?? link.only ?? fresh());
   const [step, setStep] = useState<Step>({ at: "checking" });
-  const [about, setAbout] = useState<About>({ title: null, plan: null, choices: [], over: false });
+  const [about, setAbout] = useState<About>(UNKNOWN);
   const [plan, setPlan] = useState<string | null>(null);
   const mic = useMicrophone();
   const session = useMemo(() => client.session(id), [client, id]);
@@ -56,7 +58,8 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
       if (active && inside() === active.sessionId) {
         setId(active.sessionId);
         setStep({ at: "room" });
-        void backOn(mic.turnOn);
+        // Somebody who just moved here was asked by a click; after a reload nobody was.
+        void (moved() ? mic.turnOn() : backOn(mic.turnOn));
         return;
       }
       if (active) return setStep({ at: "recovery", found: unfinished(active) });
@@ -151,7 +154,11 @@ export function InterviewPage({ link, id: named }: { link: Link; id: string | nu
           <Consent
             asked={null}
             onYes={() => setStep({ at: "check" })}
-            onNo={() => setStep({ at: "declined" })}
+            onNo={async () => {
+              // As the page says: it ends, and whoever invited sees that it did.
+              if (about.made) await client.api.endSession(id);
+              setStep({ at: "declined" });
+            }}
           />
         );
       case "check":
@@ -199,6 +206,17 @@ function inside(): string | null {
   }
 }
 
+/** Whether this interview was just moved here from another device; true once. */
+function moved(): boolean {
+  try {
+    const mark = sessionStorage.getItem(MOVED) !== null;
+    sessionStorage.removeItem(MOVED);
+    return mark;
+  } catch {
+    return false;
+  }
+}
+
 /** After a reload the microphone goes on if the browser still allows it. */
 async function backOn(turnOn: () => Promise<void>) {
   try {
@@ -240,30 +258,12 @@ async function describe(client: GreenroomClient, id: string): Promise<About> {
       title: record.title || own?.title || null,
       plan: own,
       choices: record.planId ? [] : infos,
+      made: true,
       over: record.status === "ended",
     };
   } catch (error) {
     // Nobody made it yet; where that is allowed, coming in makes it.
-    if (codeOf(error) === "session_not_found")
-      return { title: null, plan: null, choices: infos, over: false };
+    if (codeOf(error) === "session_not_found") return { ...UNKNOWN, choices: infos };
     throw error;
   }
-}
-
-function planInfo(plan: PlanSummary): PlanInfo {
-  const more = plan as PlanSummary & {
-    asksConsent?: boolean;
-    extensions?: number;
-    extensionMs?: number;
-  };
-  const { extensions = 0, extensionMs = 0 } = more;
-  return {
-    id: plan.id,
-    title: plan.title,
-    description: plan.description,
-    questions: plan.questionCount,
-    totalMs: plan.totalLimitMs,
-    extra: extensions > 0 && extensionMs > 0 ? { ms: extensionMs, times: extensions } : null,
-    asksConsent: more.asksConsent === true,
-  };
 }

@@ -3,16 +3,16 @@
 import type { GreenroomClient, InterviewSession } from "@greenroom/client";
 import { type Publication, publish } from "@greenroom/client/audio";
 import { useEffect, useRef, useState } from "react";
-import { codeOf, useStore } from "../session.ts";
+import { codeOf, takePart, useStore } from "../session.ts";
 import { app, connection, live, moved, refused } from "../texts.ts";
 import { Button, Frame, Heading, Message, Support, Waiting } from "../ui/parts.tsx";
 import { sayNow } from "../ui/say.ts";
 import { ConnectionBanner } from "./Banner.tsx";
 import { Consent } from "./Consent.tsx";
-import { type Asked, useConsent } from "./consent.ts";
 import { Ended } from "./Ended.tsx";
 import { Displaced, Live } from "./Live.tsx";
 import type { Mic } from "./microphone.ts";
+import { useExtra } from "./plans.ts";
 
 interface RoomProps {
   client: GreenroomClient;
@@ -31,7 +31,6 @@ export function Room(props: RoomProps) {
   const link = useStore(client);
   const restarting = useRestarting(client);
   const { dropped, late } = usePublished(session, mic);
-  const asked = useConsent(session);
   useJoined(session);
   useSpokenEnd(state.phase);
   useKeptOpen(state.phase === "live");
@@ -58,7 +57,7 @@ export function Room(props: RoomProps) {
       broad={state.phase === "live"}
       help={state.phase !== "live"}
     >
-      <Inside {...props} asked={asked} late={late} />
+      <Inside {...props} late={late} />
     </Frame>
   );
 }
@@ -71,13 +70,21 @@ function Inside({
   onActiveElsewhere,
   onReport,
   onAgain,
-  asked,
   late,
-}: RoomProps & { asked: Asked | null; late: boolean }) {
+}: RoomProps & { late: boolean }) {
   const state = useStore(session);
   const serverNow = () => client.serverNow();
-  if (asked && (state.phase === "lobby" || state.phase === "live")) {
-    return <Consent key={asked.version} asked={asked} onYes={asked.give} onNo={asked.decline} />;
+  const extra = useExtra(client, ("live" in state ? state.planId : null) ?? plan);
+  const asked = "live" in state && state.phase !== "ending" ? state.consent : null;
+  if (asked) {
+    return (
+      <Consent
+        key={asked.version}
+        asked={asked}
+        onYes={() => session.giveConsent()}
+        onNo={() => session.declineConsent()}
+      />
+    );
   }
   switch (state.phase) {
     case "detached":
@@ -93,7 +100,14 @@ function Inside({
       );
     case "live":
       return (
-        <Live session={session} state={state} serverNow={serverNow} mic={mic} captionsLate={late} />
+        <Live
+          session={session}
+          state={state}
+          serverNow={serverNow}
+          extra={extra}
+          mic={mic}
+          captionsLate={late}
+        />
       );
     case "ending":
       return <Waiting>{live.finishing}</Waiting>;
@@ -106,7 +120,7 @@ function Inside({
         <Failed
           code={state.error.code}
           id={session.id}
-          onAgain={() => void session.join().catch(() => {})}
+          onAgain={() => void takePart(session).catch(() => {})}
         />
       );
   }
@@ -115,7 +129,7 @@ function Inside({
 /** Joined while this is shown. */
 function useJoined(session: InterviewSession) {
   useEffect(() => {
-    session.join().catch(() => {});
+    takePart(session).catch(() => {});
   }, [session]);
 }
 
@@ -228,7 +242,7 @@ function Moved({ session, mic }: { session: InterviewSession; mic: Mic }) {
   const back = () => {
     // From a click, so the microphone may be asked for.
     void mic.turnOn();
-    session.join().catch(() => {});
+    takePart(session).catch(() => {});
   };
   if (left) {
     return (

@@ -2,18 +2,7 @@
 import { useState } from "react";
 import { roughly, start, took } from "../texts.ts";
 import { Button, Heading } from "../ui/parts.tsx";
-
-export interface PlanInfo {
-  id: string;
-  title: string;
-  description: string;
-  questions: number;
-  totalMs: number;
-  /** How much longer one may ask for, and how often; null: not at all or not known. */
-  extra: { ms: number; times: number } | null;
-  /** It has a wording of its own to agree to. */
-  asksConsent: boolean;
-}
+import type { PlanInfo } from "./plans.ts";
 
 interface StartProps {
   name: string | null;

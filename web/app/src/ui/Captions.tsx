@@ -1,6 +1,14 @@
 // What is heard, as it is heard: sure words solid, words that may still change in grey. Only sure
 // words are in the log that a screen reader may read; the others would be said again and again.
-import { type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import {
+  memo,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { live } from "../texts.ts";
 import { Button } from "./parts.tsx";
 
@@ -106,7 +114,8 @@ export function Captions({ title, empty, lines, growing, aloud, head, bare }: Ca
   );
 }
 
-function CaptionLine({ line }: { line: Line }) {
+/** Drawn once: the lines above do not change while somebody speaks. */
+const CaptionLine = memo(function CaptionLine({ line }: { line: Line }) {
   if (line.kind === "gap") return <p className="lost">{live.gap}</p>;
   if (line.kind === "asked") {
     return (
@@ -126,7 +135,7 @@ function CaptionLine({ line }: { line: Line }) {
       {line.text}
     </p>
   );
-}
+});
 
 /** The first `stable` words solid, the rest grey. */
 function Split({ text, stable }: { text: string; stable: number }) {

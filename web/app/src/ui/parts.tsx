@@ -6,7 +6,9 @@ import {
   useId,
   useRef,
   useState,
+  useSyncExternalStore,
 } from "react";
+import { createPortal } from "react-dom";
 import { app } from "../texts.ts";
 import { say } from "./say.ts";
 
@@ -28,6 +30,17 @@ export function useNow(ms: number): number {
   useEvery(ms, () => setNow(Date.now()));
   return now;
 }
+
+const narrow = "(max-width: 37.5rem)";
+
+function onNarrow(listener: () => void) {
+  const query = matchMedia(narrow);
+  query.addEventListener("change", listener);
+  return () => query.removeEventListener("change", listener);
+}
+
+/** Whether the window is as narrow as a phone. */
+export const useNarrow = () => useSyncExternalStore(onNarrow, () => matchMedia(narrow).matches);
 
 /** A heading that takes the focus when its page opens, so that it is read. */
 export function Heading({ children, level = 1 }: { children: ReactNode; level?: 1 | 2 }) {
@@ -110,7 +123,8 @@ interface DialogProps {
   big?: boolean;
 }
 
-/** A box in front of the page. The browser keeps the focus in it; Escape closes it. */
+/** A box in front of the page, and outside of it, so that it looks the same wherever it was asked
+ * for. The browser keeps the focus in it; Escape closes it. */
 export function Dialog({ title, children, onClose, alert, big }: DialogProps) {
   const here = useRef<HTMLDialogElement>(null);
   const name = useId();
@@ -123,7 +137,7 @@ export function Dialog({ title, children, onClose, alert, big }: DialogProps) {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
-  return (
+  return createPortal(
     <dialog
       ref={here}
       className={big ? "big" : undefined}
@@ -138,7 +152,8 @@ export function Dialog({ title, children, onClose, alert, big }: DialogProps) {
         {title}
       </h2>
       {children}
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }
 

@@ -2,7 +2,7 @@
 import type { GreenroomClient, InSession, InterviewSession } from "@greenroom/client";
 import { useCallback, useEffect, useState } from "react";
 import { go } from "../route.ts";
-import { codeOf, useGrowing, useLines, useStore } from "../session.ts";
+import { codeOf, takePart, useGrowing, useLines, useStore } from "../session.ts";
 import { app, moved, reasons, refused, watch } from "../texts.ts";
 import { Captions } from "../ui/Captions.tsx";
 import { Clock } from "../ui/Clock.tsx";
@@ -18,12 +18,12 @@ export function RoomView({ client, id, onClose }: RoomViewProps) {
   const session = client.session(id);
   const state = useStore(session);
   const nameOf = useCallback((userId: string) => userId, []);
-  const lines = useLines(session, nameOf, true);
+  const lines = useLines(session, nameOf);
   const growing = useGrowing(session, nameOf);
   const [asking, setAsking] = useState(false);
   const hidden = useHidden(session);
   useEffect(() => {
-    session.join().catch(() => {});
+    takePart(session).catch(() => {});
   }, [session]);
   const inside = "live" in state ? state : null;
   const title = inside?.title || id;
@@ -44,7 +44,7 @@ export function RoomView({ client, id, onClose }: RoomViewProps) {
         <div className="notice">
           <p>{watch.stopped}</p>
           <div className="actions">
-            <Button kind="small" onClick={() => void session.join().catch(() => {})}>
+            <Button kind="small" onClick={() => void takePart(session).catch(() => {})}>
               {watch.reopen}
             </Button>
           </div>
@@ -136,18 +136,20 @@ function Status({ state }: { state: State }) {
 /** Somebody who came before the candidate looks again until it is there. */
 function Refused({ session, code }: { session: InterviewSession; code: string }) {
   useEvery(4_000, () => {
-    if (code === "session_not_found") void session.join().catch(() => {});
+    if (code === "session_not_found") void takePart(session).catch(() => {});
   });
   const told =
     code === "takeover_storm"
       ? { title: moved.title, body: moved.storm }
-      : (refused[code] ?? refused.other);
+      : code === "session_not_found"
+        ? watch.early
+        : (refused[code] ?? refused.other);
   return (
-    <div className="notice bad" data-refused={code}>
+    <div className={code === "session_not_found" ? "notice" : "notice bad"} data-refused={code}>
       <strong>{told?.title}</strong>
       <p>{told?.body}</p>
       <div className="actions">
-        <Button kind="small" onClick={() => void session.join().catch((error) => codeOf(error))}>
+        <Button kind="small" onClick={() => void takePart(session).catch((error) => codeOf(error))}>
           {app.again}
         </Button>
       </div>

@@ -47,7 +47,23 @@ export interface PlanSummary {
   language: string;
   questionCount: number;
   totalLimitMs: number;
+  /** How often a candidate may have more time, and how much each time. */
+  extensions: number;
+  extensionMs: number;
+  /** It has a wording of its own that the candidate must agree to. */
+  asksConsent: boolean;
   [more: string]: unknown;
+}
+
+/** A stored event as the members of a session were told it, without `prev`. */
+export type StoredEvent = { type: string; seq: number; [more: string]: unknown };
+
+/** What a code from `session.transfer()` is good for. */
+export interface Transferred {
+  sessionId: string;
+  userId: string;
+  role: Role;
+  token: string;
 }
 
 export interface ApiOptions {
@@ -57,6 +73,8 @@ export interface ApiOptions {
   query?: Record<string, string | number | undefined>;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** Without a token. */
+  anonymous?: boolean;
 }
 
 export class Api {
@@ -97,10 +115,8 @@ export class Api {
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const headers: Record<string, string> = {
-      authorization: `Bearer ${await this.#tokens.get()}`,
-      accept: "application/json",
-    };
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (!options.anonymous) headers.authorization = `Bearer ${await this.#tokens.get()}`;
     const init: RequestInit = { method: options.method ?? "GET", headers };
     if (options.body !== undefined) {
       headers["content-type"] = "application/json";
@@ -147,6 +163,25 @@ export class Api {
 
   async plans(options?: ApiOptions): Promise<PlanSummary[]> {
     return (await this.request<{ plans: PlanSummary[] }>("/api/plans", options)).plans;
+  }
+
+  /** What happened in a session behind `after`, as far as the caller may see it, page by page. */
+  async *events(sessionId: string, after = 0, options?: ApiOptions): AsyncGenerator<StoredEvent[]> {
+    type Answer = { events: StoredEvent[]; next: number | null };
+    const path = `/api/sessions/${encodeURIComponent(sessionId)}/events`;
+    let from: number | null = after;
+    while (from !== null) {
+      const query = { ...options?.query, after: from };
+      const page: Answer = await this.request<Answer>(path, { ...options, query });
+      yield page.events;
+      from = page.next;
+    }
+  }
+
+  /** Takes a code from `session.transfer()`: a token to join with on this device. Good once. */
+  redeemTransfer(code: string, options?: ApiOptions): Promise<Transferred> {
+    const call = { ...options, method: "POST", body: { code }, anonymous: true };
+    return this.request("/api/transfers", call);
   }
 
   report<T = Record<string, unknown>>(sessionId: string, options?: ApiOptions): Promise<T> {

@@ -252,6 +252,7 @@ export class GreenroomClient implements Store<ConnectionState> {
       keep: (id, resume) => this.#vault.keep(id, resume),
       forget: (id) => this.#vault.drop(id),
       joining: (session) => this.#current.set(session),
+      history: (id, after) => this.api.events(id, after),
       ending: async (id) => {
         const { reason = null, reportUrl = null } = await this.api.session(id);
         return { reason, reportUrl };

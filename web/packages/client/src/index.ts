@@ -6,6 +6,8 @@ export {
   type CreateSession,
   type PlanSummary,
   type SessionRecord,
+  type StoredEvent,
+  type Transferred,
 } from "./api.ts";
 export {
   type AudioChunk,

@@ -1312,6 +1312,8 @@ export interface TranscriptionFinal {
   isFinal: true
   /** What was understood. */
   text: string
+  /** As it was recognized, where the plan's word list changed something in `text`. */
+  raw?: string
   /** The words with their times. */
   words: Word[]
   /** From the start of the stream, milliseconds. */

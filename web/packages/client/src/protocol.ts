@@ -113,6 +113,10 @@ export interface OkFields {
   status?: wire.Status;
   /** `session:clear`: which session was open. */
   cleared?: string | null;
+  /** `session:transfer`: the code, until when it is good, and a path of the server's own app. */
+  code?: string;
+  expiresAt?: Wall;
+  link?: string;
 }
 
 /** Close codes that do not mean "come back and resume": word, and what to do. */

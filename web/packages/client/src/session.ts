@@ -106,6 +106,11 @@ export type SessionEvents = {
 
 export interface JoinOptions {
   signal?: AbortSignal;
+  /**
+   * Tell what happened before this page came, too, marked `replayed`: captions, suggestions,
+   * questions. It is read from the records after the join, so it comes a moment later.
+   */
+  history?: boolean;
 }
 
 /** What a session needs of its client. */
@@ -128,6 +133,8 @@ export interface Link {
   forget(sessionId: string): void;
   /** Somebody joins it: from now on it is the current one. */
   joining(session: InterviewSession): void;
+  /** What happened behind `after`, from the records. */
+  history(sessionId: string, after: number): AsyncIterable<readonly { seq: number }[]>;
   /** Why a session ended, from the records. */
   ending(sessionId: string): Promise<{ reason: EndReason | null; reportUrl: string | null }>;
 }
@@ -169,6 +176,11 @@ export class InterviewSession {
   /** The snapshot of the last join holds everything up to here. */
   #snapshot = 0;
   #ended: { result: EndResult; reportUrl: string | null } | null = null;
+  /** What happened before is wanted, too. */
+  #history = false;
+  /** Everything after this and up to the snapshot is still to be read from the records. */
+  #unread: number | null = null;
+  #reading = false;
 
   constructor(id: string, link: Link) {
     this.id = id;
@@ -227,6 +239,7 @@ export class InterviewSession {
       return Promise.reject(new GreenroomError("session_ended", "This session is over."));
     }
     this.#wanted = true;
+    this.#history ||= options.history === true;
     this.#link.joining(this);
     this.#joined ??= deferred();
     const { promise } = this.#joined;
@@ -290,9 +303,39 @@ export class InterviewSession {
     return this.request({ type: "end_interview" }, o);
   }
 
+  /**
+   * A code that moves the running interview to another device of the candidate: there
+   * `api.redeemTransfer(code)` makes a token of it. Resolves with `code`, `expiresAt` and `link`,
+   * a path of the server's own app.
+   */
+  transfer(o?: RequestOptions) {
+    return this.request({ type: "session:transfer" }, o);
+  }
+
   /** More time, where the plan grants it. Resolves with the new deadline. */
   extend(o?: RequestOptions) {
     return this.request({ type: "session:extend" }, o);
+  }
+
+  /**
+   * Somebody is there, though nothing is heard: the inactivity clock of candidate and interviewer
+   * starts again, and its warning goes.
+   */
+  async stay(o?: RequestOptions): Promise<void> {
+    try {
+      // Every request counts as a sign of life, one that is refused, too; this one changes nothing.
+      await this.setStatus("active", o);
+    } catch (error) {
+      const { code } = error as GreenroomError;
+      if (code !== "not_allowed" && code !== "bad_transition") throw error;
+    }
+    this.#awake();
+  }
+
+  #awake(): void {
+    const state = this.state.getSnapshot();
+    if (!("live" in state) || state.expiring.inactivity === undefined) return;
+    this.#change(({ expiring }) => ({ expiring: without(expiring, "inactivity") }));
   }
 
   setStatus(status: Status, o?: RequestOptions) {
@@ -480,9 +523,14 @@ export class InterviewSession {
       case "transcription:result":
         return this.#caption(message);
       case "responses:suggestions":
-        this.#suggestions.update((list) =>
-          message.suggestions.reduce((all, one) => appended(all, one, SUGGESTIONS_MAX), list),
-        );
+        this.#suggestions.update((list) => {
+          // What is told again after this page was away may be there already.
+          const known = ({ criterion, text }: Suggestion) =>
+            replayed && list.some((one) => one.criterion === criterion && one.text === text);
+          return message.suggestions
+            .filter((one) => !known(one))
+            .reduce((all, one) => appended(all, one, SUGGESTIONS_MAX), list);
+        });
         return;
       case "user:joined":
       case "user:disconnected":
@@ -513,6 +561,7 @@ export class InterviewSession {
       case "question:closed":
         this.#change(({ answers }) => {
           const { questionId, outcome, usedMs } = message;
+          if (answers.some((known) => known.questionId === questionId)) return {};
           return { answers: appended(answers, { questionId, outcome, usedMs }, ANSWERS_MAX) };
         });
     }
@@ -552,6 +601,11 @@ export class InterviewSession {
     const sameLog = this.#resume?.epoch === epoch;
     // Recovered: what was missed follows. Else the snapshot is where we are.
     const at = joined.recovered ? this.#seen : sameLog ? Math.max(this.#seen, seq) : seq;
+    // What this page was not told, and will not be.
+    if (this.#history && !joined.recovered) {
+      const known = sameLog ? this.#seen : 0;
+      if (known < at) this.#unread = Math.min(this.#unread ?? known, known);
+    }
     this.#seen = at;
     this.#snapshot = seq;
     const stored = joined.recovered ? (this.#resume?.seq ?? 0) : at;
@@ -573,6 +627,39 @@ export class InterviewSession {
     this.#joined?.resolve(state);
     this.#joined = null;
     this.#link.flush();
+    void this.#readHistory();
+  }
+
+  /** Tells what happened before, page by page; what fails is tried again after the next join. */
+  async #readHistory(): Promise<void> {
+    if (this.#unread === null || this.#reading) return;
+    this.#reading = true;
+    const upto = this.#snapshot;
+    try {
+      for await (const page of this.#link.history(this.id, this.#unread)) {
+        if (!this.#wanted) return;
+        for (const event of page) {
+          if (event.seq > upto) continue;
+          this.#tellAgain(event as ServerMessage & { seq: number });
+          this.#unread = event.seq;
+        }
+      }
+      this.#unread = null;
+    } catch {
+      // Live events go on meanwhile.
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #tellAgain(event: ServerMessage & { seq: number }): void {
+    const known = this.#transcript.getSnapshot().segments;
+    if (event.type === "transcription:result" && known.some(({ seq }) => seq === event.seq)) return;
+    this.#apply(event, true);
+    (this.#events as unknown as Emitter<Record<string, unknown>>).emit(event.type, {
+      ...event,
+      replayed: true as const,
+    });
   }
 
   /** The resume position moves. */
@@ -586,6 +673,8 @@ export class InterviewSession {
     if ("requestId" in caption) {
       return this.#requested.update((list) => appended(list, caption, SUGGESTIONS_MAX));
     }
+    // A voice.
+    this.#awake();
     this.#transcript.update(({ segments, interim }) => {
       const others = interim.filter(
         (c) =>
@@ -594,7 +683,7 @@ export class InterviewSession {
           c.utterance !== caption.utterance,
       );
       if (caption.isFinal) {
-        return { segments: appended(segments, caption, SEGMENTS_MAX), interim: others };
+        return { segments: inOrder(segments, caption), interim: others };
       }
       // Nothing: what sounded like speech was none.
       if (!caption.text) return { segments, interim: others };
@@ -652,6 +741,7 @@ export class InterviewSession {
     clearTimeout(this.#timer);
     this.#resume = null;
     this.#seen = 0;
+    this.#unread = null;
     this.#link.forget(this.id);
     this.state.set(state);
     this.#link.drop(error, this.id);
@@ -666,6 +756,13 @@ export class InterviewSession {
     const phase = next.status === state.status ? state.phase : phaseOf(next.status);
     this.state.set({ ...next, phase });
   }
+}
+
+/** With one more; what is told late goes to its place. */
+function inOrder(segments: readonly FinalCaption[], caption: FinalCaption) {
+  const all = appended(segments, caption, SEGMENTS_MAX);
+  const late = segments.some(({ seq }) => seq > caption.seq);
+  return late ? all.toSorted((a, b) => a.seq - b.seq) : all;
 }
 
 function phaseOf(status: Status): "lobby" | "live" | "ending" {

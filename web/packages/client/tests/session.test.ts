@@ -57,6 +57,142 @@ const final = (text: string, utterance: number) => ({
   confidence: 1,
 });
 
+describe("coming late", () => {
+  const stored = (seq: number, type: string, more: object = {}) => ({
+    type,
+    sessionId: "s1",
+    ...more,
+    seq,
+  });
+
+  function records(pages: object[][]) {
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (url: URL) => {
+      asked.push(url.pathname + url.search);
+      const events = pages[asked.length - 1] ?? [];
+      const next = asked.length < pages.length ? asked.length * 10 : null;
+      return new Response(JSON.stringify({ sessionId: "s1", events, next }));
+    });
+    return asked;
+  }
+
+  it("what was said before is told from the records, in its place", async () => {
+    const asked = records([
+      [
+        stored(1, "question:asked", question(0)),
+        stored(2, "transcription:result", final("One.", 1)),
+      ],
+      [
+        stored(3, "question:closed", { questionId: "q0", outcome: "answered", at: 1, usedMs: 5 }),
+        stored(4, "transcription:result", final("Two.", 2)),
+        stored(6, "transcription:result", final("Later.", 3)),
+      ],
+    ]);
+    server.seq = 5;
+    const c = client();
+    const session = c.session("s1");
+    const told: [string, boolean][] = [];
+    session.on("transcription:result", (caption) => {
+      if (caption.isFinal && "seq" in caption) told.push([caption.text, caption.replayed === true]);
+    });
+    await session.join({ history: true });
+    server.event("transcription:result", final("Now.", 3));
+    await vi.waitFor(() => expect(session.transcript.getSnapshot().segments).toHaveLength(3));
+    expect(asked).toEqual(["/api/sessions/s1/events?after=0", "/api/sessions/s1/events?after=10"]);
+    const { segments } = session.transcript.getSnapshot();
+    expect(segments.map(({ text }) => text)).toEqual(["One.", "Two.", "Now."]);
+    expect(told.toSorted()).toEqual([
+      ["Now.", false],
+      ["One.", true],
+      ["Two.", true],
+    ]);
+    expect(session.getSnapshot()).toMatchObject({
+      question: null,
+      answers: [{ questionId: "q0" }],
+    });
+  });
+
+  it("nothing is asked for by who was there, or does not want to know", async () => {
+    const asked = records([]);
+    const session = client().session("s1");
+    await session.join({ history: true });
+    server.event("transcription:result", final("One.", 1));
+    server.last.end(1006);
+    await vi.waitFor(() => expect(session.isLive).toBe(true));
+    server.seq = 9;
+    server.pages = 2;
+    await client().session("s1").join();
+    await settle();
+    expect(asked).toEqual([]);
+  });
+
+  it("a page that gave its seat up and takes it again is told nothing twice", async () => {
+    const advice = { criterion: "point:why", label: "why", text: "Why?", reason: "Missing." };
+    const page = [
+      stored(1, "transcription:result", final("One.", 1)),
+      stored(2, "responses:suggestions", { questionId: "q0", suggestions: [advice], at: 1 }),
+    ];
+    records([page]);
+    server.seq = 2;
+    const session = client().session("s1");
+    await session.join({ history: true });
+    await vi.waitFor(() => expect(session.suggestions.getSnapshot()).toHaveLength(1));
+    server.last.say({ type: "connection:replaced", sessionId: "s1" });
+    server.last.end(4409);
+    await vi.waitFor(() => expect(session.getSnapshot().phase).toBe("displaced"));
+    const asked = records([page]);
+    await session.join();
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await settle();
+    expect(session.suggestions.getSnapshot()).toEqual([advice]);
+    expect(session.transcript.getSnapshot().segments).toHaveLength(1);
+  });
+
+  it("a log that cannot be read now is read after the next join", async () => {
+    server.seq = 1;
+    vi.stubGlobal("fetch", async () => {
+      throw new TypeError("no network");
+    });
+    const session = client().session("s1");
+    await session.join({ history: true });
+    await settle();
+    expect(session.transcript.getSnapshot().segments).toEqual([]);
+    records([[stored(1, "transcription:result", final("One.", 1))]]);
+    server.last.end(1006);
+    await vi.waitFor(() => expect(session.transcript.getSnapshot().segments).toHaveLength(1));
+  });
+});
+
+describe("another device", () => {
+  it("takes a code for a token, without having one", async () => {
+    const calls: [string, RequestInit][] = [];
+    vi.stubGlobal("fetch", async (url: URL, init: RequestInit) => {
+      calls.push([url.pathname, init]);
+      return new Response(JSON.stringify({ sessionId: "s1", userId: "ana", token: "x.y.z" }));
+    });
+    const { api } = createClient({ url: "https://iv.example.org" });
+    expect(await api.redeemTransfer("K7QX9-M2TRB")).toMatchObject({ token: "x.y.z" });
+    const [path, init] = calls[0] ?? ["", {}];
+    expect([path, init.method, init.body]).toEqual([
+      "/api/transfers",
+      "POST",
+      '{"code":"K7QX9-M2TRB"}',
+    ]);
+    expect(init.headers).not.toHaveProperty("authorization");
+  });
+
+  it("is offered a code by the one that has the seat", async () => {
+    const { session } = await joined();
+    server.answers = false;
+    const offered = session.transfer();
+    await settle();
+    const { ref } = server.last.asked("session:transfer")[0] ?? {};
+    const offer = { code: "K7QX9M2TRB", expiresAt: 9, link: "/?transfer=K7QX9M2TRB" };
+    server.last.say({ type: "ok", ref, sessionId: "s1", ...offer });
+    expect(await offered).toMatchObject(offer);
+  });
+});
+
 describe("joining", () => {
   it("connects first, and shows the session as it is", async () => {
     const { c, session } = await joined();

@@ -319,3 +319,56 @@ it("goes on with a server that was killed and started again", async () => {
   await until(() => view(session.getSnapshot())?.question?.index === 1, "the next question");
   await session.end();
 });
+
+it("tells an observer who comes late what was said and asked before, then what follows", async () => {
+  const { id, user } = fresh();
+  const ana = client(user).session(id);
+  await ana.join();
+  await ana.start({ questions });
+  await ana.answerText("First I wrote this.");
+  await ana.answerDone();
+  await ana.answerText("Then I wrote that.");
+
+  const olga = client("olga", "observer", id).session(id);
+  const asked: [number, boolean][] = [];
+  olga.on("question:asked", ({ index, replayed }) => void asked.push([index, replayed === true]));
+  await olga.join({ history: true });
+  const said = () => olga.transcript.getSnapshot().segments.map(({ text }) => text);
+  await until(() => said().length === 2, "what was said before");
+  expect(said()).toEqual(["First I wrote this.", "Then I wrote that."]);
+  expect(asked).toEqual([
+    [0, true],
+    [1, true],
+  ]);
+  expect(view(olga.getSnapshot())?.answers).toMatchObject([{ outcome: "answered" }]);
+  await ana.answerText("And this is new.");
+  await until(() => said().length === 3, "what is new");
+  expect(said().at(-1)).toBe("And this is new.");
+
+  // A stranger gets what an unknown session gets.
+  const eve = client("eve");
+  await expect(eve.api.events(id).next()).rejects.toMatchObject({ code: "session_not_found" });
+  await ana.end();
+});
+
+it("moves a running interview to another device by a code, once", async () => {
+  const { id, user } = fresh();
+  const first = client(user).session(id);
+  await first.join();
+  await first.start({ questions });
+  await first.answerText("Said on the first one.");
+  const { code = "", link } = await first.transfer();
+  expect(link).toBe(`/?transfer=${code}`);
+
+  const bare = createClient({ url: proxy.url, WebSocket });
+  const { token, sessionId } = await bare.api.redeemTransfer(code.toLowerCase());
+  expect(sessionId).toBe(id);
+  await expect(bare.api.redeemTransfer(code)).rejects.toMatchObject({ code: "transfer_invalid" });
+  const second = createClient({ url: proxy.url, token, WebSocket });
+  clients.push(second);
+  const there = second.session(id);
+  await there.join({ history: true });
+  await until(() => first.getSnapshot().phase === "displaced", "the first one gives way");
+  await until(() => there.transcript.getSnapshot().segments.length === 1, "what was said");
+  await there.end();
+});

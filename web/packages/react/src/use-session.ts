@@ -16,6 +16,8 @@ import { useStore } from "./stores.ts";
 export interface UseSessionOptions {
   /** Join while mounted. Default false: call `join()`. */
   autoJoin?: boolean;
+  /** Tell what happened before, too; see `JoinOptions`. Default false. */
+  history?: boolean;
 }
 
 export interface UseInterviewSession {
@@ -42,7 +44,7 @@ const NONE: readonly Suggestion[] = [];
 /** The session of that id; null: not known yet. Unmounting never leaves it. */
 export function useInterviewSession(
   id: string | null,
-  { autoJoin = false }: UseSessionOptions = {},
+  { autoJoin = false, history = false }: UseSessionOptions = {},
 ): UseInterviewSession {
   const client = useClient();
   const session = useMemo(() => (id === null ? null : client.session(id)), [client, id]);
@@ -50,12 +52,12 @@ export function useInterviewSession(
   useEffect(() => {
     if (!autoJoin || !session) return;
     // What goes wrong is in the state.
-    session.join().catch(() => {});
-  }, [session, autoJoin]);
+    session.join({ history }).catch(() => {});
+  }, [session, autoJoin, history]);
   const actions = useMemo(() => {
     const of = () => session ?? client.session("");
     return {
-      join: () => of().join(),
+      join: () => of().join({ history }),
       leave: () => of().leave(),
       start: async (what?: { planId?: string; questions?: Question[] }) => {
         await of().start(what);
@@ -70,7 +72,7 @@ export function useInterviewSession(
         await of().end();
       },
     };
-  }, [client, session]);
+  }, [client, session, history]);
   const view = "live" in state ? state : null;
   const error = "error" in state ? state.error : null;
   return { session, state, phase: state.phase, view, error, ...actions };

@@ -116,6 +116,16 @@ static PLAN: Object = Object {
         ),
         always("questionCount", common::U32, "How many questions."),
         always(
+            "extensions",
+            common::U32,
+            "How often a candidate may have more time; 0: never.",
+        ),
+        always(
+            "extensionMs",
+            Shape::Millis,
+            "How much each time, milliseconds.",
+        ),
+        always(
             "totalLimitMs",
             Shape::Millis,
             "All limits together, milliseconds.",
@@ -254,6 +264,16 @@ static DOCUMENT: Object = Object {
         always("asksConsent", Shape::Flag, "Whether it has a `consent`."),
         always("questionCount", common::U32, "How many questions."),
         always(
+            "extensions",
+            common::U32,
+            "How often a candidate may have more time; 0: never.",
+        ),
+        always(
+            "extensionMs",
+            Shape::Millis,
+            "How much each time, milliseconds.",
+        ),
+        always(
             "totalLimitMs",
             Shape::Millis,
             "All limits together, milliseconds.",
@@ -263,6 +283,12 @@ static DOCUMENT: Object = Object {
             "consent",
             Shape::Of(&CONSENT),
             "What is asked before anything is heard.",
+        ),
+        maybe(
+            "words",
+            Shape::List(&Shape::Text(40), 100),
+            "Names and products recognition is likely to get wrong, of at least 5 letters; they \
+             are put right in the transcript.",
         ),
         maybe(
             "questions",

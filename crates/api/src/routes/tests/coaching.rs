@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fake::{NOW, bench, text};
+use super::fake::{API_KEY, NOW, bench, text};
 
 const ROOT: &str = "root:admin";
 
@@ -46,6 +46,32 @@ async fn a_plan_is_made_shown_replaced_and_taken_out() {
     assert_eq!(gone.status(), 204);
     let (status, none) = bench.ask(ROOT, "GET /api/plans/mine", "").await;
     assert_eq!((status, &none["code"]), (404, &json!("plan_not_found")));
+}
+
+#[tokio::test]
+async fn a_back_end_with_a_key_makes_replaces_and_takes_out_plans() {
+    let bench = bench();
+    let key = [("x-api-key", API_KEY)];
+    let mut body = plan();
+    body["words"] = json!(["Kubernetes"]);
+    let made = bench.raw("POST /api/plans", &key, &body.to_string()).await;
+    assert_eq!(made.status(), 201);
+    body["title"] = json!("Theirs");
+    let put = bench
+        .raw("PUT /api/plans/mine", &key, &body.to_string())
+        .await;
+    assert_eq!(put.status(), 200);
+    let shown = bench.raw("GET /api/plans/mine", &key, "").await;
+    let shown: Value = serde_json::from_str(&text(shown).await).unwrap();
+    assert_eq!(shown["title"], "Theirs");
+    assert_eq!(shown["words"], json!(["Kubernetes"]));
+    let gone = bench.raw("DELETE /api/plans/mine", &key, "").await;
+    assert_eq!(gone.status(), 204);
+    let wrong = [("x-api-key", "gr_abcdefghijklmnopqrstuvwxyz234567abcdefgX")];
+    let refused = bench
+        .raw("POST /api/plans", &wrong, &body.to_string())
+        .await;
+    assert_eq!(refused.status(), 401);
 }
 
 #[tokio::test]

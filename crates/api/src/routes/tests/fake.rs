@@ -8,7 +8,7 @@ use axum::http::{Method, Request, Response};
 use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, JobState, ParticipantRow, ReportJob, SessionRow};
+use protocol::record::{DataKind, EventRow, JobState, ParticipantRow, ReportJob, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
@@ -55,6 +55,7 @@ pub(super) struct World {
     pub(super) draining: bool,
     pub(super) revocations: Vec<RevocationRow>,
     pub(super) deliveries: Vec<DeliveryRow>,
+    pub(super) events: Vec<(SessionId, EventRow)>,
 }
 
 #[derive(Clone, Default)]
@@ -322,6 +323,27 @@ impl Records for Fake {
                 closure(0, EndReason::Completed, 4),
                 closure(2, EndReason::Completed, 2),
             ]
+        })
+    }
+
+    fn log(
+        &self,
+        wanted: SessionId,
+        after: Seq,
+        limit_bytes: usize,
+    ) -> Answer<'_, Result<Vec<EventRow>, Refusal>> {
+        self.read(|world| {
+            let mut left = limit_bytes;
+            let fits = |row: &EventRow| {
+                let room = left > 0;
+                left = left.saturating_sub(row.body.len());
+                room
+            };
+            let all = world.events.iter().filter(|(id, _)| *id == wanted);
+            let rows = all.map(|(_, row)| row.clone());
+            rows.filter(|row| row.seq > after)
+                .take_while(fits)
+                .collect()
         })
     }
 

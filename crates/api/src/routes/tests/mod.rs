@@ -7,6 +7,7 @@ mod described;
 mod desk;
 mod fake;
 mod life;
+mod log;
 mod operations;
 mod pages;
 mod requests;

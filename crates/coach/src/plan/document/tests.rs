@@ -13,6 +13,7 @@ fn good() -> Value {
             "maxDurationMs": 1_200_000, "suggestionsTo": ["observer"],
         },
         "consent": {"version": "1", "text": "May we?", "purposes": ["scoring"]},
+        "words": ["Kubernetes", "Ana \"Oliveira\""],
         "questions": [
             {"use": "mistake", "limitMs": 90_000},
             {
@@ -47,6 +48,8 @@ fn a_document_is_read_as_a_file_is() {
     assert_eq!(entry.plan.options.max_duration_ms, Some(1_200_000));
     assert_eq!(entry.plan.questions[0].limit_ms, 90_000);
     assert_eq!(entry.plan.consent.as_ref().unwrap().version, "1");
+    assert_eq!(entry.plan.words, ["Kubernetes", "Ana \"Oliveira\""]);
+    assert_eq!(to_json(&entry, true)["words"][0], "Kubernetes");
     let rubric = &entry.rubrics[&entry.plan.questions[1].id];
     assert_eq!(rubric.target_ms, (20_000, 50_000));
     assert!(rubric.points[0].any[0].groups[1].is_context);

@@ -252,6 +252,7 @@ fn bodies() -> Vec<EventBody> {
             utterance: 5,
             is_final: true,
             text: "it's".to_owned(),
+            raw: question_id.is_some().then(|| "its".to_owned()),
             words: vec![words().remove(0)],
             start_ms: 120,
             end_ms: 300,

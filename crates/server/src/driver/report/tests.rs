@@ -54,6 +54,7 @@ fn final_of(question: &QuestionId, seq: u64, from_ms: u64) -> (EventRow, Segment
         utterance: u32::try_from(seq).unwrap(),
         is_final: true,
         text: STORY.to_owned(),
+        raw: None,
         words,
         start_ms: from_ms,
         end_ms,
