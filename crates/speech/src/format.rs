@@ -208,6 +208,14 @@ impl ChunkDecoder {
         self.sample_rate
     }
 
+    /// What follows has this rate in hertz, unless a WAV header says otherwise. One outside 8–48 kHz
+    /// changes nothing.
+    pub fn declare(&mut self, sample_rate: u32) {
+        if self.format != AudioFormat::Wav && check_sample_rate(sample_rate).is_ok() {
+            self.sample_rate = sample_rate;
+        }
+    }
+
     /// Bytes one sample instant takes before base64: 2 unless a WAV header says otherwise.
     #[must_use]
     pub fn frame_bytes(&self) -> usize {

@@ -624,7 +624,16 @@ impl StreamTap {
     /// [`GapReason::Missing`], and a time that lies back is ignored. With `None` chunks follow
     /// each other without a gap.
     pub fn push(&self, bytes: Bytes, audio_from_ms: Option<u64>) {
-        self.stream.ring.push(bytes, audio_from_ms);
+        self.stream.ring.push(bytes, audio_from_ms, None);
+    }
+
+    /// The same for a chunk that says its own rate in hertz, which may differ from the one before:
+    /// another device, another recording. A WAV header wins over it; a rate outside 8–48 kHz
+    /// changes nothing.
+    pub fn push_at(&self, bytes: Bytes, audio_from_ms: Option<u64>, sample_rate: u32) {
+        self.stream
+            .ring
+            .push(bytes, audio_from_ms, Some(sample_rate));
     }
 
     /// Which stream this is.

@@ -256,7 +256,7 @@ fn go_on(claim: &Claim, tail: Option<Tail>) {
         let reached = live.arrivals.lock().audio_ms();
         let heard = tap
             .as_ref()
-            .map(|tap| replay(tap, &file, claim.form, reached));
+            .map(|tap| replay(tap, &file, claim.form.0, reached));
         if let Some(Err(error)) = heard {
             let session = &live.hearing.session;
             tracing::error!(%session, %error, "stream_not_replayed");
@@ -285,7 +285,7 @@ fn go_on(claim: &Claim, tail: Option<Tail>) {
 fn replay(
     tap: &StreamTap,
     file: &AudioFile,
-    (format, sample_rate): (AudioFormat, u32),
+    format: AudioFormat,
     reached_ms: u64,
 ) -> Result<(), RecoverError> {
     let by = Instant::now() + PATIENCE;
@@ -295,20 +295,19 @@ fn replay(
         let begins_us = audio_us;
         audio_us += length_us(&chunk);
         let behind = audio_us / 1_000 <= reached_ms;
-        // A stream has one form; what was sent in another stays in the file.
-        let other = chunk.format != format_number(format) || chunk.sample_rate != sample_rate;
-        if behind || other {
+        // A stream has one format; what was sent in another stays in the file.
+        if behind || chunk.format != format_number(format) {
             continue;
         }
         let mut payload = chunk.payload.clone();
         let mut from_us = begins_us;
         if format == AudioFormat::Pcm16 && begins_us < reached_ms * 1_000 {
             let skip_us = reached_ms * 1_000 - begins_us;
-            let bytes = (skip_us * u64::from(sample_rate) / 1_000_000 * 2) as usize;
+            let bytes = (skip_us * u64::from(chunk.sample_rate) / 1_000_000 * 2) as usize;
             payload = payload.slice(bytes.min(payload.len())..);
             from_us = reached_ms * 1_000;
         }
-        tap.push(payload, Some(from_us / 1_000));
+        tap.push_at(payload, Some(from_us / 1_000), chunk.sample_rate);
         while audio_us / 1_000 > tap.heard_ms() + AHEAD_MS {
             if Instant::now() > by {
                 return Ok(());

@@ -110,6 +110,8 @@ pub(crate) struct Line {
     pub(crate) numbers: Numbers,
     pub(crate) tap: Option<StreamTap>,
     pub(crate) live: Arc<Live>,
+    /// The format the tap was opened for.
+    format: AudioFormat,
     /// Its file is being looked into; what comes meanwhile waits here.
     pub(crate) waiting: Option<VecDeque<Piece>>,
     waiting_bytes: usize,
@@ -160,7 +162,7 @@ impl Line {
         arrivals.note(form, bytes, piece.from_ms, piece.at);
         drop(arrivals);
         if let Some(tap) = &self.tap {
-            tap.push(piece.raw.clone(), piece.from_ms);
+            tap.push_at(piece.raw.clone(), piece.from_ms, piece.sample_rate);
         }
         true
     }
@@ -268,6 +270,7 @@ impl SessionTap {
             numbers: Numbers::default(),
             tap,
             live,
+            format: heard.format,
             waiting: self.rehear.is_some().then(VecDeque::new),
             waiting_bytes: 0,
             closed: false,
@@ -387,6 +390,10 @@ impl Tap for SessionTap {
             at: heard.at,
         };
         if let Some(piece) = line.wait(piece) {
+            if std::mem::replace(&mut line.format, heard.format) != heard.format {
+                // A recognizer's stream has one format; its rate may change.
+                line.tap = None;
+            }
             if line.tap.is_none() && self.means.speech.is_some() && !self.told {
                 self.reopen(heard, &mut line);
             }

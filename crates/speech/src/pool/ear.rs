@@ -164,6 +164,9 @@ impl<V: VoiceDetector> Hearing<V> {
             self.skip_to(from_ms, GapReason::Missing, shared);
         }
         self.raw.clear();
+        if let Some(rate) = chunk.sample_rate {
+            self.decoder.declare(rate);
+        }
         if let Err(error) = self.decoder.decode(&chunk.bytes, &mut self.raw) {
             let stream = self.stream.key;
             let (code, message) = (error.code(), error.to_string());

@@ -42,6 +42,8 @@ pub(super) struct Chunk {
     pub(super) bytes: Bytes,
     /// Stream audio time of the first sample, where the sender tells.
     pub(super) from_ms: Option<u64>,
+    /// Its rate in hertz, where the sender declares one with every chunk.
+    pub(super) sample_rate: Option<u32>,
     length_us: u64,
 }
 
@@ -79,7 +81,7 @@ impl Ring {
         self.bytes_per_second.store(rate, Ordering::Relaxed);
     }
 
-    pub(super) fn push(&self, bytes: Bytes, from_ms: Option<u64>) {
+    pub(super) fn push(&self, bytes: Bytes, from_ms: Option<u64>, sample_rate: Option<u32>) {
         if bytes.is_empty() {
             return;
         }
@@ -92,6 +94,7 @@ impl Ring {
         state.chunks.push_back(Chunk {
             bytes,
             from_ms,
+            sample_rate,
             length_us,
         });
         while state.waiting_us > self.limit_us || state.chunks.len() > CHUNKS_MAX {
@@ -151,8 +154,8 @@ mod tests {
     #[test]
     fn what_fits_comes_out_as_it_went_in() {
         let ring = ring();
-        ring.push(sound(400, 1), None);
-        ring.push(sound(600, 2), Some(400));
+        ring.push(sound(400, 1), None, None);
+        ring.push(sound(600, 2), Some(400), None);
         let taken = ring.take();
         assert_eq!(marks(&taken), [1, 2]);
         assert_eq!((taken.lost, taken.is_closed), (None, false));
@@ -163,7 +166,7 @@ mod tests {
     fn the_oldest_goes_first_and_what_went_is_told_once() {
         let ring = ring();
         for mark in 0..5 {
-            ring.push(sound(400, mark), None);
+            ring.push(sound(400, mark), None, None);
         }
         let taken = ring.take();
         assert_eq!(marks(&taken), [3, 4]);
@@ -181,7 +184,7 @@ mod tests {
     fn the_senders_own_time_says_where_a_loss_ends() {
         let ring = ring();
         for mark in 0..4u8 {
-            ring.push(sound(400, mark), Some(7_000 + u64::from(mark) * 400));
+            ring.push(sound(400, mark), Some(7_000 + u64::from(mark) * 400), None);
         }
         assert_eq!(
             ring.take().lost,
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn a_chunk_larger_than_the_ring_is_lost_whole() {
         let ring = ring();
-        ring.push(sound(1_001, 1), None);
+        ring.push(sound(1_001, 1), None, None);
         let taken = ring.take();
         assert!(taken.chunks.is_empty());
         assert_eq!(taken.lost.map(|l| l.length_us), Some(1_001_000));
@@ -205,7 +208,7 @@ mod tests {
     fn many_tiny_chunks_are_bounded_too() {
         let ring = ring();
         for _ in 0..CHUNKS_MAX + 10 {
-            ring.push(Bytes::from_static(&[0, 0]), None);
+            ring.push(Bytes::from_static(&[0, 0]), None, None);
         }
         assert_eq!(ring.take().chunks.len(), CHUNKS_MAX);
     }
@@ -213,9 +216,9 @@ mod tests {
     #[test]
     fn nothing_gets_into_a_closed_ring() {
         let ring = ring();
-        ring.push(sound(10, 1), None);
+        ring.push(sound(10, 1), None, None);
         ring.close();
-        ring.push(sound(10, 2), None);
+        ring.push(sound(10, 2), None, None);
         let taken = ring.take();
         assert_eq!((marks(&taken), taken.is_closed), (vec![1], true));
     }
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn base64_is_longer_than_the_sound_it_holds() {
         let ring = Ring::new(1_000, Encoding::Base64, 16_000);
-        ring.push(Bytes::from(vec![b'A'; 42_000]), None);
+        ring.push(Bytes::from(vec![b'A'; 42_000]), None, None);
         assert_eq!(ring.take().chunks.len(), 1);
     }
 }

@@ -53,7 +53,7 @@ fn bench() -> Bench {
 
 impl Bench {
     fn push(&self, bytes: Bytes, from_ms: Option<u64>) {
-        self.hearing.stream.ring.push(bytes, from_ms);
+        self.hearing.stream.ring.push(bytes, from_ms, None);
     }
 
     fn sweep(&mut self) -> bool {
@@ -240,4 +240,20 @@ fn a_wav_header_in_mid_stream_changes_the_rate_and_keeps_the_time() {
         "{}",
         bench.heard_ms()
     );
+}
+
+#[test]
+fn a_chunk_that_declares_another_rate_takes_the_time_it_took_to_speak() {
+    let mut bench = bench();
+    bench.push(sound(1_000, false), None);
+    let fine = Bytes::from(0_i16.to_le_bytes().repeat(48_000));
+    let ring = &bench.hearing.stream.ring;
+    ring.push(fine, None, Some(48_000));
+    // No microphone has this one: what was declared before stands.
+    let odd = Bytes::from(0_i16.to_le_bytes().repeat(48_000));
+    ring.push(odd, None, Some(7));
+    ring.push(sound(1_000, false), None, Some(16_000));
+    bench.sweep();
+    let heard = bench.heard_ms();
+    assert!((3_950..=4_000).contains(&heard), "{heard} ms");
 }
