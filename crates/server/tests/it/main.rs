@@ -8,6 +8,7 @@
 )]
 
 mod coaching;
+mod documents;
 mod door;
 mod hooks;
 mod jwks;
