@@ -60,6 +60,10 @@ PORT ?= 0
 conformance: ## A server for the protocols' own suites: make conformance PORT=3000
 	cargo run --locked -p server --features conformance --bin conformance -- $(PORT)
 
+.PHONY: fuzz
+fuzz: ## Every decoder under libFuzzer, ten million executions each: make fuzz RUNS=100000 SEED=1
+	@sh scripts/fuzz.sh
+
 sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
 

@@ -19,7 +19,7 @@ lacks=0
 # people reading aloud, used by the demonstration and by tests.
 RECORDINGS=pocketsphinx-testdata
 wanted=
-has cc || wanted="$wanted build-essential"
+{ has cc && has c++; } || wanted="$wanted build-essential"
 { has python3 && python3 -m pip --version >/dev/null 2>&1; } || wanted="$wanted python3 python3-pip"
 # The official clients for Python, which tests let loose on the server.
 { has python3 && python3 -c 'import ensurepip' 2>/dev/null; } || wanted="$wanted python3-venv"

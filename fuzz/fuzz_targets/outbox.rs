@@ -1,4 +1,4 @@
-//! Hands libFuzzer's inputs to `protocol::fuzz::outbox`.
+//! Hands libFuzzer's inputs to `protocol::fuzz::outbox`, within the bound of `greenroom_fuzz`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzz::outbox(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| greenroom_fuzz::bounded(protocol::fuzz::outbox, data));

@@ -1,4 +1,4 @@
-//! Hands libFuzzer's inputs to `protocol::fuzz::polling_body`.
+//! Hands libFuzzer's inputs to `protocol::fuzz::polling_body`, within the bound of `greenroom_fuzz`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzz::polling_body(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| greenroom_fuzz::bounded(protocol::fuzz::polling_body, data));

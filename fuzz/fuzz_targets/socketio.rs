@@ -1,4 +1,4 @@
-//! Hands libFuzzer's inputs to `protocol::fuzz::socketio`.
+//! Hands libFuzzer's inputs to `protocol::fuzz::socketio`, within the bound of `greenroom_fuzz`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzz::socketio(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| greenroom_fuzz::bounded(protocol::fuzz::socketio, data));

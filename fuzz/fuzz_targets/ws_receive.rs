@@ -1,4 +1,4 @@
-//! Hands libFuzzer's inputs to `protocol::fuzz::ws_receive`.
+//! Hands libFuzzer's inputs to `protocol::fuzz::ws_receive`, within the bound of `greenroom_fuzz`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| protocol::fuzz::ws_receive(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| greenroom_fuzz::bounded(protocol::fuzz::ws_receive, data));

@@ -26,6 +26,8 @@
 pub mod agree;
 pub mod endpoint;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod models;
 mod moonshine;
 mod offline;

@@ -5,11 +5,13 @@
 //! never into the server.
 
 mod outbox;
+mod packets;
 mod socketio;
 #[cfg(test)]
 mod tests;
 
 pub use self::outbox::outbox;
+pub use self::packets::{engineio_packet, http_lines, json_message, socketio_packet};
 pub use self::socketio::{polling_body, socketio};
 
 use crate::audio::{self, Direction};

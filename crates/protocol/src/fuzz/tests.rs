@@ -97,6 +97,26 @@ fn the_corpus_of_the_socketio_door_holds() {
 }
 
 #[test]
+fn the_corpus_of_engineio_packets_holds() {
+    replay("engineio_packet", 10, engineio_packet);
+}
+
+#[test]
+fn the_corpus_of_socketio_packets_holds() {
+    replay("socketio_packet", 11, socketio_packet);
+}
+
+#[test]
+fn the_corpus_of_json_messages_holds() {
+    replay("json_message", 12, json_message);
+}
+
+#[test]
+fn the_corpus_of_a_handshakes_lines_holds() {
+    replay("http_lines", 13, http_lines);
+}
+
+#[test]
 fn an_outbox_under_random_load_does_what_the_model_does() {
     let mut dice = Dice(5);
     for _ in 0..400 {

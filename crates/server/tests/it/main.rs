@@ -9,6 +9,7 @@
 
 mod coaching;
 mod comeback;
+mod documents;
 mod door;
 mod hooks;
 mod jwks;

@@ -295,6 +295,7 @@ impl Client {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             if let Some(got) = self.got.pop_front() {
+                as_described(&got);
                 return got;
             }
             match self.stream.read(&mut buffer) {
@@ -399,7 +400,38 @@ pub fn http(addr: SocketAddr, method: &str, path: &str, token: &str, body: &str)
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let status = answer[9..12].parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let status: u16 = answer[9..12].parse().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let path = path.split('?').next().unwrap();
+    let media = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-type").then_some(value)
+    });
+    // The web app's files are no part of the API.
+    if ["/api/", "/reports/", "/healthz", "/readyz", "/metrics"]
+        .iter()
+        .any(|p| path.starts_with(p))
+    {
+        let checked = api::describe::check_answer(
+            &api::router::routes(),
+            &method.parse().unwrap(),
+            path,
+            status.try_into().unwrap(),
+            media,
+            body.as_bytes(),
+        );
+        if let Err(mismatch) = checked {
+            panic!("{mismatch}: {body}");
+        }
+    }
     (status, body.to_owned())
+}
+
+/// Everything a server says in any of these tests is in the contract.
+fn as_described(got: &Got) {
+    if let Got::Json(message) = got
+        && let Err(mismatch) = protocol::contract::check_server(message)
+    {
+        panic!("{mismatch} in {message}");
+    }
 }

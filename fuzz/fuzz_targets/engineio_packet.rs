@@ -1,0 +1,4 @@
+//! Hands libFuzzer's inputs to `protocol::fuzz::engineio_packet`, within the bound of `greenroom_fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| greenroom_fuzz::bounded(protocol::fuzz::engineio_packet, data));
