@@ -64,7 +64,8 @@ conformance: ## A server for the protocols' own suites: make conformance PORT=30
 fuzz: ## Every decoder under libFuzzer, ten million executions each: make fuzz RUNS=100000 SEED=1
 	@sh scripts/fuzz.sh
 
-sim: ## Simulated worlds, optimized: make sim WORLDS=100000 SEED=1
+sim: ## The engine's speed, then simulated worlds: make sim WORLDS=100000 SEED=1
+	cargo run --locked --release -p sim -- --bench
 	cargo run --locked --release -p sim -- --worlds $(WORLDS) --seed $(SEED)
 
 bench: bench-self-test bench-starts bench-takeover bench-relay bench-speech bench-report ## Every benchmark, one after the other
