@@ -206,8 +206,8 @@ pub struct Faults {
     pub frozen_seconds: u64,
     /// Rows of the table of active sessions that the reaper finds wrong.
     pub reap_rows: u32,
-    /// Most milliseconds the writer works at a page of them, between which saves go on.
-    pub reap_page_ms: f64,
+    /// Most milliseconds the writer works at all of them.
+    pub reap_ms: f64,
 }
 
 /// What a soak may leave.

@@ -33,15 +33,15 @@ pub(crate) fn reaper(run: &Run<'_>, sheet: &mut Sheet) -> Result<()> {
         format!("{rows} in {pages}, serving after {took:.0?}"),
     );
     sheet.note(
-        "reaper: the writer's time for all",
-        format!("{writer_ms:.1} ms"),
+        "reaper: the writer's time for a page",
+        format!("{:.1} ms", writer_ms / pages),
     );
     // A debug build among other tests has more time.
-    let patience = if run.quick { 50.0 } else { 1.0 };
+    let patience = if run.quick { 500.0 } else { 1.0 };
     sheet.at_most(
-        "reaper: the writer's time for a page",
-        writer_ms / pages,
-        run.limits.reap_page_ms * patience,
+        "reaper: the writer's time for all",
+        writer_ms,
+        run.limits.reap_ms * patience,
         "ms",
     );
     Ok(())
