@@ -54,6 +54,18 @@ impl Stand {
         })
     }
 
+    /// Adds a line of TOML to a section, for the next start.
+    ///
+    /// # Errors
+    /// When the file cannot be changed, or has no such section.
+    pub fn set(&self, section: &str, line: &str) -> Result<()> {
+        let text = std::fs::read_to_string(&self.config)?;
+        let head = format!("[{section}]\n");
+        anyhow::ensure!(text.contains(&head), "no section {section}");
+        let text = text.replacen(&head, &format!("{head}{line}\n"), 1);
+        Ok(std::fs::write(&self.config, text)?)
+    }
+
     /// The folder of the records.
     #[must_use]
     pub fn data(&self) -> PathBuf {

@@ -145,6 +145,9 @@ pub struct Memory {
     pub rss: u64,
     /// Proportional set: shared pages counted by their share.
     pub pss: u64,
+    /// Of the resident set, what no file is behind: heaps and stacks. The rest are pages of files,
+    /// program code among them, that the kernel keeps or drops as it likes.
+    pub anonymous: u64,
 }
 
 impl Memory {
@@ -168,6 +171,7 @@ fn memory_of(rollup: &str) -> Option<Memory> {
     Some(Memory {
         rss: field("Rss:")?,
         pss: field("Pss:")?,
+        anonymous: field("Anonymous:")?,
     })
 }
 
@@ -191,13 +195,15 @@ mod tests {
 
     #[test]
     fn memory_is_read_in_bytes() {
-        let text = "55-7f ---p 0 00:00 0 [rollup]\nRss:  1740 kB\nPss:   435 kB\nPss_Dirty: 1 kB\n";
+        let text = "55-7f ---p 0 00:00 0 [rollup]\nRss:  1740 kB\nPss:   435 kB\nPss_Dirty: 1 kB\n\
+                    Anonymous: 300 kB\n";
         let memory = memory_of(text).unwrap();
         assert_eq!(
             memory,
             Memory {
                 rss: 1740 * 1024,
-                pss: 435 * 1024
+                pss: 435 * 1024,
+                anonymous: 300 * 1024,
             }
         );
         assert_eq!(memory_of("Rss: 1 kB\n"), None);

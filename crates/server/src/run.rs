@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::config::setting::{Auto, Speech, Takeover};
 use crate::core::clock::wall_now;
 use crate::driver::retention::Retention;
-use crate::driver::server::{Server, Settings, SpeechSetup};
+use crate::driver::server::{RecordsAt, Server, Settings, SpeechSetup};
 use crate::hooks::HookSettings;
 use crate::hooks::message::secret_bytes;
 use crate::hooks::target::Endpoint;
@@ -90,6 +90,9 @@ pub fn settings(config: &Config) -> anyhow::Result<Settings> {
         report_ms: config.retention.report.0,
         everything_ms: config.retention.everything.0,
     };
+    if let RecordsAt::Sqlite(records) = &mut settings.records {
+        records.cache_bytes = config.store.cache.0.into();
+    }
     settings.speech = speech_setup(config)?;
     settings.drain_deadline = Duration::from_millis(config.server.drain.0);
     Ok(settings)

@@ -65,6 +65,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     zeros(config, &mut found);
     limits(config, &mut found);
     retention(config, &mut found);
+    store(config, &mut found);
     found
 }
 
@@ -237,6 +238,14 @@ fn retention(config: &Config, found: &mut Vec<Problem>) {
             );
             found.push(Problem::of(format!("retention.{key}"), message));
         }
+    }
+}
+
+fn store(config: &Config, found: &mut Vec<Problem>) {
+    // SQLite takes no fewer than ten of its pages, and five connections may have this much.
+    if !(64 << 10..=1 << 30).contains(&config.store.cache.0) {
+        let message = "must be from 64KiB to 1GiB; each of the five connections may take it";
+        found.push(Problem::of("store.cache", message));
     }
 }
 

@@ -451,3 +451,12 @@ fn webhooks_need_a_secret_and_addresses_that_may_be_told() {
     let file = "[webhooks]\nallow_private = true\nurls = [\"http://127.0.0.1:9/x\"]\n";
     assert!(with(file, &env, &[]).is_ok());
 }
+
+#[test]
+fn a_database_cache_too_small_or_too_large_is_refused_by_name() {
+    for size in ["1KiB", "2GiB"] {
+        let found = problems(&format!("[store]\ncache = \"{size}\"\n"), &[]);
+        assert!(found[0].contains("store.cache"), "{size}: {found:?}");
+        assert!(found[0].contains("from 64KiB to 1GiB"), "{size}: {found:?}");
+    }
+}

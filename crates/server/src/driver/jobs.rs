@@ -2,7 +2,9 @@
 //! input. None is dropped half-way: there is no time-out around a query, the engine has its own
 //! deadlines and takes no answer for an answer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use engine::Input;
@@ -24,6 +26,35 @@ const LOG_BYTES: usize = 256 * 1024;
 /// How long a single piece may wait for a recognizer.
 const ONCE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The one thread that makes the reports of sessions that end, one after the other: each holds a
+/// whole log for a moment, so that a crowd that leaves at once costs the memory of one, and sound
+/// comes first. At most one of each live session waits.
+pub(crate) struct Press(Sender<(Arc<Driver>, Job)>);
+
+impl Press {
+    /// Starts it. It ends with its sender.
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let (sender, orders): (_, Receiver<(Arc<Driver>, Job)>) = channel();
+        std::thread::Builder::new()
+            .name("reports".to_owned())
+            .spawn(move || {
+                for (driver, job) in orders {
+                    // One that cannot be made keeps none of the others from being made; its
+                    // session waits for the answer no longer than its deadline.
+                    if catch_unwind(AssertUnwindSafe(|| run(&driver, job))).is_err() {
+                        tracing::error!("report_panicked");
+                    }
+                }
+            })?;
+        Ok(Self(sender))
+    }
+
+    fn queue(&self, driver: &Arc<Driver>, job: Job) {
+        // The thread lives as long as we do.
+        let _ = self.0.send((Arc::clone(driver), job));
+    }
+}
+
 /// Starts a job where it may block.
 pub(crate) fn start(driver: Arc<Driver>, job: Job) {
     let work = driver.work.clone();
@@ -34,6 +65,7 @@ pub(crate) fn start(driver: Arc<Driver>, job: Job) {
         Job::Transfer(session, user, to) => {
             work.spawn(super::transfer::offer(driver, session, user, to));
         }
+        job @ Job::MakeReport(..) => driver.press.queue(&driver, job),
         Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
         job => {
             work.spawn_blocking(move || run(&driver, job));

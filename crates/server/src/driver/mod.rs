@@ -22,6 +22,7 @@ pub mod server;
 pub(crate) mod story;
 pub(crate) mod taps;
 pub(crate) mod transfer;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -66,6 +67,10 @@ pub(crate) struct Driver {
     pub(crate) data: PathBuf,
     /// Where blocking work runs.
     pub(crate) work: tokio::runtime::Handle,
+    /// When free memory goes back to the system.
+    pub(crate) upkeep: upkeep::Upkeep,
+    /// Where reports of sessions that end are made.
+    pub(crate) press: jobs::Press,
     pub(crate) recovery: recovery::Transcriber,
     /// Plans by name, as they are now.
     pub(crate) plans: Arc<Shelf>,
@@ -105,6 +110,7 @@ impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Arc<Self>> {
         let recovery = recovery::Transcriber::start()?;
         let rehearing = rehear::Rehearing::start()?;
+        let press = jobs::Press::start()?;
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
@@ -124,6 +130,8 @@ impl Driver {
             guard: parts.guard,
             data: parts.data,
             work: parts.work,
+            press,
+            upkeep: upkeep::Upkeep::default(),
             core: OnceLock::new(),
             draining: AtomicBool::new(false),
             asks: Mutex::default(),

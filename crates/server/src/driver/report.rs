@@ -21,7 +21,7 @@ use store::{Store, StoreError};
 use super::{Driver, coaching};
 
 /// Bytes of events read at a time.
-const LOG_BYTES: usize = 512 * 1024;
+const LOG_BYTES: usize = 128 * 1024;
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -43,6 +43,8 @@ use crate::transport::listener::{SocketOptions, accept_loop, bind};
 
 /// Blocking work at once.
 const BLOCKING_THREADS: usize = 16;
+/// How often it is looked whether memory should go back to the system.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often the reaper looks.
 const REAP_EVERY: Duration = Duration::from_secs(60);
 /// How long what is being recognized may take when the server stops.
@@ -441,12 +443,16 @@ impl Running {
         Arc::clone(&self.driver) as _
     }
 
-    /// What is done again and again: reports still to be made, and the reaper.
+    /// What is done again and again: reports still to be made, the reaper, memory.
     fn start_work(&self, (reports, reaper): (Duration, Duration)) {
         self.again(reports, Duration::ZERO, |driver| {
             reporting::make_due(driver).map(drop)
         });
         self.again(reaper, reaper, recovery::reap);
+        self.again(UPKEEP_EVERY, UPKEEP_EVERY, |driver| {
+            driver.upkeep.look(driver);
+            Ok(())
+        });
     }
 
     /// Does something where it may block, first after `first` and then every so often, until the

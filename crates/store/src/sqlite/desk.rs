@@ -358,12 +358,13 @@ impl DeskFile {
         schema::check_library()?;
         match super::lock(path) {
             Ok(_lock) => {
-                let mut connection = schema::open_writer(path, BUSY, true)?;
+                let mut connection =
+                    schema::open_writer(path, schema::Opening::beside(BUSY), true)?;
                 schema::migrate(&mut connection)?;
                 Ok(Self { connection })
             }
             Err(StoreError::InUse { .. }) => {
-                let connection = schema::open_writer(path, BUSY, false)?;
+                let connection = schema::open_writer(path, schema::Opening::beside(BUSY), false)?;
                 let found = schema::version(&connection)?;
                 let known = schema::newest();
                 if found == known {

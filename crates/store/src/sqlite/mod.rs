@@ -57,6 +57,8 @@ pub struct Config {
     pub busy: Duration,
     /// Connections for reading.
     pub readers: usize,
+    /// Bytes of the database each connection keeps in memory.
+    pub cache_bytes: u64,
     /// How long a reader or a command waits for its turn and its answer.
     pub wait: Duration,
     /// How long this process counts as alive after its last sign of life.
@@ -78,6 +80,7 @@ impl Config {
             queue_bytes_max: 64 << 20,
             busy: Duration::from_millis(250),
             readers: 4,
+            cache_bytes: schema::CACHE_BYTES,
             wait: Duration::from_secs(10),
             lease: Duration::from_secs(15),
             lease_every: Duration::from_secs(5),
@@ -152,7 +155,11 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         schema::check_library()?;
         let lock = lock(&config.path)?;
-        let mut connection = schema::open_writer(&config.path, config.busy, true)?;
+        let opening = schema::Opening {
+            busy: config.busy,
+            cache_bytes: config.cache_bytes,
+        };
+        let mut connection = schema::open_writer(&config.path, opening, true)?;
         schema::migrate(&mut connection)?;
         let moment = admin::Moment {
             now: now(),
@@ -167,7 +174,7 @@ impl Sqlite {
         let faults = Arc::new(Faults::default());
         let settings = Settings {
             path: config.path.clone(),
-            busy: config.busy,
+            opening,
             boot,
             lease: config.lease,
             lease_every: config.lease_every,
@@ -197,12 +204,7 @@ impl Sqlite {
             .map_err(StoreError::Io)?;
         Ok(Self {
             queue,
-            pool: Pool::new(
-                config.path.clone(),
-                config.readers,
-                config.busy,
-                config.wait,
-            ),
+            pool: Pool::new(config.path.clone(), config.readers, opening, config.wait),
             metrics,
             wait: config.wait,
             clock: config.clock.clone(),

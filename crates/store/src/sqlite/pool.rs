@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, Error, ErrorCode};
 
 use crate::error::StoreError;
-use crate::sqlite::schema;
+use crate::sqlite::schema::{self, Opening};
 
 struct Inner {
     free: Vec<Connection>,
@@ -17,7 +17,7 @@ struct Inner {
 /// The connections.
 pub(crate) struct Pool {
     path: PathBuf,
-    busy: Duration,
+    opening: Opening,
     wait: Duration,
     most: usize,
     inner: Mutex<Inner>,
@@ -45,9 +45,9 @@ impl Drop for Lent<'_> {
 impl Pool {
     /// All its connections are opened at once: what the process holds is the same from its first
     /// minute on. One that cannot be opened now is opened when it is asked for.
-    pub(crate) fn new(path: PathBuf, most: usize, busy: Duration, wait: Duration) -> Self {
+    pub(crate) fn new(path: PathBuf, most: usize, opening: Opening, wait: Duration) -> Self {
         let ready = || {
-            let connection = schema::open_reader(&path, busy).ok()?;
+            let connection = schema::open_reader(&path, opening).ok()?;
             // SQLite opens its files at the first question.
             schema::version(&connection).ok()?;
             Some(connection)
@@ -59,7 +59,7 @@ impl Pool {
         });
         Self {
             path,
-            busy,
+            opening,
             wait,
             most: most.max(1),
             inner,
@@ -75,7 +75,7 @@ impl Pool {
         let mut lent = self.lend()?;
         let connection = match lent.connection.take() {
             Some(connection) => connection,
-            None => schema::open_reader(&self.path, self.busy)?,
+            None => schema::open_reader(&self.path, self.opening)?,
         };
         let connection = lent.connection.insert(connection);
         let answer = question(connection);

@@ -23,7 +23,10 @@ impl Reader {
     /// # Errors
     /// When it is not there or cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self(Mutex::new(schema::open_reader(path, BUSY)?)))
+        Ok(Self(Mutex::new(schema::open_reader(
+            path,
+            schema::Opening::beside(BUSY),
+        )?)))
     }
 
     /// A session's row.

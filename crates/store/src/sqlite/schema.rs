@@ -11,9 +11,36 @@ use crate::error::StoreError;
 /// 3.51.3: older ones can lose committed writes when a checkpoint races a writer.
 const LIBRARY_NEEDED: i32 = 3_051_003;
 
-/// Pages of the database a connection keeps, KiB. The system caches the file anyway; what each
-/// connection keeps besides would only grow with the file for a long time.
-const CACHE_KIB: i64 = 512;
+/// Pages of the database a connection keeps where nothing else is asked for, in bytes. The system
+/// caches the file anyway; what each connection keeps besides would only grow with the file for a
+/// long time.
+pub(crate) const CACHE_BYTES: u64 = 512 << 10;
+
+/// How a connection is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    /// How long it waits for a lock.
+    pub(crate) busy: Duration,
+    /// Bytes of pages it keeps.
+    pub(crate) cache_bytes: u64,
+}
+
+impl Opening {
+    /// For commands that look or change a little beside the server.
+    pub(crate) fn beside(busy: Duration) -> Self {
+        Self {
+            busy,
+            cache_bytes: CACHE_BYTES,
+        }
+    }
+
+    fn apply(self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        connection.busy_timeout(self.busy)?;
+        // Negative: KiB, not pages.
+        let kib = i64::try_from(self.cache_bytes / 1024).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "cache_size", -kib)
+    }
+}
 
 /// Number, name and text of every migration; numbers grow by one.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -63,13 +90,13 @@ pub(crate) fn check_library() -> Result<(), StoreError> {
 /// vanished later is a store that is away, never an empty one.
 pub(crate) fn open_writer(
     path: &Path,
-    busy: Duration,
+    opening: Opening,
     create: bool,
 ) -> Result<Connection, StoreError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy)?;
+    opening.apply(&connection)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -84,18 +111,16 @@ pub(crate) fn open_writer(
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(96);
     Ok(connection)
 }
 
 /// Opens a connection that can only read.
-pub(crate) fn open_reader(path: &Path, busy: Duration) -> Result<Connection, StoreError> {
+pub(crate) fn open_reader(path: &Path, opening: Opening) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(busy)?;
+    opening.apply(&connection)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(48);
     Ok(connection)
 }

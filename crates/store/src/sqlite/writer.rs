@@ -46,7 +46,7 @@ const REMAKE_AFTER: Duration = Duration::from_secs(1);
 /// What the thread is given.
 pub(crate) struct Settings {
     pub(crate) path: PathBuf,
-    pub(crate) busy: Duration,
+    pub(crate) opening: schema::Opening,
     pub(crate) boot: BootId,
     pub(crate) lease: Duration,
     pub(crate) lease_every: Duration,
@@ -281,7 +281,7 @@ impl Writer {
         if self.connection.is_some() || Instant::now() < self.retry_at {
             return;
         }
-        match schema::open_writer(&self.settings.path, self.settings.busy, false) {
+        match schema::open_writer(&self.settings.path, self.settings.opening, false) {
             Ok(connection) => {
                 Metrics::count(&self.metrics.reopened);
                 self.connection = Some(connection);
