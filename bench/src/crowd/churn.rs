@@ -22,6 +22,18 @@ pub struct Churned {
     pub refused: u32,
 }
 
+impl Churned {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Churned) -> Churned {
+        Churned {
+            joined: self.joined + other.joined,
+            started: self.started + other.started,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
 impl Crowd {
     /// Lets `count` connections come and vanish, of `pool` candidates with one connection each.
     ///
