@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::{always, maybe};
 use protocol::contract::{Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{find, within};
 use crate::describe::{
-    self, Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
+    self, BUSY, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
 };
 use crate::extract::{Body, Caller, PathId};
 use crate::problem::Problem;
@@ -75,20 +75,16 @@ pub static SAY: Route = Route {
         example: r#"{"type":"custom:hint","data":{"text":"Two minutes left."},"to":["candidate"]}"#,
         optional: false,
     }),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It was said.",
-        content: Content::Json(Shape::Of(&ANSWER)),
-    }],
+    answers: &[describe::ok("It was said.", &ANSWER)],
     refusals: &[
         NO_SESSION,
         NOT_ALLOWED,
         RECORDS,
+        BUSY,
         &[
             Why::Code(ErrorCode::UnknownEvent),
             Why::Code(ErrorCode::SessionEnded),
             Why::Code(ErrorCode::BadTransition),
-            Why::Code(ErrorCode::Busy),
         ],
     ],
     ..ROUTE

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::always;
 use protocol::contract::{Object, Shape, common};
-use protocol::error::ErrorCode;
 use protocol::id::SessionId;
 use protocol::value::EndReason;
 use serde::Deserialize;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{sessions, within};
 use crate::access::{Access, access};
-use crate::describe::{self, Answer, Content, RECORDS, ROUTE, Route, Why};
+use crate::describe::{self, BUSY, RECORDS, ROUTE, Route};
 use crate::extract::{Body, Caller};
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -65,8 +64,6 @@ static CLOSED: Object = Object {
     )],
 };
 
-const BUSY: &[Why] = &[Why::Code(ErrorCode::Busy)];
-
 /// `POST /api/session/end-session`
 pub static END_SESSION: Route = Route {
     method: Method::POST,
@@ -75,11 +72,7 @@ pub static END_SESSION: Route = Route {
     group: "documents",
     about: "Ends a session. Ending one that is over, unknown or somebody else's gets the same answer, and nothing is done.",
     body: Some(BODY),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It is over.",
-        content: Content::Json(Shape::Of(&ENDED)),
-    }],
+    answers: &[describe::ok("It is over.", &ENDED)],
     refusals: &[RECORDS, BUSY],
     ..ROUTE
 };
@@ -92,11 +85,7 @@ pub static CLOSE_CONNECTION: Route = Route {
     group: "documents",
     about: "Closes the connections of a session, ending it with reason `closed_by_api` if it is not over yet.",
     body: Some(BODY),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "They are closed.",
-        content: Content::Json(Shape::Of(&CLOSED)),
-    }],
+    answers: &[describe::ok("They are closed.", &CLOSED)],
     refusals: &[RECORDS, BUSY],
     ..ROUTE
 };

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::describe::{CREATE, END, LIST, SHOW};
-use super::{find, invalid, within};
+use super::{find, invalid, paging, within};
 
 use crate::access::Access;
 use crate::auth::Claims;
@@ -325,14 +325,8 @@ pub async fn list(
     if !who.admin {
         return Err(ErrorCode::NotAllowed.into());
     }
-    let after = match params.after.as_deref() {
-        None => None,
-        Some(text) => Some(cursor(text).ok_or_else(|| invalid("`after` is no cursor."))?),
-    };
-    let limit = params.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(invalid("`limit` must be 1 to 200."));
-    }
+    let after = paging::after(params.after.as_deref(), paging::session)?;
+    let limit = paging::limit(params.limit)?;
     let query = ListQuery {
         status: params.status,
         candidate: params.candidate,
@@ -340,16 +334,10 @@ pub async fn list(
         limit,
     };
     let rows = within(api.records.list(query)).await?;
-    let full = u32::try_from(rows.len()).is_ok_and(|found| found == limit);
-    let next = rows.last().filter(|_| full);
+    let next = paging::last_of_full(&rows, limit);
     let next = next.map(|row| format!("{}.{}", row.created_at.0, row.session));
     let sessions: Vec<Shown<'_>> = rows.iter().map(shown).collect();
     Ok(Json(json!({ "sessions": sessions, "next": next })))
-}
-
-fn cursor(text: &str) -> Option<(Wall, SessionId)> {
-    let (time, id) = text.split_once('.')?;
-    Some((Wall(time.parse().ok()?), SessionId::parse(id).ok()?))
 }
 
 /// `POST /api/sessions/{id}/end`: candidate, interviewer, admin.

@@ -8,7 +8,9 @@ use axum::http::{Method, Request, Response};
 use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, EventRow, JobState, ParticipantRow, ReportJob, SessionRow};
+use protocol::record::{
+    DataKind, EventRow, JobState, ParticipantRow, ReportJob, ReportPlace, SessionRow,
+};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
@@ -196,15 +198,16 @@ impl Handle for Fake {
     }
 
     fn closed_connections(&self) -> Vec<ClosedConnection> {
-        vec![ClosedConnection {
-            connection_id: ConnectionId(7),
+        let closed = |connection| ClosedConnection {
+            connection_id: ConnectionId(connection),
             user_id: user("ana"),
             session_id: Some(id("s1")),
             opened_at: NOW,
-            closed_at: NOW.after(5),
+            closed_at: NOW.after(connection),
             code: None,
             reason: "lost".into(),
-        }]
+        };
+        [7, 6, 5].map(closed).to_vec()
     }
 
     fn metrics(&self) -> MetricsSnapshot {
@@ -276,10 +279,16 @@ impl Records for Fake {
         })
     }
 
-    fn open_reports(&self, limit: u32) -> Answer<'_, Result<Vec<ReportJob>, Refusal>> {
+    fn open_reports(
+        &self,
+        after: Option<ReportPlace>,
+        limit: u32,
+    ) -> Answer<'_, Result<Vec<ReportJob>, Refusal>> {
         self.read(|_| {
-            vec![job(&id("s9"), false)]
+            ["s7", "s8", "s9"]
+                .map(|name| job(&id(name), false))
                 .into_iter()
+                .filter(|job| after.as_ref().is_none_or(|after| job.place() > *after))
                 .take(limit as usize)
                 .collect()
         })

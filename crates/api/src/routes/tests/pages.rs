@@ -108,8 +108,8 @@ async fn a_report_that_cannot_be_read_is_our_fault_and_no_panic() {
     assert_eq!(bench.raw(&line, &[], "").await.status(), 500);
     let bearer = format!("Bearer {}", bench.token("ana"));
     let headers = [("authorization", bearer.as_str())];
-    let json = bench
-        .raw("GET /api/sessions/done/report", &headers, "")
-        .await;
-    assert_eq!(body(json).await["schema"], "other", "as stored");
+    let line = "GET /api/sessions/done/report?format=md";
+    let response = bench.raw(line, &headers, "").await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(body(response).await["code"], "internal");
 }
