@@ -438,7 +438,7 @@ export interface DataDeleted {
 
 /** An event to be said. Own events are `custom:…`, are stored and reach members who come back later; of the contract's a back end may say suggestions, transcription and errors, with the contract's fields. */
 export interface Broadcast {
-  /** The event's name: `custom:hint`, `transcription:result` … (Text, at most 64 characters.) */
+  /** The event's name: `custom:hint`, `transcription:result` … */
   type: string
   /** Its fields; left out: none. At most 16 KiB, 8 levels deep. */
   data?: Record<string, unknown> | undefined
@@ -556,7 +556,7 @@ export interface PlanSummary {
   title: string
   /** For people. (Text, at most 2000 characters.) */
   description: string
-  /** Language of the questions. (Text, at most 35 characters.) */
+  /** Language of the questions. */
   language: string
   /** What its scores are for. */
   mode: ScoringMode
@@ -676,7 +676,7 @@ export interface PlanInput {
   title: string
   /** For people. (Text, at most 2000 characters.) */
   description?: string | undefined
-  /** Language of the questions. (Text, at most 35 characters.) */
+  /** Language of the questions. */
   language?: string | undefined
   /** What its scores are for. */
   mode?: ScoringMode | undefined
@@ -762,7 +762,7 @@ export interface PlanDocument {
   title: string
   /** For people. (Text, at most 2000 characters.) */
   description: string
-  /** Language of the questions. (Text, at most 35 characters.) */
+  /** Language of the questions. */
   language: string
   /** What its scores are for. */
   mode: ScoringMode
@@ -1265,7 +1265,7 @@ export interface Routes {
     path: '/api/plans'
     query: ListPlansQuery
     answer: Plans
-    errors: 'auth_required' | 'busy' | 'invalid_field' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'invalid_field' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** Makes a plan, for admins: a document as `GET /api/plans/{id}` shows it or, with `Content-Type: application/toml`, the text of a plan file. Mistakes are told all at once, each with its place. */
   createPlan: {
@@ -1280,7 +1280,7 @@ export interface Routes {
     method: 'GET'
     path: '/api/plans/{id}'
     answer: PlanDocument
-    errors: 'auth_required' | 'busy' | 'origin_not_allowed' | 'plan_not_found' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'origin_not_allowed' | 'plan_not_found' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** Puts this plan under this id, for admins, whatever was there; a body as for `POST`. Sessions that have the plan keep it as it was. */
   putPlan: {
@@ -1303,7 +1303,7 @@ export interface Routes {
     path: '/api/questions'
     query: ListQuestionsQuery
     answer: QuestionBank
-    errors: 'auth_required' | 'busy' | 'invalid_field' | 'not_allowed' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'invalid_field' | 'not_allowed' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** A one-time ticket for a socket, so that no token stands in an address. */
   createTicket: {
@@ -1311,7 +1311,7 @@ export interface Routes {
     path: '/api/tickets'
     body?: TicketOrder
     answer: Ticket
-    errors: 'auth_required' | 'bad_json' | 'busy' | 'invalid_field' | 'limited' | 'missing_field' | 'not_allowed' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked' | 'too_deep' | 'too_large' | 'unsupported_media_type'
+    errors: 'auth_required' | 'bad_json' | 'busy' | 'internal' | 'invalid_field' | 'limited' | 'missing_field' | 'not_allowed' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked' | 'too_deep' | 'too_large' | 'unsupported_media_type'
   }
   /** Everything that was taken back. */
   listRevocations: {
@@ -1327,7 +1327,7 @@ export interface Routes {
     path: '/api/revocations'
     body: RevocationOrder
     answer: RevocationDone
-    errors: 'auth_required' | 'bad_json' | 'busy' | 'internal' | 'invalid_field' | 'limited' | 'missing_field' | 'not_allowed' | 'origin_not_allowed' | 'store_unavailable' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked' | 'too_deep' | 'too_large' | 'unsupported_media_type'
+    errors: 'auth_required' | 'bad_json' | 'busy' | 'draining' | 'internal' | 'invalid_field' | 'limited' | 'missing_field' | 'not_allowed' | 'origin_not_allowed' | 'store_unavailable' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked' | 'too_deep' | 'too_large' | 'unsupported_media_type'
   }
   /** Forget a revocation: older tokens that have not expired are good again. */
   removeRevocation: {
@@ -1350,7 +1350,7 @@ export interface Routes {
     method: 'GET'
     path: '/api/metrics'
     answer: Metrics
-    errors: 'auth_required' | 'busy' | 'not_allowed' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'not_allowed' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** How many sessions ended for which reason, over time; admins only. Without parameters: the last 24 hours by hour. */
   closures: {
@@ -1366,7 +1366,7 @@ export interface Routes {
     path: '/api/connections/closed'
     query: ClosedConnectionsQuery
     answer: ClosedConnections
-    errors: 'auth_required' | 'busy' | 'invalid_field' | 'not_allowed' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'invalid_field' | 'not_allowed' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** A session's whole life in order; admins only. */
   sessionStory: {
@@ -1381,21 +1381,21 @@ export interface Routes {
     path: '/api/transfers'
     body: RedeemTransfer
     answer: Transferred
-    errors: 'bad_json' | 'internal' | 'invalid_field' | 'missing_field' | 'not_supported' | 'origin_not_allowed' | 'too_deep' | 'too_large' | 'transfer_invalid' | 'unsupported_media_type'
+    errors: 'bad_json' | 'internal' | 'invalid_field' | 'missing_field' | 'not_supported' | 'origin_not_allowed' | 'timed_out' | 'too_deep' | 'too_large' | 'transfer_invalid' | 'unsupported_media_type'
   }
   /** This document. */
   openapi: {
     method: 'GET'
     path: '/api/openapi.json'
     answer: Record<string, unknown>
-    errors: 'origin_not_allowed'
+    errors: 'internal' | 'origin_not_allowed' | 'timed_out'
   }
   /** The realtime contract: every message, field, reply, error code and close code. */
   asyncapi: {
     method: 'GET'
     path: '/api/asyncapi.json'
     answer: Record<string, unknown>
-    errors: 'origin_not_allowed'
+    errors: 'internal' | 'origin_not_allowed' | 'timed_out'
   }
   /** The report as a page for people. Refusals are pages, too. */
   reportPage: {
@@ -1403,28 +1403,28 @@ export interface Routes {
     path: '/reports/{id}'
     query: ReportPageQuery
     answer: string | Report
-    errors: 'auth_required' | 'busy' | 'invalid_field' | 'origin_not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'invalid_field' | 'origin_not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
   /** The process answers. Asks nobody. */
   healthz: {
     method: 'GET'
     path: '/healthz'
     answer: string
-    errors: never
+    errors: 'internal' | 'timed_out'
   }
   /** Whether new sessions can be taken. */
   readyz: {
     method: 'GET'
     path: '/readyz'
     answer: Readiness
-    errors: never
+    errors: 'internal' | 'timed_out'
   }
   /** Every figure in Prometheus' text format. */
   prometheus: {
     method: 'GET'
     path: '/metrics'
     answer: string
-    errors: 'auth_required' | 'busy' | 'not_allowed' | 'token_expired' | 'token_invalid' | 'token_revoked'
+    errors: 'auth_required' | 'busy' | 'internal' | 'not_allowed' | 'timed_out' | 'token_expired' | 'token_invalid' | 'token_revoked'
   }
 }
 export type RouteName = keyof Routes
