@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::Method;
 use protocol::contract::shape::always;
 use protocol::contract::{Object, Shape, common};
+use protocol::error::ErrorCode;
 use protocol::id::SessionId;
 use protocol::value::EndReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{sessions, within};
-use crate::access::{Access, access};
+use super::sessions;
+use crate::access::Access;
 use crate::describe::{self, BUSY, RECORDS, ROUTE, Route};
 use crate::extract::{Body, Caller};
 use crate::identity::Identity;
@@ -123,13 +124,18 @@ async fn end_if_theirs(
     id: &SessionId,
     reason: impl Fn(Access) -> Option<EndReason>,
 ) -> Result<(), Problem> {
-    let Some(record) = within(api.records.session(id.clone())).await? else {
+    let unknown = ErrorCode::SessionNotFound;
+    let (record, access) = match sessions::end_of(api, &who, id.clone()).await {
+        Ok(found) => found,
+        Err(problem) if problem.code == unknown.as_str() => return Ok(()),
+        Err(problem) => return Err(problem),
+    };
+    let Some(reason) = reason(access) else {
         return Ok(());
     };
-    if let Some(access) = access(&who, &record)
-        && let Some(reason) = reason(access)
-    {
-        sessions::end_session(api, who, access, record, reason).await?;
+    match sessions::end_session(api, who, access, id, record, reason).await {
+        // The session knows better than its records who they are to it.
+        Err(refusal) if refusal.code == unknown => Ok(()),
+        done => Ok(done.map(|_| ())?),
     }
-    Ok(())
 }
