@@ -223,6 +223,8 @@ impl Route {
             ]));
             all.push(Why::Own(Own::UnsupportedMediaType));
         }
+        // Its body came too slowly, or its handler broke; see the listener.
+        all.extend(codes(&[ErrorCode::TimedOut, ErrorCode::Internal]));
         all.extend(self.refusals.iter().copied().flatten().copied());
         let mut once: Vec<Why> = Vec::new();
         for why in all {
@@ -300,6 +302,10 @@ pub fn check_answer(
     let answer = { same() }.find(|answer| fits(&answer)).or(same().next());
     match answer.map(|answer| answer.content) {
         None => problem(&route.whys(), status, media, body).or_else(wrong),
+        // What the layers around a page refuse is no page.
+        Some(Content::Text(_)) if media == Some("application/problem+json") => {
+            problem(&route.whys(), status, media, body).or_else(wrong)
+        }
         Some(Content::Empty) if body.is_empty() => Ok(()),
         Some(Content::Text(kind)) if media == Some(kind) => Ok(()),
         Some(Content::Json(shape)) if media == Some("application/json") => {

@@ -122,7 +122,11 @@ pub async fn closures(
     }
     let to = query.to.map_or_else(|| api.now().after(1), Wall);
     let day = i64::try_from(DAY_MS).unwrap_or(i64::MAX);
-    let from = Wall(query.from.unwrap_or_else(|| to.0.saturating_sub(day)));
+    let from = Wall(
+        query
+            .from
+            .unwrap_or_else(|| to.0.saturating_sub(day).max(-(TIME_MAX as i64))),
+    );
     let length =
         to.0.checked_sub(from.0)
             .and_then(|ms| u64::try_from(ms).ok());

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use self::describe::OUTLINED;
 pub use self::describe::{CREATE, LIST, QUESTIONS, REMOVE, REPLACE, SHOW};
 use super::{paging, within};
-use crate::extract::{Body, Caller, Path, Query};
+use crate::extract::{Body, Caller, Path, Query, Raw};
 use crate::handle::PlanPut;
 use crate::identity::Identity;
 use crate::problem::{Own, Problem};
@@ -121,7 +121,7 @@ pub async fn create(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     may_change(&who)?;
     let (entry, text) = read(&api.plans.bank(), &headers, &body, None)?;
@@ -139,7 +139,7 @@ pub async fn replace(
     Caller(who): Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     may_change(&who)?;
     let id = PlanId::parse(&id).map_err(|error| {

@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use store::desk::{RevocationRow, Revokes};
 
 use super::{invalid, paging, within};
-use crate::describe::{self, LIMIT, NOT_ALLOWED, RECORDS, REVOCATION_CURSOR, ROUTE, Route, Why};
+use crate::describe::{
+    self, BUSY, DRAINING, LIMIT, NOT_ALLOWED, RECORDS, REVOCATION_CURSOR, ROUTE, Route, Why,
+};
 use crate::extract::{Body, Caller, Query};
 use crate::identity::Identity;
 use crate::office::Subject;
@@ -123,7 +125,13 @@ pub static CREATE: Route = Route {
         optional: false,
     }),
     answers: &[describe::created("Written down, and done.", &DONE)],
-    refusals: &[NOT_ALLOWED, RECORDS, &[Why::Code(ErrorCode::Limited)]],
+    refusals: &[
+        NOT_ALLOWED,
+        RECORDS,
+        BUSY,
+        DRAINING,
+        &[Why::Code(ErrorCode::Limited)],
+    ],
     ..ROUTE
 };
 

@@ -7,7 +7,7 @@ use coach::plan::{
     POINTS_MAX, PURPOSES_MAX, QUESTIONS_MAX, TEXT_CHARS_MAX, TITLE_CHARS_MAX, WEIGHT_MAX,
     WORD_CHARS_MAX, WORDS_MAX,
 };
-use protocol::contract::shape::{always, maybe};
+use protocol::contract::shape::{Form, always, maybe};
 use protocol::contract::{Field, Object, Shape, Words, common};
 use protocol::error::ErrorCode;
 
@@ -42,7 +42,29 @@ static KINDS: Words = Words {
 const ID: Field = always("id", Shape::Id, "For `planId`.");
 const TITLE: Field = always("title", Shape::Saying(TITLE_MAX), "For people.");
 const DESCRIPTION: Field = always("description", Shape::Text(TEXT_MAX), "For people.");
-const LANGUAGE: Field = always("language", Shape::Text(35), "Language of the questions.");
+const LANGUAGE: Field = always(
+    "language",
+    Shape::Form(&LANGUAGE_TAG),
+    "Language of the questions.",
+);
+/// As BCP 47 has it, as far as plans go.
+static LANGUAGE_TAG: Form = Form {
+    name: "language tag",
+    pattern: "^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+    most: 35,
+    fits: |text| {
+        let mut parts = text.split('-');
+        let first = parts.next().unwrap_or_default();
+        let fits = |part: &str, most: usize| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        text.len() <= 35
+            && first.len() >= 2
+            && fits(first, 3)
+            && first.bytes().all(|b| b.is_ascii_lowercase())
+            && parts.all(|part| fits(part, 8))
+    },
+};
 const MODE: Field = always("mode", Shape::Word(&MODES), "What its scores are for.");
 const TITLE_MAX: u32 = TITLE_CHARS_MAX as u32;
 const TEXT_MAX: u32 = TEXT_CHARS_MAX as u32;

@@ -208,16 +208,6 @@ async fn every_query_is_judged_by_its_fields() {
 }
 
 #[tokio::test]
-async fn a_method_that_no_route_has_is_refused_on_every_path() {
-    let bench = bench();
-    for route in routes() {
-        let path = path(route);
-        let got = code(&bench, &format!("PATCH {path}"), &[], "").await;
-        assert_eq!(got, (405, "method_not_allowed".to_owned()), "{path}");
-    }
-}
-
-#[tokio::test]
 async fn the_asyncapi_document_is_served_to_anybody() {
     let response = bench().raw("GET /api/asyncapi.json", &[], "").await;
     assert_eq!(response.headers()["content-type"], "application/json");
