@@ -148,10 +148,10 @@ pub async fn page(
     id: Result<PathId, Problem>,
     form: Result<Query<PageForm>, Problem>,
 ) -> Response {
-    let asked = form.as_ref().ok().and_then(|form| form.0.format);
-    let drawn = match asked {
-        Some(format) => download(&api, who, id, format).await,
-        None => draw(&api, who, id).await,
+    let drawn = match form.map(|form| form.0.format) {
+        Ok(Some(format)) => download(&api, who, id, format).await,
+        Ok(None) => draw(&api, who, id).await,
+        Err(unknown) => Err(who.err().unwrap_or(unknown)),
     };
     drawn.unwrap_or_else(|problem| shown(problem.status, alone(&problem)))
 }
