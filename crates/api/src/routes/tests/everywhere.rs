@@ -9,6 +9,7 @@ use store::desk::{DeliveryRow, HookKind, HookState, RevocationRow, Revokes};
 use super::fake::{Bench, NOW, bench, id, json as body};
 use crate::describe::{Content, PAGE_MAX, Route};
 use crate::extract::BODY_BYTES_MAX;
+use crate::guard::Judged;
 use crate::router::routes;
 
 const ROOT: &str = "root:admin";
@@ -94,6 +95,22 @@ async fn a_page_of_another_site_is_a_problem_on_every_route_that_pages_may_ask()
         let got = refused(&bench, &line, &headers, "").await;
         assert_eq!(got, (403, "origin_not_allowed".to_owned()), "{line}");
     }
+}
+
+#[tokio::test]
+async fn too_many_of_something_is_a_problem() {
+    let bench = bench();
+    let token = bench.token("ana");
+    let Judged::Now(Ok(ana)) = bench.guard.admit(&token, NOW) else {
+        panic!("a token needs no key that is not here");
+    };
+    let tickets = bench.guard.tickets();
+    let fits = |nth: &u32| tickets.issue(ana.clone(), &nth.to_string(), NOW).is_ok();
+    assert!((0..1_000_u32).take_while(fits).count() < 1_000);
+    let token = format!("Bearer {token}");
+    let headers = [("authorization", token.as_str())];
+    let got = refused(&bench, "POST /api/tickets", &headers, "").await;
+    assert_eq!(got, (429, "limited".to_owned()));
 }
 
 /// The object a route answers with, and its list, where it is a page of one.
