@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the official clients that crates/server/tests/clients lets loose on the server, from the
-# lock file and the pinned list in tests/clients, unless they are there already.
+# lock file and the pinned list in tests/clients, and what tries out the HTTP API by its description,
+# from the list in tests/api; unless they are there already.
 set -eu
 cd "$(dirname -- "$0")/../tests/clients"
 
@@ -10,9 +11,12 @@ if ! { [ -f "$stamp" ] && cmp -s package-lock.json "$stamp"; }; then
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     cp package-lock.json "$stamp"
 fi
-stamp=.venv/.greenroom-lock
-if ! { [ -f "$stamp" ] && cmp -s requirements.txt "$stamp"; }; then
-    python3 -m venv .venv || { echo "clients: python3 with venv is needed" >&2; exit 1; }
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt >&2
-    cp requirements.txt "$stamp"
-fi
+for folder in . ../api; do
+    stamp=$folder/.venv/.greenroom-lock
+    if ! { [ -f "$stamp" ] && cmp -s "$folder/requirements.txt" "$stamp"; }; then
+        python3 -m venv "$folder/.venv" || { echo "clients: python3 with venv is needed" >&2; exit 1; }
+        "$folder/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            -r "$folder/requirements.txt" >&2
+        cp "$folder/requirements.txt" "$stamp"
+    fi
+done

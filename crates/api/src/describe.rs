@@ -1,6 +1,6 @@
 //! How a route is described. A description stands beside its handler, and
 //! [`Site::serve`](crate::router::Site::serve) takes both, so that there is no route without one;
-//! `GET /api/openapi.json` is made from all of them, and [`check_answer`] says where an answer is not
+//! `GET /api/openapi.json` and the TypeScript types are made from all of them, and [`check_answer`] says where an answer is not
 //! what its description promises. The tests check every answer they get.
 //!
 //! Why not derived from types: the answers are put together field by field and the realtime contract
@@ -18,6 +18,14 @@ use serde_json::Value;
 use crate::problem::{Own, status_of};
 
 pub mod openapi;
+mod parts;
+pub mod typescript;
+
+pub use self::parts::{
+    BUSY, DELIVERY_CURSOR, DRAINING, LIMIT, NO_SESSION, NOT_ALLOWED, PAGE_DEFAULT, PAGE_MAX,
+    RECORDS, REPORT_CURSOR, REVOCATION_CURSOR, SESSION_IN_PATH, after, created, json, next, ok,
+    page, text,
+};
 
 #[cfg(test)]
 mod tests;
@@ -119,22 +127,6 @@ pub enum Why {
     Own(Own),
 }
 
-/// The records could not be read or written in time.
-pub const RECORDS: &[Why] = &[
-    Why::Code(ErrorCode::StoreUnavailable),
-    Why::Code(ErrorCode::TimedOut),
-    Why::Code(ErrorCode::Internal),
-];
-
-/// There is no such session for the one who asks.
-pub const NO_SESSION: &[Why] = &[Why::Code(ErrorCode::SessionNotFound)];
-
-/// Their role is not enough.
-pub const NOT_ALLOWED: &[Why] = &[Why::Code(ErrorCode::NotAllowed)];
-
-/// A session's id in the path.
-pub const SESSION_IN_PATH: &[Field] = &[always("id", Shape::Id, "The session.")];
-
 /// A problem document (RFC 9457).
 pub static PROBLEM: Object = Object {
     name: "Problem",
@@ -147,7 +139,11 @@ pub static PROBLEM: Object = Object {
         ),
         always("title", Shape::Text(0), "The status in words."),
         always("status", Shape::Whole(400, 599), "The status."),
-        always("code", Shape::Text(64), "Stable word for programs."),
+        always(
+            "code",
+            Shape::AnyOf(&[common::ERROR_CODE, Shape::Word(&Own::WORDS)]),
+            "Stable word for programs.",
+        ),
         always("detail", Shape::Text(0), "A sentence for people."),
         common::RETRY_AFTER,
         common::ACTIVE_SESSION,
@@ -227,6 +223,8 @@ impl Route {
             ]));
             all.push(Why::Own(Own::UnsupportedMediaType));
         }
+        // Its body came too slowly, or its handler broke; see the listener.
+        all.extend(codes(&[ErrorCode::TimedOut, ErrorCode::Internal]));
         all.extend(self.refusals.iter().copied().flatten().copied());
         let mut once: Vec<Why> = Vec::new();
         for why in all {
@@ -304,6 +302,10 @@ pub fn check_answer(
     let answer = { same() }.find(|answer| fits(&answer)).or(same().next());
     match answer.map(|answer| answer.content) {
         None => problem(&route.whys(), status, media, body).or_else(wrong),
+        // What the layers around a page refuse is no page.
+        Some(Content::Text(_)) if media == Some("application/problem+json") => {
+            problem(&route.whys(), status, media, body).or_else(wrong)
+        }
         Some(Content::Empty) if body.is_empty() => Ok(()),
         Some(Content::Text(kind)) if media == Some(kind) => Ok(()),
         Some(Content::Json(shape)) if media == Some("application/json") => {

@@ -105,6 +105,18 @@ impl<T: DeserializeOwned> Body<T> {
     }
 }
 
+/// A body as it came, of whatever kind it says it is.
+#[derive(Debug)]
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        bytes(request, state).await.map(Self)
+    }
+}
+
 /// A part of the path as text.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
@@ -139,6 +151,10 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
     if !may_be_json(request.headers()) {
         return Err(Own::UnsupportedMediaType.into());
     }
+    bytes(request, state).await
+}
+
+async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     let bytes = Bytes::from_request(request, state).await;
     bytes.map_err(|rejection| match rejection.into_response().status() {
         http::StatusCode::PAYLOAD_TOO_LARGE => Problem::from(ErrorCode::TooLarge),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use coach::plan::Entry;
 use protocol::error::Refusal;
 use protocol::id::{ConnectionId, PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, EventRow, ParticipantRow, ReportJob, SessionRow};
+use protocol::record::{DataKind, EventRow, ParticipantRow, ReportJob, ReportPlace, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, Invited, Plan, PresenceState, Role, Status};
@@ -93,8 +93,12 @@ pub trait Records: Send + Sync {
     /// How far a session's report is, and what of the session was deleted when.
     fn report_state(&self, id: SessionId) -> Answer<'_, Result<ReportState, Refusal>>;
 
-    /// Reports that are not made yet, given up ones first; at most `limit`.
-    fn open_reports(&self, limit: u32) -> Answer<'_, Result<Vec<ReportJob>, Refusal>>;
+    /// Reports that are not made yet and behind `after`, given up ones first; at most `limit`.
+    fn open_reports(
+        &self,
+        after: Option<ReportPlace>,
+        limit: u32,
+    ) -> Answer<'_, Result<Vec<ReportJob>, Refusal>>;
 
     /// The user's row in `active_interview_sessions`.
     fn active_of(&self, user: UserId) -> Answer<'_, Result<Option<ActiveRecord>, Refusal>>;

@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use protocol::contract::Words;
 use protocol::error::{ErrorCode, Refusal};
 use serde_json::{Map, Value, json};
 
@@ -53,8 +54,23 @@ impl Own {
         Self::UnsupportedMediaType,
     ];
 
+    /// Its words and what they mean, for the documents made from the descriptions.
+    pub const WORDS: Words = Words {
+        name: "HttpErrorCode",
+        about: "Codes that only HTTP has, beside those of the realtime contract.",
+        words: &{
+            let mut words = [("", ""); Self::ALL.len()];
+            let mut at = 0;
+            while at < words.len() {
+                words[at] = (Self::ALL[at].code(), Self::ALL[at].text());
+                at += 1;
+            }
+            words
+        },
+    };
+
     /// The stable word.
-    pub fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -79,7 +95,7 @@ impl Own {
     }
 
     /// The sentence for a person.
-    pub fn text(self) -> &'static str {
+    pub const fn text(self) -> &'static str {
         match self {
             Self::NotFound => "There is nothing at this address.",
             Self::MethodNotAllowed => "This address does not understand that method.",

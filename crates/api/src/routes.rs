@@ -9,6 +9,7 @@ pub mod documents;
 pub mod life;
 pub mod log;
 pub mod operations;
+mod paging;
 pub mod plans;
 pub mod reports;
 pub mod revocations;

@@ -172,6 +172,8 @@ pub enum Found {
     Session(Box<Loaded>),
     /// It does not exist.
     Nothing,
+    /// It was deleted as a whole; no other session ever has its id.
+    Forgotten,
     /// The records could not be read.
     Unavailable,
 }

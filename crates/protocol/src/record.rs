@@ -298,6 +298,17 @@ words! {
     }
 }
 
+/// Where an open report stands among the others: given up ones first, then by when they are due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReportPlace {
+    /// It was not given up.
+    pub waits: bool,
+    /// Not to be tried before.
+    pub due_at: Wall,
+    /// Of which session.
+    pub session: SessionId,
+}
+
 /// A report that is to be made, or was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportJob {
@@ -313,4 +324,15 @@ pub struct ReportJob {
     pub due_at: Wall,
     /// When it last changed.
     pub changed_at: Wall,
+}
+
+impl ReportJob {
+    /// Its place among the open ones.
+    pub fn place(&self) -> ReportPlace {
+        ReportPlace {
+            waits: self.state != JobState::Failed,
+            due_at: self.due_at,
+            session: self.session.clone(),
+        }
+    }
 }

@@ -700,6 +700,7 @@ fn short_input(input: &Input) -> String {
             let found = match found {
                 engine::input::Found::Session(loaded) => loaded.row.status.as_str(),
                 engine::input::Found::Nothing => "nothing",
+                engine::input::Found::Forgotten => "forgotten",
                 engine::input::Found::Unavailable => "unavailable",
             };
             format!("{session} read: {found}")

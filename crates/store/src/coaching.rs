@@ -7,7 +7,7 @@ use protocol::id::{PlanId, SessionId};
 use protocol::time::Wall;
 
 use crate::error::StoreError;
-use crate::rows::{Forgotten, Kind, PlanRow, ReportJob};
+use crate::rows::{Forgotten, Kind, PlanRow, ReportJob, ReportPlace};
 
 /// What lies on the desk beside the interviews. Every method blocks.
 pub trait Coaching {
@@ -50,8 +50,13 @@ pub trait Coaching {
     /// How far the report of a session is; none: it is not due.
     fn report_job(&self, session: &SessionId) -> Result<Option<ReportJob>, StoreError>;
 
-    /// Reports that are not done, at most `limit`: given up ones first, then by when they are due.
-    fn open_report_jobs(&self, limit: u32) -> Result<Vec<ReportJob>, StoreError>;
+    /// Reports that are not done and behind `after`, at most `limit`: given up ones first, then by
+    /// when they are due.
+    fn open_report_jobs(
+        &self,
+        after: Option<&ReportPlace>,
+        limit: u32,
+    ) -> Result<Vec<ReportJob>, StoreError>;
 
     /// Deletes one kind of record of an ended session and keeps when (L13). With
     /// [`Kind::Everything`] all of it, leaving a tombstone.

@@ -122,6 +122,9 @@ pub enum HookState {
 }
 
 impl HookState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Delivered, Self::Failed];
+
     /// The word in the table and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -133,8 +136,7 @@ impl HookState {
 
     /// The state of a word.
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Waiting, Self::Delivered, Self::Failed];
-        all.into_iter().find(|state| state.as_str() == word)
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
 

@@ -81,7 +81,7 @@ pub enum Forgotten {
 
 /// What of an ended session is kept for how long.
 pub use protocol::record::DataKind as Kind;
-pub use protocol::record::{JobState, ReportJob};
+pub use protocol::record::{JobState, ReportJob, ReportPlace};
 
 /// A plan made through the API.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -119,10 +119,6 @@ fn responses(schemas: &mut Schemas, problem: &Value, route: &Route) -> Value {
     }
     for (status, whys) in refusals {
         let status = status.to_string();
-        // A page of its own for people has its refusals as pages, too.
-        if all.contains_key(&status) {
-            continue;
-        }
         let codes: Vec<&str> = whys.iter().map(|why| why.code()).collect();
         let lines: Vec<String> = whys
             .iter()
@@ -131,13 +127,20 @@ fn responses(schemas: &mut Schemas, problem: &Value, route: &Route) -> Value {
         let schema = json!({
             "allOf": [problem, { "properties": { "code": { "enum": codes } } }],
         });
-        all.insert(
-            status,
-            json!({
-                "description": lines.join("\n"),
-                "content": { "application/problem+json": { "schema": schema } },
-            }),
-        );
+        let shown = json!({
+            "description": lines.join("\n"),
+            "content": { "application/problem+json": { "schema": schema } },
+        });
+        match all.get_mut(&status) {
+            // A page for people has its refusals as pages, too; those of the layers around it not.
+            Some(known) => {
+                known["content"]["application/problem+json"] =
+                    shown["content"]["application/problem+json"].clone();
+            }
+            None => {
+                all.insert(status, shown);
+            }
+        }
     }
     Value::Object(all)
 }

@@ -1,5 +1,7 @@
 //! The descriptions themselves: they are complete, and the document made of them is one.
 
+use std::path::Path;
+
 use protocol::contract::Shape;
 use serde_json::{Value, json};
 
@@ -33,6 +35,84 @@ fn every_route_is_described_once_and_in_full() {
         let described: Vec<&str> = route.path_fields.iter().map(|field| field.name).collect();
         assert_eq!(named, described, "{}", route.path);
         assert!(route.path_fields.iter().all(|field| field.required));
+    }
+}
+
+#[test]
+fn the_typescript_types_are_those_of_the_routes() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/packages/client/src/api.gen.ts");
+    let wanted = typescript::types(&routes());
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let same = |(found, wanted): &(&str, &str)| found == wanted;
+    let line = found.lines().zip(wanted.lines()).take_while(same).count();
+    assert!(
+        found == wanted,
+        "{} is not what the descriptions say from line {} on: \
+         UPDATE_EXPECT=1 cargo test -p api typescript writes it anew",
+        path.display(),
+        line + 1
+    );
+}
+
+/// Everything a shape names, with what it says.
+fn names(shape: &Shape, found: &mut Vec<(&'static str, String)>) {
+    match shape {
+        Shape::Word(words) => found.push((words.name, format!("{words:?}"))),
+        Shape::Of(object) | Shape::Closed(object) | Shape::AtLeast(object) => {
+            found.push((object.name, format!("{shape:?}")));
+            for field in object.fields {
+                names(&field.shape, found);
+            }
+        }
+        Shape::List(shape, _) | Shape::Or(shape) | Shape::Map(shape) => names(shape, found),
+        Shape::ByWord(words, shape) => {
+            found.push((words.name, format!("{words:?}")));
+            names(shape, found);
+        }
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| names(shape, found)),
+        _ => {}
+    }
+}
+
+/// Documents and types declare a name once, so whatever else it meant would be lost.
+#[test]
+fn a_name_means_one_thing_in_all_routes_and_in_the_realtime_contract() {
+    let mut found = Vec::new();
+    for route in routes() {
+        let fields = route.path_fields.iter().chain(route.query);
+        fields.for_each(|field| names(&field.shape, &mut found));
+        let bodies = route.body.iter().map(|body| body.shape);
+        let answers = route
+            .answers
+            .iter()
+            .filter_map(|answer| match answer.content {
+                Content::Json(shape) => Some(shape),
+                _ => None,
+            });
+        bodies
+            .chain(answers)
+            .for_each(|shape| names(&shape, &mut found));
+    }
+    names(&Shape::Of(&PROBLEM), &mut found);
+    for spec in protocol::contract::server::MESSAGES {
+        found.push((spec.body.name, format!("{:?}", spec.body)));
+        spec.fields()
+            .for_each(|field| names(&field.shape, &mut found));
+    }
+    for spec in protocol::contract::client::MESSAGES {
+        found.push((spec.body.name, format!("{:?}", spec.body)));
+        spec.fields()
+            .for_each(|field| names(&field.shape, &mut found));
+    }
+    for (name, says) in &found {
+        let other = found
+            .iter()
+            .find(|(known, also)| known == name && also != says);
+        assert_eq!(other, None, "{name}: {says}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::{always, maybe};
 use protocol::contract::{Field, Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::within;
-use crate::describe::{Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route};
+use crate::describe::{self, BUSY, NOT_ALLOWED, RECORDS, ROUTE, Route};
 use crate::extract::{Caller, Query};
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -54,7 +54,7 @@ static OPEN: Object = Object {
         always("createdAt", Shape::Time, "When its interview began."),
         always(
             "title",
-            Shape::Or(&Shape::Text(0)),
+            Shape::Or(&Shape::Line(200)),
             "For people; null: only the row is left.",
         ),
         always(
@@ -118,11 +118,7 @@ pub static SHOW: Route = Route {
     group: "recovery",
     about: "Is an interview of mine still open? Works from the row alone, so also after a crash.",
     query: WHOSE,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "What is open, or null.",
-        content: Content::Json(Shape::Of(&ACTIVE)),
-    }],
+    answers: &[describe::ok("What is open, or null.", &ACTIVE)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -132,16 +128,8 @@ pub static CLEAR: Route = Route {
     method: Method::DELETE,
     name: "clearActiveSession",
     about: "End what is still open, with reason `cleared_by_user`. Nothing open is no error.",
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "Nothing is open any more.",
-        content: Content::Json(Shape::Of(&CLEARED)),
-    }],
-    refusals: &[
-        NOT_ALLOWED,
-        RECORDS,
-        &[crate::describe::Why::Code(ErrorCode::Busy)],
-    ],
+    answers: &[describe::ok("Nothing is open any more.", &CLEARED)],
+    refusals: &[NOT_ALLOWED, RECORDS, BUSY],
     path: "/api/sessions/active",
     group: "recovery",
     query: WHOSE,

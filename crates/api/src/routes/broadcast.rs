@@ -5,22 +5,30 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
-use protocol::contract::shape::{always, maybe};
+use axum::http::Method;
+use protocol::contract::shape::{Form, always, maybe};
 use protocol::contract::{Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::said::Said;
-use protocol::value::{Audience, Role, Status};
+use protocol::said::{NAME_BYTES_MAX, SAYABLE, Said, is_own_name};
+use protocol::value::{Audience, Role};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{find, within};
+use super::within;
 use crate::describe::{
-    self, Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
+    self, BUSY, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
 };
 use crate::extract::{Body, Caller, PathId};
 use crate::problem::Problem;
 use crate::router::Api;
+
+/// An event a back end may say: of the contract, or its own.
+static NAME: Form = Form {
+    name: "name of an event",
+    pattern: "^(custom:[a-z0-9_:.-]{1,57}|responses:suggestions|session:error|audio:error|transcription:(processing|result|error|gap))$",
+    most: NAME_BYTES_MAX as u32,
+    fits: |name| is_own_name(name) || SAYABLE.contains(&name),
+};
 
 static BODY: Object = Object {
     name: "Broadcast",
@@ -28,7 +36,7 @@ static BODY: Object = Object {
     fields: &[
         always(
             "type",
-            Shape::Text(64),
+            Shape::Form(&NAME),
             "The event's name: `custom:hint`, `transcription:result` …",
         ),
         maybe(
@@ -75,20 +83,16 @@ pub static SAY: Route = Route {
         example: r#"{"type":"custom:hint","data":{"text":"Two minutes left."},"to":["candidate"]}"#,
         optional: false,
     }),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It was said.",
-        content: Content::Json(Shape::Of(&ANSWER)),
-    }],
+    answers: &[describe::ok("It was said.", &ANSWER)],
     refusals: &[
         NO_SESSION,
         NOT_ALLOWED,
         RECORDS,
+        BUSY,
         &[
             Why::Code(ErrorCode::UnknownEvent),
             Why::Code(ErrorCode::SessionEnded),
             Why::Code(ErrorCode::BadTransition),
-            Why::Code(ErrorCode::Busy),
         ],
     ],
     ..ROUTE
@@ -114,12 +118,10 @@ pub async fn say(
     if !who.admin {
         return Err(ErrorCode::NotAllowed.into());
     }
-    let (record, _) = find(&api, &who, id.clone()).await?;
-    if record.row.status == Status::Ended {
-        return Err(ErrorCode::SessionEnded.into());
-    }
     let said = Said::new(&id, &body.event, body.data.unwrap_or_default(), api.now())?;
     let audience = body.to.map_or(Ok(Audience::ALL), audience)?;
+    // Asks the session itself, and it the records where it does not run: a session that a join has
+    // just made is there before its row is.
     let told = within(api.handle.say(id.clone(), said, audience)).await?;
     tracing::info!(session = %id, user = %who.user, event = %body.event, "said through the API");
     Ok(Json(json!({

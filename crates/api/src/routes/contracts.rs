@@ -9,6 +9,15 @@ use protocol::contract::Shape;
 use crate::describe::{self, Answer, Content, ROUTE, Route, Who};
 use crate::router;
 
+/// A document whose form is told elsewhere.
+const fn document(about: &'static str) -> Answer {
+    Answer {
+        status: StatusCode::OK,
+        about,
+        content: Content::Json(Shape::Open),
+    }
+}
+
 /// `GET /api/openapi.json`
 pub static OPENAPI: Route = Route {
     path: "/api/openapi.json",
@@ -16,11 +25,7 @@ pub static OPENAPI: Route = Route {
     group: "contracts",
     about: "This document.",
     who: Who::Anybody,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "OpenAPI 3.1.",
-        content: Content::Json(Shape::Open),
-    }],
+    answers: &[document("OpenAPI 3.1.")],
     ..ROUTE
 };
 
@@ -28,7 +33,7 @@ pub static OPENAPI: Route = Route {
 pub async fn openapi() -> Response {
     static TEXT: LazyLock<String> =
         LazyLock::new(|| describe::openapi::document(&router::routes()).to_string());
-    document(&TEXT)
+    served(&TEXT)
 }
 
 /// `GET /api/asyncapi.json`
@@ -38,11 +43,7 @@ pub static ASYNCAPI: Route = Route {
     group: "contracts",
     about: "The realtime contract: every message, field, reply, error code and close code.",
     who: Who::Anybody,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "AsyncAPI 3.",
-        content: Content::Json(Shape::Open),
-    }],
+    answers: &[document("AsyncAPI 3.")],
     ..ROUTE
 };
 
@@ -51,9 +52,9 @@ pub async fn asyncapi() -> Response {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         protocol::contract::asyncapi::document(env!("CARGO_PKG_VERSION")).to_string()
     });
-    document(&TEXT)
+    served(&TEXT)
 }
 
-fn document(text: &'static str) -> Response {
+fn served(text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::{always, maybe};
 use protocol::contract::{Object, Shape, common};
 use protocol::error::{ErrorCode, Refusal};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::within;
 use crate::describe::{
-    Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
+    self, DRAINING, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
 };
 use crate::extract::{Caller, PathId, Query};
 use crate::problem::Problem;
@@ -34,7 +34,7 @@ static DELETED: Object = Object {
     about: "What of a session is deleted by now.",
     fields: &[
         common::SESSION,
-        always("deleted", Shape::List(&Shape::Of(&ONE), 0), "By kind."),
+        always("deleted", Shape::List(&Shape::Of(&ONE), 4), "By kind."),
     ],
 };
 
@@ -51,19 +51,13 @@ pub static DELETE: Route = Route {
         Shape::Word(&DataKind::WORDS),
         "What to delete; left out: everything.",
     )],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It is gone.",
-        content: Content::Json(Shape::Of(&DELETED)),
-    }],
+    answers: &[describe::ok("It is gone.", &DELETED)],
     refusals: &[
         NOT_ALLOWED,
         NO_SESSION,
         RECORDS,
-        &[
-            Why::Code(ErrorCode::BadTransition),
-            Why::Code(ErrorCode::Draining),
-        ],
+        DRAINING,
+        &[Why::Code(ErrorCode::BadTransition)],
     ],
     ..ROUTE
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::always;
 use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
@@ -14,9 +14,9 @@ use protocol::value::EndReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{sessions, within};
-use crate::access::{Access, access};
-use crate::describe::{self, Answer, Content, RECORDS, ROUTE, Route, Why};
+use super::sessions;
+use crate::access::Access;
+use crate::describe::{self, BUSY, RECORDS, ROUTE, Route};
 use crate::extract::{Body, Caller};
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -65,8 +65,6 @@ static CLOSED: Object = Object {
     )],
 };
 
-const BUSY: &[Why] = &[Why::Code(ErrorCode::Busy)];
-
 /// `POST /api/session/end-session`
 pub static END_SESSION: Route = Route {
     method: Method::POST,
@@ -75,11 +73,7 @@ pub static END_SESSION: Route = Route {
     group: "documents",
     about: "Ends a session. Ending one that is over, unknown or somebody else's gets the same answer, and nothing is done.",
     body: Some(BODY),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It is over.",
-        content: Content::Json(Shape::Of(&ENDED)),
-    }],
+    answers: &[describe::ok("It is over.", &ENDED)],
     refusals: &[RECORDS, BUSY],
     ..ROUTE
 };
@@ -92,11 +86,7 @@ pub static CLOSE_CONNECTION: Route = Route {
     group: "documents",
     about: "Closes the connections of a session, ending it with reason `closed_by_api` if it is not over yet.",
     body: Some(BODY),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "They are closed.",
-        content: Content::Json(Shape::Of(&CLOSED)),
-    }],
+    answers: &[describe::ok("They are closed.", &CLOSED)],
     refusals: &[RECORDS, BUSY],
     ..ROUTE
 };
@@ -134,13 +124,18 @@ async fn end_if_theirs(
     id: &SessionId,
     reason: impl Fn(Access) -> Option<EndReason>,
 ) -> Result<(), Problem> {
-    let Some(record) = within(api.records.session(id.clone())).await? else {
+    let unknown = ErrorCode::SessionNotFound;
+    let (record, access) = match sessions::end_of(api, &who, id.clone()).await {
+        Ok(found) => found,
+        Err(problem) if problem.code == unknown.as_str() => return Ok(()),
+        Err(problem) => return Err(problem),
+    };
+    let Some(reason) = reason(access) else {
         return Ok(());
     };
-    if let Some(access) = access(&who, &record)
-        && let Some(reason) = reason(access)
-    {
-        sessions::end_session(api, who, access, record, reason).await?;
+    match sessions::end_session(api, who, access, id, record, reason).await {
+        // The session knows better than its records who they are to it.
+        Err(refusal) if refusal.code == unknown => Ok(()),
+        done => Ok(done.map(|_| ())?),
     }
-    Ok(())
 }

@@ -1,25 +1,25 @@
 //! What happened (L11, X6): ends by reason over time, connections that are over, one session's whole
 //! life. For administrators.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use protocol::contract::shape::{always, maybe};
+use protocol::contract::shape::{TIME_MAX, WHOLE_MAX, always, maybe};
 use protocol::contract::{Object, Shape, common};
-use protocol::error::{ErrorCode, Refusal};
+use protocol::error::ErrorCode;
 use protocol::time::Wall;
 use protocol::value::EndReason;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::within;
+use super::{invalid, paging, within};
 use crate::describe::{
-    Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH,
+    self, LIMIT, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH,
 };
 use crate::extract::{Caller, PathId, Query};
-use crate::handle::Closure;
+use crate::handle::{ClosedConnection, Closure};
 use crate::identity::Identity;
 use crate::problem::Problem;
 use crate::router::Api;
@@ -37,6 +37,9 @@ fn admins_only(who: &Identity) -> Result<(), Problem> {
     }
 }
 
+/// A stretch's length: there is something in it.
+const LENGTH: Shape = Shape::Whole(1, WHOLE_MAX);
+
 static BUCKET: Object = Object {
     name: "ClosureBucket",
     about: "Ends in one stretch of time.",
@@ -44,7 +47,7 @@ static BUCKET: Object = Object {
         always("from", Shape::Time, "Where the stretch begins."),
         always(
             "reasons",
-            Shape::Map(&common::SEQ),
+            Shape::ByWord(&EndReason::WORDS, &common::SEQ),
             "How many ended for which reason.",
         ),
         always(
@@ -61,13 +64,17 @@ static CLOSURES: Object = Object {
     fields: &[
         always("from", Shape::Time, "From here on."),
         always("to", Shape::Time, "Up to here, not included."),
-        always("bucketMs", Shape::Millis, "Length of a stretch."),
+        always("bucketMs", LENGTH, "Length of a stretch."),
         always(
             "buckets",
-            Shape::List(&Shape::Of(&BUCKET), 0),
+            Shape::List(&Shape::Of(&BUCKET), BUCKETS_MAX as u32),
             "Stretches in which something ended, in order.",
         ),
-        always("totals", Shape::Map(&common::SEQ), "All of them by reason."),
+        always(
+            "totals",
+            Shape::ByWord(&EndReason::WORDS, &common::SEQ),
+            "All of them by reason.",
+        ),
     ],
 };
 
@@ -83,15 +90,12 @@ pub static CLOSURES_ROUTE: Route = Route {
         maybe("to", Shape::Time, "Up to here, not included."),
         maybe(
             "bucket",
-            Shape::Millis,
-            "Length of a stretch, milliseconds.",
+            LENGTH,
+            "Length of a stretch, milliseconds; left out: an hour. At most 1000 of them may lie \
+             between `from` and `to`.",
         ),
     ],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The counts.",
-        content: Content::Json(Shape::Of(&CLOSURES)),
-    }],
+    answers: &[describe::ok("The counts.", &CLOSURES)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -112,16 +116,23 @@ pub async fn closures(
     Query(query): Query<Stretch>,
 ) -> Result<Json<Value>, Problem> {
     admins_only(&who)?;
-    let invalid = |why: &str| Problem::from(Refusal::because(ErrorCode::InvalidField, why));
+    let times = [query.from, query.to].into_iter().flatten();
+    if !times.into_iter().all(|ms| ms.unsigned_abs() <= TIME_MAX) {
+        return Err(invalid("Times are milliseconds since 1970."));
+    }
     let to = query.to.map_or_else(|| api.now().after(1), Wall);
     let day = i64::try_from(DAY_MS).unwrap_or(i64::MAX);
-    let from = Wall(query.from.unwrap_or_else(|| to.0.saturating_sub(day)));
+    let from = Wall(
+        query
+            .from
+            .unwrap_or_else(|| to.0.saturating_sub(day).max(-(TIME_MAX as i64))),
+    );
     let length =
         to.0.checked_sub(from.0)
             .and_then(|ms| u64::try_from(ms).ok());
     let length = length.ok_or_else(|| invalid("`from` must not be behind `to`."))?;
     let bucket_ms = query.bucket.unwrap_or(HOUR_MS);
-    if bucket_ms == 0 || length / bucket_ms >= BUCKETS_MAX {
+    if !(1..=WHOLE_MAX).contains(&bucket_ms) || length / bucket_ms >= BUCKETS_MAX {
         return Err(invalid(
             "`bucket` must cut the time into at most 1000 stretches.",
         ));
@@ -164,19 +175,19 @@ static CLOSED: Object = Object {
     name: "ClosedConnection",
     about: "A connection that is over.",
     fields: &[
-        always("connectionId", Shape::Text(0), "Its name."),
+        always("connectionId", Shape::Id, "Its name."),
         always("userId", Shape::Id, "Whose."),
         maybe("sessionId", Shape::Id, "The session it was in last."),
         always("openedAt", Shape::Time, "Since when its user was known."),
         always("closedAt", Shape::Time, "When it was gone."),
         maybe(
             "code",
-            Shape::Whole(0, 4_999),
+            Shape::Whole(1_000, 4_999),
             "The close frame's code; left out: there was none.",
         ),
         always(
             "reason",
-            Shape::Text(0),
+            Shape::Text(64),
             "A word of the table of close codes, `closed_by_client`, or `lost`.",
         ),
     ],
@@ -184,12 +195,15 @@ static CLOSED: Object = Object {
 
 static CLOSED_LIST: Object = Object {
     name: "ClosedConnections",
-    about: "The latest connections that are over.",
-    fields: &[always(
-        "connections",
-        Shape::List(&Shape::Of(&CLOSED), 200),
-        "The latest first; they are forgotten when the server stops.",
-    )],
+    about: "A page of the latest connections that are over.",
+    fields: &[
+        always(
+            "connections",
+            Shape::List(&Shape::Of(&CLOSED), 200),
+            "The latest first; they are forgotten when the server stops.",
+        ),
+        describe::next(&Shape::Cursor),
+    ],
 };
 
 /// `GET /api/connections/closed`
@@ -197,25 +211,44 @@ pub static CLOSED_ROUTE: Route = Route {
     path: "/api/connections/closed",
     name: "closedConnections",
     group: "operations",
-    about: "The last 200 connections that are over, and why; admins only.",
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The connections.",
-        content: Content::Json(Shape::Of(&CLOSED_LIST)),
-    }],
+    about: "The last 200 connections that are over, and why, page by page; admins only.",
+    query: &[LIMIT, describe::after(Shape::Cursor)],
+    answers: &[describe::ok("The connections.", &CLOSED_LIST)],
     refusals: &[NOT_ALLOWED],
     ..ROUTE
 };
+
+/// Query of [`closed`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedPage {
+    after: Option<String>,
+    limit: Option<u32>,
+}
 
 /// The latest connections that are over.
 pub async fn closed(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
+    Query(page): Query<ClosedPage>,
 ) -> Result<Json<Value>, Problem> {
     admins_only(&who)?;
-    Ok(Json(
-        json!({ "connections": api.handle.closed_connections() }),
-    ))
+    let limit = paging::limit(page.limit)?;
+    let after = paging::after(page.after.as_deref(), |text| {
+        let (at, id) = paging::place(text)?;
+        Some((at, id.to_owned()))
+    })?;
+    let mut all = api.handle.closed_connections();
+    let place = |one: &ClosedConnection| (one.closed_at, one.connection_id.to_string());
+    // By the cursor, so that pages and their order are of one mind.
+    all.sort_by_cached_key(|one| Reverse(place(one)));
+    let behind = |one: &&ClosedConnection| after.as_ref().is_none_or(|after| place(one) < *after);
+    let (page, more) = paging::take(all.iter().filter(behind), limit);
+    let next = page.last().filter(|_| more).map(|one| {
+        let (at, id) = place(one);
+        format!("{}.{id}", at.0)
+    });
+    Ok(Json(json!({ "connections": page, "next": next })))
 }
 
 static LINE: Object = Object {
@@ -225,7 +258,7 @@ static LINE: Object = Object {
         always("at", Shape::Time, "When."),
         always(
             "what",
-            Shape::Text(0),
+            Shape::Text(64),
             "The event's name, or what happened.",
         ),
         maybe("seq", common::SEQ, "Its place in the log, for events."),
@@ -240,7 +273,11 @@ static STORY: Object = Object {
     fields: &[
         common::SESSION,
         always("lines", Shape::List(&Shape::Of(&LINE), 0), "In order."),
-        always("truncated", Shape::Flag, "Later events were left out."),
+        always(
+            "truncated",
+            Shape::Flag,
+            "Later events were left out: more than 4 MiB of them.",
+        ),
     ],
 };
 
@@ -251,11 +288,7 @@ pub static STORY_ROUTE: Route = Route {
     group: "operations",
     about: "A session's whole life in order; admins only.",
     path_fields: SESSION_IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "Its life.",
-        content: Content::Json(Shape::Of(&STORY)),
-    }],
+    answers: &[describe::ok("Its life.", &STORY)],
     refusals: &[NOT_ALLOWED, NO_SESSION, RECORDS],
     ..ROUTE
 };

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use protocol::contract::shape::{always, maybe};
+use protocol::contract::shape::{WHOLE_MAX, always, maybe};
 use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
 use protocol::id::Seq;
@@ -15,15 +14,24 @@ use protocol::value::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{find, within};
+use super::{find, invalid, within};
 use crate::access::Access;
-use crate::describe::{Answer, Content, NO_SESSION, RECORDS, ROUTE, Route, SESSION_IN_PATH};
+use crate::describe::{self, NO_SESSION, RECORDS, ROUTE, Route, SESSION_IN_PATH};
 use crate::extract::{Caller, PathId, Query};
 use crate::problem::Problem;
 use crate::router::Api;
 
 /// Bytes of events in one page; at least one event if there is one.
 const PAGE_BYTES: usize = 512 * 1024;
+
+static EVENT: Object = Object {
+    name: "StoredEvent",
+    about: "A message as members got it, without `prev`: its fields are those of the realtime contract.",
+    fields: &[
+        always("type", Shape::Text(64), "The event's name."),
+        always("seq", common::SEQ, "Its place in the session's log."),
+    ],
+};
 
 static LOG: Object = Object {
     name: "SessionLog",
@@ -32,14 +40,10 @@ static LOG: Object = Object {
         common::SESSION,
         always(
             "events",
-            Shape::List(&Shape::Open, 0),
-            "The messages as members got them, each with its `seq` and without `prev`, in order.",
+            Shape::List(&Shape::AtLeast(&EVENT), 0),
+            "In order; at most 512 KiB of them.",
         ),
-        always(
-            "next",
-            Shape::Or(&common::SEQ),
-            "Ask again with this as `after`; null: that was all.",
-        ),
+        describe::next(&common::SEQ),
     ],
 };
 
@@ -56,11 +60,7 @@ pub static SHOW: Route = Route {
         common::SEQ,
         "Only what comes behind this `seq`; left out: from the beginning.",
     )],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The events.",
-        content: Content::Json(Shape::Of(&LOG)),
-    }],
+    answers: &[describe::ok("The events.", &LOG)],
     refusals: &[NO_SESSION, RECORDS],
     ..ROUTE
 };
@@ -85,7 +85,11 @@ pub async fn show(
         // Both join as observers.
         Access::Admin | Access::ApiKey => Role::Observer,
     };
-    let after = Seq(from.after.unwrap_or_default());
+    let after = from.after.unwrap_or_default();
+    if after > WHOLE_MAX {
+        return Err(invalid("`after` is no place in a log."));
+    }
+    let after = Seq(after);
     let rows = within(api.records.log(id.clone(), after, PAGE_BYTES)).await?;
     let next = rows.last().map(|row| row.seq);
     let next = next.filter(|last| *last < record.row.seq);

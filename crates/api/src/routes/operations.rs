@@ -8,22 +8,41 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use protocol::contract::shape::always;
-use protocol::contract::{Object, Shape, common};
+use protocol::contract::{Object, Shape, Words, common};
 use protocol::error::ErrorCode;
 use serde_json::{Value, json};
 
 use super::within;
 use crate::auth;
-use crate::describe::{Answer, Content, ROUTE, Route, Who};
+use crate::describe::{self, ROUTE, Route, Who};
 use crate::extract::{identify, is_local};
 use crate::problem::Problem;
 use crate::router::Api;
+
+static PARTS: Words = Words {
+    name: "ServerPart",
+    about: "A part of the server that can be well or not.",
+    words: &[
+        ("store", "The records can be read and written."),
+        ("sessions", "What happens in sessions is stored in time."),
+        (
+            "drain",
+            "New sessions are taken: the server is not about to stop.",
+        ),
+    ],
+};
+
+static READY: Words = Words {
+    name: "ReadinessWord",
+    about: "Whether new sessions can be taken.",
+    words: &[("ready", "They can."), ("not_ready", "They cannot now.")],
+};
 
 static CHECK: Object = Object {
     name: "ReadinessCheck",
     about: "One part of the server.",
     fields: &[
-        always("name", Shape::Text(0), "`store`, `sessions`, `drain`."),
+        always("name", Shape::Word(&PARTS), "Which."),
         always("ok", Shape::Flag, "Whether it is fine."),
         always("detail", Shape::Text(0), "In words."),
     ],
@@ -33,11 +52,15 @@ static READINESS: Object = Object {
     name: "Readiness",
     about: "Whether new sessions can be taken, part by part.",
     fields: &[
-        always("status", Shape::Text(0), "`ready` or `not_ready`."),
+        always(
+            "status",
+            Shape::Word(&READY),
+            "Ready when every part is fine.",
+        ),
         always(
             "checks",
-            Shape::List(&Shape::Of(&CHECK), 0),
-            "Ready when all are fine.",
+            Shape::List(&Shape::Of(&CHECK), 3),
+            "Part by part; empty: they did not say in time.",
         ),
     ],
 };
@@ -102,11 +125,7 @@ pub static HEALTHZ: Route = Route {
     group: "operations",
     about: "The process answers. Asks nobody.",
     who: Who::Anybody,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "`ok`",
-        content: Content::Text("text/plain"),
-    }],
+    answers: &[describe::text("`ok`", "text/plain")],
     ..ROUTE
 };
 
@@ -118,16 +137,12 @@ pub static READYZ: Route = Route {
     about: "Whether new sessions can be taken.",
     who: Who::Anybody,
     answers: &[
-        Answer {
-            status: StatusCode::OK,
-            about: "They can.",
-            content: Content::Json(Shape::Of(&READINESS)),
-        },
-        Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            about: "They cannot, and why.",
-            content: Content::Json(Shape::Of(&READINESS)),
-        },
+        describe::ok("They can.", &READINESS),
+        describe::json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "They cannot, and why.",
+            &READINESS,
+        ),
     ],
     ..ROUTE
 };
@@ -139,11 +154,7 @@ pub static PROMETHEUS: Route = Route {
     group: "operations",
     about: "Every figure in Prometheus' text format.",
     who: Who::LocalOrAdmin,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The figures.",
-        content: Content::Text("text/plain"),
-    }],
+    answers: &[describe::text("The figures.", "text/plain")],
     ..ROUTE
 };
 
@@ -154,11 +165,7 @@ pub static METRICS_JSON: Route = Route {
     group: "operations",
     about: "The documents' figures as JSON.",
     who: Who::LocalOrAdmin,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The figures.",
-        content: Content::Json(Shape::Of(&METRICS)),
-    }],
+    answers: &[describe::ok("The figures.", &METRICS)],
     ..ROUTE
 };
 

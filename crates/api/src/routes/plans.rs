@@ -14,14 +14,15 @@ use coach::plan::document::{self, from_json, to_json};
 use coach::plan::{Bank, Entry, parse_with};
 use coach::rubric::Kind;
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::PlanId;
+use protocol::id::{PlanId, QuestionId};
 use protocol::value::Role;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use self::describe::OUTLINED;
 pub use self::describe::{CREATE, LIST, QUESTIONS, REMOVE, REPLACE, SHOW};
-use super::within;
-use crate::extract::{Body, Caller, Path, Query};
+use super::{paging, within};
+use crate::extract::{Body, Caller, Path, Query, Raw};
 use crate::handle::PlanPut;
 use crate::identity::Identity;
 use crate::problem::{Own, Problem};
@@ -42,15 +43,6 @@ fn may_change(who: &Identity) -> Result<(), Problem> {
     Err(ErrorCode::NotAllowed.into())
 }
 
-/// What only answers have: worked out of the plan.
-const OUTLINED: [&str; 5] = [
-    "asksConsent",
-    "extensionMs",
-    "extensions",
-    "questionCount",
-    "totalLimitMs",
-];
-
 /// What everybody may know of a plan.
 fn outline(entry: &Entry) -> Value {
     let questions = &entry.plan.questions;
@@ -68,12 +60,27 @@ fn outline(entry: &Entry) -> Value {
     })
 }
 
-/// `GET /api/plans`: names and lengths for everybody, texts for interviewers and admins.
-pub async fn list(State(api): State<Arc<Api>>, Caller(who): Caller) -> Json<Value> {
+/// Query of `GET /api/plans`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanPage {
+    after: Option<PlanId>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/plans`: names and lengths for everybody, texts for interviewers and admins; by id.
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    Caller(who): Caller,
+    Query(page): Query<PlanPage>,
+) -> Result<Json<Value>, Problem> {
+    let limit = paging::limit(page.limit)?;
     let texts = may_read(&who);
     let bank = api.plans.bank();
-    let plans: Vec<Value> = bank
-        .list()
+    let behind = |entry: &&Entry| page.after.as_ref().is_none_or(|after| entry.id > *after);
+    let (entries, more) = paging::take(bank.list().filter(behind), limit);
+    let next = entries.last().filter(|_| more).map(|entry| &entry.id);
+    let plans: Vec<Value> = { entries.iter() }
         .map(|entry| {
             let mut shown = outline(entry);
             if texts {
@@ -83,7 +90,7 @@ pub async fn list(State(api): State<Arc<Api>>, Caller(who): Caller) -> Json<Valu
             shown
         })
         .collect();
-    Json(json!({ "plans": plans }))
+    Ok(Json(json!({ "plans": plans, "next": next })))
 }
 
 /// `GET /api/plans/{id}`: for interviewers and admins the whole document, as `PUT` takes it.
@@ -114,7 +121,7 @@ pub async fn create(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     may_change(&who)?;
     let (entry, text) = read(&api.plans.bank(), &headers, &body, None)?;
@@ -132,7 +139,7 @@ pub async fn replace(
     Caller(who): Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     may_change(&who)?;
     let id = PlanId::parse(&id).map_err(|error| {
@@ -198,10 +205,16 @@ fn read(
         if let (Value::Object(fields), Some(id)) = (&mut document, id) {
             fields.entry("id").or_insert_with(|| json!(id));
         }
-        // What only answers have.
+        // What only answers have is worked out again.
         if let Value::Object(fields) = &mut document {
-            for name in OUTLINED {
-                fields.remove(name);
+            let misfits = OUTLINED.iter().filter_map(|field| {
+                let given = fields.remove(field.name).filter(|given| !given.is_null())?;
+                let misfit = field.shape.check(&given, field.name).err()?;
+                Some(json!({ "path": misfit.at, "message": misfit.to_string() }))
+            });
+            let misfits: Vec<Value> = misfits.collect();
+            if !misfits.is_empty() {
+                return Err(invalid(misfits));
             }
         }
         from_json(bank.questions(), &document).map_err(|found: Vec<document::Misfit>| {
@@ -232,6 +245,8 @@ fn invalid(mut problems: Vec<Value>) -> Problem {
 #[serde(deny_unknown_fields)]
 pub struct Which {
     kind: Option<Kind>,
+    after: Option<QuestionId>,
+    limit: Option<u32>,
 }
 
 /// `GET /api/questions`: the bank plans may draw from, with what a good answer tells; for
@@ -244,12 +259,17 @@ pub async fn questions(
     if !may_read(&who) {
         return Err(ErrorCode::NotAllowed.into());
     }
+    let limit = paging::limit(which.limit)?;
     let bank = api.plans.bank();
-    let wanted = bank
-        .questions()
-        .list()
-        .filter(|banked| which.kind.is_none_or(|kind| banked.rubric.kind == kind));
-    let shown: Vec<Value> = wanted
+    let wanted = { bank.questions().list() }
+        .filter(|banked| which.kind.is_none_or(|kind| banked.rubric.kind == kind))
+        .filter(|banked| {
+            let after = which.after.as_ref();
+            after.is_none_or(|after| banked.question.id > *after)
+        });
+    let (page, more) = paging::take(wanted, limit);
+    let next = page.last().filter(|_| more).map(|last| &last.question.id);
+    let shown: Vec<Value> = { page.iter() }
         .map(|banked| {
             let mut fields = match json!(banked.question) {
                 Value::Object(fields) => fields,
@@ -259,5 +279,5 @@ pub async fn questions(
             Value::Object(fields)
         })
         .collect();
-    Ok(Json(json!({ "questions": shown })))
+    Ok(Json(json!({ "questions": shown, "next": next })))
 }

@@ -13,20 +13,17 @@ use coach::report::Report;
 use coach::{export, page};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::SessionId;
-use protocol::record::{DataKind, ReportJob};
+use protocol::record::{DataKind, ReportJob, ReportPlace};
 use protocol::time::Wall;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use self::describe::{AGAIN, JOB, JSON, OPEN, PAGE};
-use super::{find, within};
+use super::{find, paging, within};
 use crate::extract::{Caller, PathId, Query, Reader};
 use crate::identity::Identity;
 use crate::problem::{Own, Problem};
 use crate::router::Api;
-
-/// Reports shown in the list of those that are not made.
-const OPEN_MAX: u32 = 200;
 
 /// How a report is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -151,10 +148,10 @@ pub async fn page(
     id: Result<PathId, Problem>,
     form: Result<Query<PageForm>, Problem>,
 ) -> Response {
-    let asked = form.as_ref().ok().and_then(|form| form.0.format);
-    let drawn = match asked {
-        Some(format) => download(&api, who, id, format).await,
-        None => draw(&api, who, id).await,
+    let drawn = match form.map(|form| form.0.format) {
+        Ok(Some(format)) => download(&api, who, id, format).await,
+        Ok(None) => draw(&api, who, id).await,
+        Err(unknown) => Err(who.err().unwrap_or(unknown)),
     };
     drawn.unwrap_or_else(|problem| shown(problem.status, alone(&problem)))
 }
@@ -199,21 +196,55 @@ fn alone(problem: &Problem) -> String {
     }
 }
 
+/// Query of `GET /api/reports/open`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenPage {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// `failed` or `open`, when it is due, of which session.
+fn place(text: &str) -> Option<ReportPlace> {
+    let (state, place) = text.split_once('.')?;
+    let (due_at, session) = paging::session(place)?;
+    Some(ReportPlace {
+        waits: match state {
+            "failed" => false,
+            "open" => true,
+            _ => return None,
+        },
+        due_at,
+        session,
+    })
+}
+
+fn cursor(place: &ReportPlace) -> String {
+    let state = if place.waits { "open" } else { "failed" };
+    format!("{state}.{}.{}", place.due_at.0, place.session)
+}
+
 /// `GET /api/reports/open`: reports that are not made, given up ones first; for administrators.
 pub async fn open(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
+    Query(page): Query<OpenPage>,
 ) -> Result<Json<Value>, Problem> {
     if !who.admin {
         return Err(ErrorCode::NotAllowed.into());
     }
-    let jobs = within(api.records.open_reports(OPEN_MAX)).await?;
+    let after = paging::after(page.after.as_deref(), place)?;
+    let limit = paging::limit(page.limit)?;
+    let jobs = within(api.records.open_reports(after, limit)).await?;
+    let next = paging::last_of_full(&jobs, limit).map(|job| cursor(&job.place()));
     let shown = jobs.iter().map(|job| {
         let mut shown = job_view(job);
         shown["sessionId"] = json!(job.session);
         shown
     });
-    Ok(Json(json!({ "reports": shown.collect::<Vec<_>>() })))
+    Ok(Json(
+        json!({ "reports": shown.collect::<Vec<_>>(), "next": next }),
+    ))
 }
 
 /// `POST /api/sessions/{id}/report`: tries a report again that was given up; for administrators.

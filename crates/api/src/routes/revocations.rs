@@ -14,8 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::desk::{RevocationRow, Revokes};
 
-use super::{invalid, within};
-use crate::describe::{self, Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route, Why};
+use super::{invalid, paging, within};
+use crate::describe::{
+    self, BUSY, DRAINING, LIMIT, NOT_ALLOWED, RECORDS, REVOCATION_CURSOR, ROUTE, Route, Why,
+};
 use crate::extract::{Body, Caller, Query};
 use crate::identity::Identity;
 use crate::office::Subject;
@@ -45,6 +47,8 @@ impl Named {
         }
     }
 }
+
+static CURSOR: Shape = Shape::Form(&REVOCATION_CURSOR);
 
 const SUBJECT: &[Field] = &[
     maybe("userId", Shape::Id, "All tokens of this user."),
@@ -97,11 +101,7 @@ static ALL: Object = Object {
             Shape::List(&Shape::Of(&ROW), 200),
             "The page.",
         ),
-        always(
-            "next",
-            Shape::Or(&Shape::Text(0)),
-            "For `after`; null: that was the last page.",
-        ),
+        describe::next(&CURSOR),
     ],
 };
 
@@ -124,12 +124,14 @@ pub static CREATE: Route = Route {
         example: r#"{"userId":"ana"}"#,
         optional: false,
     }),
-    answers: &[Answer {
-        status: StatusCode::CREATED,
-        about: "Written down, and done.",
-        content: Content::Json(Shape::Of(&DONE)),
-    }],
-    refusals: &[NOT_ALLOWED, RECORDS, &[Why::Code(ErrorCode::Limited)]],
+    answers: &[describe::created("Written down, and done.", &DONE)],
+    refusals: &[
+        NOT_ALLOWED,
+        RECORDS,
+        BUSY,
+        DRAINING,
+        &[Why::Code(ErrorCode::Limited)],
+    ],
     ..ROUTE
 };
 
@@ -139,19 +141,8 @@ pub static LIST: Route = Route {
     name: "listRevocations",
     group: "identity",
     about: "Everything that was taken back.",
-    query: &[
-        maybe("after", Shape::Text(0), "`next` of the page before."),
-        maybe(
-            "limit",
-            Shape::Whole(1, 200),
-            "At most so many; 50 unless said.",
-        ),
-    ],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "A page.",
-        content: Content::Json(Shape::Of(&ALL)),
-    }],
+    query: &[describe::after(Shape::Form(&REVOCATION_CURSOR)), LIMIT],
+    answers: &[describe::ok("A page.", &ALL)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -164,11 +155,7 @@ pub static REMOVE: Route = Route {
     group: "identity",
     about: "Forget a revocation: older tokens that have not expired are good again.",
     query: SUBJECT,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It is there no more.",
-        content: Content::Json(Shape::Of(&REMOVED)),
-    }],
+    answers: &[describe::ok("It is there no more.", &REMOVED)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -210,7 +197,7 @@ pub async fn create(
 #[serde(deny_unknown_fields)]
 pub struct Page {
     after: Option<String>,
-    limit: Option<usize>,
+    limit: Option<u32>,
 }
 
 /// `GET /api/revocations` → `{revocations, next}`.
@@ -220,15 +207,17 @@ pub async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     allowed(&who)?;
-    let limit = page.limit.unwrap_or(50).clamp(1, 200);
-    let rows = within(api.office.revocations()).await?;
+    let limit = paging::limit(page.limit)?;
+    let read = |text: &str| (REVOCATION_CURSOR.fits)(text).then(|| text.to_owned());
+    let after = paging::after(page.after.as_deref(), read)?;
+    let mut rows = within(api.office.revocations()).await?;
     let place = |row: &RevocationRow| format!("{}.{}", row.kind.as_str(), row.subject);
-    let mut rest = rows
-        .iter()
-        .filter(|row| page.after.as_ref().is_none_or(|after| place(row) > *after));
-    let shown: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest.next().and(shown.last()).map(|row| place(row));
-    let revocations: Vec<Value> = shown.into_iter().map(self::shown).collect();
+    // By the cursor, so that pages and their order are of one mind.
+    rows.sort_by_cached_key(place);
+    let behind = |row: &&RevocationRow| after.as_ref().is_none_or(|after| place(row) > *after);
+    let (page, more) = paging::take(rows.iter().filter(behind), limit);
+    let next = page.last().filter(|_| more).map(|row| place(row));
+    let revocations: Vec<Value> = page.into_iter().map(shown).collect();
     Ok(Json(json!({ "revocations": revocations, "next": next })))
 }
 

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::describe::{CREATE, END, LIST, SHOW};
-use super::{find, invalid, within};
+use super::{find, invalid, paging, within};
 
-use crate::access::Access;
+use crate::access::{Access, access, access_live};
 use crate::auth::Claims;
 use crate::extract::{Body, Caller, PathId, Query};
 use crate::handle::{CreateSession, EndOrder, Ended, ListQuery, SessionRecord};
@@ -325,14 +325,8 @@ pub async fn list(
     if !who.admin {
         return Err(ErrorCode::NotAllowed.into());
     }
-    let after = match params.after.as_deref() {
-        None => None,
-        Some(text) => Some(cursor(text).ok_or_else(|| invalid("`after` is no cursor."))?),
-    };
-    let limit = params.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(invalid("`limit` must be 1 to 200."));
-    }
+    let after = paging::after(params.after.as_deref(), paging::session)?;
+    let limit = paging::limit(params.limit)?;
     let query = ListQuery {
         status: params.status,
         candidate: params.candidate,
@@ -340,16 +334,10 @@ pub async fn list(
         limit,
     };
     let rows = within(api.records.list(query)).await?;
-    let full = u32::try_from(rows.len()).is_ok_and(|found| found == limit);
-    let next = rows.last().filter(|_| full);
+    let next = paging::last_of_full(&rows, limit);
     let next = next.map(|row| format!("{}.{}", row.created_at.0, row.session));
     let sessions: Vec<Shown<'_>> = rows.iter().map(shown).collect();
     Ok(Json(json!({ "sessions": sessions, "next": next })))
-}
-
-fn cursor(text: &str) -> Option<(Wall, SessionId)> {
-    let (time, id) = text.split_once('.')?;
-    Some((Wall(time.parse().ok()?), SessionId::parse(id).ok()?))
 }
 
 /// `POST /api/sessions/{id}/end`: candidate, interviewer, admin.
@@ -358,15 +346,32 @@ pub async fn end(
     Caller(who): Caller,
     PathId(id): PathId,
 ) -> Result<Json<Value>, Problem> {
-    let (record, access) = find(&api, &who, id).await?;
+    let (record, access) = end_of(&api, &who, id.clone()).await?;
     let reason = access.end_reason().ok_or(ErrorCode::NotAllowed)?;
-    let ended = end_session(&api, who, access, record, reason).await?;
+    let ended = end_session(&api, who, access, &id, record, reason).await?;
     Ok(Json(json!({
-        "sessionId": ended.0,
-        "status": ended.1.status,
-        "reason": ended.1.reason,
-        "recorded": ended.1.recorded,
+        "sessionId": id,
+        "status": ended.status,
+        "reason": ended.reason,
+        "recorded": ended.recorded,
     })))
+}
+
+/// A session that is to be ended and what the caller is to it, its row where it is stored: one that
+/// a join has just made runs before that.
+pub(super) async fn end_of(
+    api: &Api,
+    who: &Identity,
+    id: SessionId,
+) -> Result<(Option<SessionRecord>, Access), Problem> {
+    let unknown = || Problem::from(ErrorCode::SessionNotFound);
+    if let Some(record) = within(api.records.session(id.clone())).await? {
+        let access = access(who, &record).ok_or_else(unknown)?;
+        return Ok((Some(record), access));
+    }
+    let members = api.handle.live(&id).ok_or_else(unknown)?;
+    let access = access_live(who, &id, &members).ok_or_else(unknown)?;
+    Ok((None, access))
 }
 
 /// Ends it, unless it is over already: then that is the answer (S5).
@@ -374,17 +379,16 @@ pub(super) async fn end_session(
     api: &Api,
     who: Identity,
     access: Access,
-    record: SessionRecord,
+    session: &SessionId,
+    record: Option<SessionRecord>,
     reason: EndReason,
-) -> Result<(SessionId, Ended), Refusal> {
-    let session = record.row.session;
-    if record.row.status == Status::Ended {
-        let over = Ended {
+) -> Result<Ended, Refusal> {
+    if let Some(record) = record.filter(|record| record.row.status == Status::Ended) {
+        return Ok(Ended {
             status: Status::Ended,
             reason: record.row.reason,
             recorded: true,
-        };
-        return Ok((session, over));
+        });
     }
     tracing::info!(%session, user = %who.user, ?access, %reason, "end asked for through the API");
     let order = EndOrder {
@@ -392,5 +396,5 @@ pub(super) async fn end_session(
         reason,
         by: who,
     };
-    Ok((session, within(api.handle.end(order)).await?))
+    within(api.handle.end(order)).await
 }

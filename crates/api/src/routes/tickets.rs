@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::invalid;
-use crate::describe::{Answer, Body, Content, NOT_ALLOWED, ROUTE, Route, Why};
+use crate::describe::{self, Body, NOT_ALLOWED, ROUTE, Route, Why};
 use crate::extract::{Caller, MaybeBody};
 use crate::identity::{Identity, NAME_CHARS_MAX, Via};
 use crate::problem::Problem;
@@ -47,7 +47,7 @@ static ORDER: Object = Object {
             Shape::Id,
             "The one session they are invited to; needs `role`.",
         ),
-        maybe("name", Shape::Text(80), "What to call them."),
+        maybe("name", Shape::Line(80), "What to call them."),
     ],
 };
 
@@ -55,7 +55,7 @@ static TICKET: Object = Object {
     name: "Ticket",
     about: "A one-time ticket: `GET /ws?ticket=…`, or wherever a door takes a token.",
     fields: &[
-        always("ticket", Shape::Text(0), "Good once, for a minute."),
+        always("ticket", Shape::Text(128), "Good once, for a minute."),
         always("expiresAt", Shape::Time, "Until when it is good."),
         always("userId", Shape::Id, "Who comes in with it."),
         always(
@@ -63,7 +63,7 @@ static TICKET: Object = Object {
             Shape::Time,
             "When the connection ends, unless it is refreshed before.",
         ),
-        always("path", Shape::Text(0), "The plain door."),
+        always("path", Shape::Just("/ws"), "The plain door."),
     ],
 };
 
@@ -79,11 +79,7 @@ pub static CREATE: Route = Route {
         example: "{}",
         optional: true,
     }),
-    answers: &[Answer {
-        status: StatusCode::CREATED,
-        about: "The ticket.",
-        content: Content::Json(Shape::Of(&TICKET)),
-    }],
+    answers: &[describe::created("The ticket.", &TICKET)],
     refusals: &[NOT_ALLOWED, &[Why::Code(ErrorCode::Limited)]],
     ..ROUTE
 };

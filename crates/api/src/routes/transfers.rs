@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::always;
 use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::Claims;
-use crate::describe::{Answer, Body as Sent, Content, ROUTE, Route, Who, Why};
+use crate::describe::{self, Body as Sent, ROUTE, Route, Who, Why};
 use crate::extract::Body;
 use crate::identity::TokenRole;
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ static REDEEM: Object = Object {
 };
 
 static MOVED: Object = Object {
-    name: "TransferAnswer",
+    name: "Transferred",
     about: "What the other device joins with; its join takes the seat over.",
     fields: &[
         common::SESSION,
@@ -44,10 +44,10 @@ static MOVED: Object = Object {
         always("role", common::ROLE, "As what they sit."),
         always(
             "token",
-            Shape::Text(0),
+            Shape::Text(8_192),
             "An invitation to this session alone.",
         ),
-        always("path", Shape::Text(0), "Where to connect."),
+        always("path", Shape::Just("/ws"), "Where to connect."),
     ],
 };
 
@@ -65,11 +65,7 @@ pub static REDEEM_ROUTE: Route = Route {
         example: r#"{"code":"K7QX9M2TRB"}"#,
         optional: false,
     }),
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The token.",
-        content: Content::Json(Shape::Of(&MOVED)),
-    }],
+    answers: &[describe::ok("The token.", &MOVED)],
     refusals: &[&[
         Why::Code(ErrorCode::TransferInvalid),
         Why::Code(ErrorCode::NotSupported),

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use protocol::contract::shape::{always, maybe};
-use protocol::contract::{Object, Shape, common};
+use protocol::contract::{Object, Shape, Words, common};
 use protocol::error::ErrorCode;
 use protocol::id::SessionId;
 use protocol::time::Wall;
@@ -14,8 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::desk::{DeliveryFilter, DeliveryRow, HookState};
 
-use super::{invalid, within};
-use crate::describe::{Answer, Content, NOT_ALLOWED, RECORDS, ROUTE, Route};
+use super::{invalid, paging, within};
+use crate::describe::{self, DELIVERY_CURSOR, LIMIT, NOT_ALLOWED, RECORDS, ROUTE, Route};
 use crate::extract::{Caller, Query};
 use crate::problem::Problem;
 use crate::router::Api;
@@ -30,28 +29,44 @@ pub struct Which {
     limit: Option<u32>,
 }
 
+/// What a webhook can be about.
+static KINDS: Words = Words {
+    name: "WebhookKind",
+    about: "What a webhook can be about.",
+    words: &[
+        ("session.started", "An interview began."),
+        ("session.ended", "A session is over."),
+        ("report.ready", "Its report is there."),
+    ],
+};
+
+/// How a delivery stands.
+static STATES: Words = Words {
+    name: "WebhookState",
+    about: "How a delivery stands.",
+    words: &[
+        ("waiting", "To be sent, or sent again."),
+        ("delivered", "Somebody took it."),
+        ("failed", "Given up."),
+    ],
+};
+
+static CURSOR: Shape = Shape::Form(&DELIVERY_CURSOR);
+
 static DELIVERY: Object = Object {
     name: "WebhookDelivery",
     about: "One message to one endpoint.",
     fields: &[
+        always("id", Shape::Id, "The same on every attempt (`webhook-id`)."),
         always(
-            "id",
-            Shape::Text(0),
-            "The same on every attempt (`webhook-id`).",
+            "endpoint",
+            Shape::Text(2_048),
+            "Where to, without its query.",
         ),
-        always("endpoint", Shape::Text(0), "Where to."),
-        always(
-            "type",
-            Shape::Text(0),
-            "`session.started`, `session.ended` or `report.ready`.",
-        ),
+        always("type", Shape::Word(&KINDS), "What it tells of."),
         common::SESSION,
         always("createdAt", Shape::Time, "When it was due first."),
-        always(
-            "state",
-            Shape::Text(0),
-            "`waiting`, `delivered` or `failed`.",
-        ),
+        always("state", Shape::Word(&STATES), "How it stands."),
         always("attempts", common::U32, "How often it was tried."),
         always(
             "nextAttemptAt",
@@ -80,11 +95,7 @@ static ALL: Object = Object {
             Shape::List(&Shape::Of(&DELIVERY), 200),
             "The page.",
         ),
-        always(
-            "next",
-            Shape::Or(&Shape::Text(0)),
-            "For `after`; null: that was the last page.",
-        ),
+        describe::next(&CURSOR),
     ],
 };
 
@@ -96,23 +107,11 @@ pub static LIST: Route = Route {
     about: "What was sent, what waits and what was given up.",
     query: &[
         maybe("sessionId", Shape::Id, "Only about this session."),
-        maybe(
-            "state",
-            Shape::Text(0),
-            "Only `waiting`, `delivered` or `failed` ones.",
-        ),
-        maybe("after", Shape::Text(0), "`next` of the page before."),
-        maybe(
-            "limit",
-            Shape::Whole(1, 200),
-            "At most so many; 50 unless said.",
-        ),
+        maybe("state", Shape::Word(&STATES), "Only those that stand so."),
+        describe::after(Shape::Form(&DELIVERY_CURSOR)),
+        LIMIT,
     ],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "A page.",
-        content: Content::Json(Shape::Of(&ALL)),
-    }],
+    answers: &[describe::ok("A page.", &ALL)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -130,25 +129,24 @@ pub async fn list(
         let why = "`state` must be waiting, delivered or failed.";
         HookState::parse(word).ok_or_else(|| invalid(why))
     };
-    let limit = which.limit.unwrap_or(50).clamp(1, 200);
+    let limit = paging::limit(which.limit)?;
     let filter = DeliveryFilter {
         session: which.session_id,
         state: which.state.as_deref().map(word).transpose()?,
-        after: match which.after.as_deref() {
-            None => None,
-            Some(text) => Some(cursor(text).ok_or_else(|| invalid("`after` is no cursor."))?),
-        },
+        after: paging::after(which.after.as_deref(), cursor)?,
         limit,
     };
     let rows = within(api.office.deliveries(filter)).await?;
-    let full = u32::try_from(rows.len()).is_ok_and(|found| found == limit);
-    let last = rows.last().filter(|_| full);
-    let next = last.map(|row| format!("{}.{}.{}", row.created_at.0, row.id, row.endpoint));
+    let next = paging::last_of_full(&rows, limit);
+    let next = next.map(|row| format!("{}.{}.{}", row.created_at.0, row.id, row.endpoint));
     let deliveries: Vec<Value> = rows.iter().map(shown).collect();
     Ok(Json(json!({ "deliveries": deliveries, "next": next })))
 }
 
 fn cursor(text: &str) -> Option<(Wall, String, String)> {
+    if !(DELIVERY_CURSOR.fits)(text) {
+        return None;
+    }
     let mut parts = text.splitn(3, '.');
     let at = Wall(parts.next()?.parse().ok()?);
     Some((at, parts.next()?.to_owned(), parts.next()?.to_owned()))
@@ -168,4 +166,24 @@ fn shown(row: &DeliveryRow) -> Value {
         "lastStatus": row.status,
         "lastError": row.error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::desk::HookKind;
+
+    #[test]
+    fn every_kind_and_state_is_described() {
+        let words = |words: &Words| {
+            words
+                .words
+                .iter()
+                .map(|(word, _)| *word)
+                .collect::<Vec<_>>()
+        };
+        let kinds: Vec<&str> = HookKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let states: Vec<&str> = HookState::ALL.iter().map(|state| state.as_str()).collect();
+        assert_eq!((words(&KINDS), words(&STATES)), (kinds, states));
+    }
 }

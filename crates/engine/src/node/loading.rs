@@ -105,6 +105,7 @@ impl Node {
                 Missing::Found
             }
             Found::Nothing => Missing::Nothing,
+            Found::Forgotten => Missing::Forgotten,
             Found::Unavailable => Missing::Unavailable,
         };
         let before = self.effects.len();
@@ -222,7 +223,7 @@ impl Node {
                 Ok(())
             }
             Some(Missing::Unavailable) => Err(unavailable()),
-            Some(Missing::Ended(_)) => Err(ErrorCode::SessionEnded.into()),
+            Some(Missing::Ended(_) | Missing::Forgotten) => Err(ErrorCode::SessionEnded.into()),
             _ => Err(ErrorCode::SessionNotFound.into()),
         }
     }
@@ -272,6 +273,8 @@ impl Node {
 pub(super) enum Missing {
     Found,
     Nothing,
+    /// It was deleted as a whole.
+    Forgotten,
     Unavailable,
     Ended(Option<EndReason>),
 }

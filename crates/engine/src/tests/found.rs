@@ -1,6 +1,7 @@
 //! Cases that simulated worlds found, in their smallest form.
 
 use protocol::client::ClientMessage;
+use protocol::error::ErrorCode;
 use protocol::value::{PlanOptions, Role};
 
 use super::*;
@@ -529,6 +530,34 @@ fn who_left_and_came_back_while_words_waited_catches_up_after_joining_again() {
         at("joined") < at("missed") && at("left") < at("missed"),
         "{sent:?}"
     );
+}
+
+#[test]
+fn the_id_of_a_deleted_session_is_not_used_again() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.loads_wait = true;
+    w.join(1, &ana, "s1");
+    assert_eq!(w.create("s2", room_of("ana", &[], None)), None);
+    assert_eq!(w.said_by_api("s3", "custom:hint", Audience::ALL), None);
+    for (effect, session) in std::mem::take(&mut w.loads) {
+        w.input(Input::SessionLoaded {
+            id: effect,
+            session,
+            found: Found::Forgotten,
+        });
+    }
+    assert_eq!(w.sent(1), ["error session_ended"]);
+    for (ask, code) in [
+        (99, ErrorCode::SessionExists),
+        (97, ErrorCode::SessionNotFound),
+    ] {
+        let Some(Answer::Refused(refusal)) = w.answers.get(&ask) else {
+            panic!("{:?}", w.answers.get(&ask));
+        };
+        assert_eq!(refusal.code, code);
+    }
+    assert!(w.waiting.is_empty(), "nothing was saved");
 }
 
 #[test]

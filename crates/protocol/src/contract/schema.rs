@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{Field, Object, Shape, Words};
+use super::shape::{Field, Object, Shape, TIME_MAX, WHOLE_MAX, Words};
 use crate::limits::REF_CHARS_MAX;
 
 /// The named schemas of one document.
@@ -27,6 +27,16 @@ impl Schemas {
             }),
             Shape::Text(0) => json!({ "type": "string" }),
             Shape::Text(most) => json!({ "type": "string", "maxLength": most }),
+            Shape::Line(most) => json!({
+                "type": "string", "maxLength": most,
+                "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+            }),
+            Shape::Saying(most) => json!({
+                "type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S",
+            }),
+            Shape::Form(form) => json!({
+                "type": "string", "maxLength": form.most, "pattern": form.pattern,
+            }),
             Shape::Cursor => json!({
                 "type": "string", "maxLength": 84,
                 "pattern": r"^[0-9]{1,18}\.[A-Za-z0-9._:@+|~=-]{1,64}$",
@@ -36,24 +46,25 @@ impl Schemas {
                 "type": "string", "pattern": format!("^[0-9A-Fa-f]{{{digits}}}$"),
             }),
             Shape::Flag => json!({ "type": "boolean" }),
-            Shape::Whole(least, u64::MAX) => json!({ "type": "integer", "minimum": least }),
-            Shape::Whole(least, most) => {
-                json!({ "type": "integer", "minimum": least, "maximum": most })
-            }
+            Shape::Whole(least, most) => json!({
+                "type": "integer", "minimum": least, "maximum": most.min(&WHOLE_MAX),
+            }),
             Shape::Number(least, most) => {
                 json!({ "type": "number", "minimum": least, "maximum": most })
             }
             Shape::Share => json!({ "type": ["number", "null"], "minimum": 0, "maximum": 1 }),
             Shape::Time => json!({
-                "type": "integer", "description": "Milliseconds since 1970-01-01 UTC.",
+                "type": "integer", "minimum": -(TIME_MAX as i64), "maximum": TIME_MAX,
+                "description": "Milliseconds since 1970-01-01 UTC.",
             }),
             Shape::Millis => json!({
-                "type": "integer", "minimum": 0, "description": "Milliseconds.",
+                "type": "integer", "minimum": 0, "maximum": WHOLE_MAX,
+                "description": "Milliseconds.",
             }),
             Shape::Word(words) => self.words(words),
             Shape::Just(word) => json!({ "const": word }),
             Shape::Only(flag) => json!({ "const": flag }),
-            Shape::Of(object) | Shape::Closed(object) => {
+            Shape::Of(object) | Shape::Closed(object) | Shape::AtLeast(object) => {
                 self.object(object, matches!(shape, Shape::Closed(_)))
             }
             Shape::List(item, 0) => json!({ "type": "array", "items": self.of(item) }),
@@ -61,10 +72,19 @@ impl Schemas {
                 json!({ "type": "array", "items": self.of(item), "maxItems": most })
             }
             Shape::Or(shape) => json!({ "anyOf": [self.of(shape), { "type": "null" }] }),
+            Shape::AnyOf(shapes) => {
+                let schemas: Vec<Value> = shapes.iter().map(|shape| self.of(shape)).collect();
+                json!({ "anyOf": schemas })
+            }
             Shape::Ref => json!({
                 "anyOf": [{ "type": "string", "maxLength": REF_CHARS_MAX }, { "type": "integer" }],
             }),
             Shape::Open => json!({ "type": "object" }),
+            Shape::ByWord(words, item) => json!({
+                "type": "object",
+                "propertyNames": self.words(words),
+                "additionalProperties": self.of(item),
+            }),
             Shape::Map(item) => {
                 json!({ "type": "object", "additionalProperties": self.of(item) })
             }

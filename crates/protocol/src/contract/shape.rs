@@ -7,6 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::id;
 
+/// Largest whole number that every reader of JSON takes exactly.
+pub const WHOLE_MAX: u64 = (1 << 53) - 1;
+/// The latest and, negative, the earliest time there is, milliseconds since 1970: JavaScript's.
+pub const TIME_MAX: u64 = 8_640_000_000_000_000;
+
 /// A list of words with what each means.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
@@ -62,6 +67,19 @@ pub const fn maybe(name: &'static str, shape: Shape, about: &'static str) -> Fie
     }
 }
 
+/// Text of a form of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// What it is, in a word or two.
+    pub name: &'static str,
+    /// As a regular expression.
+    pub pattern: &'static str,
+    /// Most characters.
+    pub most: u32,
+    /// Whether a text has it.
+    pub fits: fn(&str) -> bool,
+}
+
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
@@ -69,6 +87,12 @@ pub enum Shape {
     Id,
     /// Text of at most so many characters; 0: no bound of its own.
     Text(u32),
+    /// Text of at most so many characters, none of them a control character.
+    Line(u32),
+    /// Text of at most so many characters that is more than space.
+    Saying(u32),
+    /// Text of a form of its own.
+    Form(&'static Form),
     /// Where a list goes on: made by the server, to be sent back as it is.
     Cursor,
     /// Base64 of the standard alphabet, with or without padding.
@@ -97,16 +121,22 @@ pub enum Shape {
     Of(&'static Object),
     /// An object of that kind; in requests, fields it does not know are refused.
     Closed(&'static Object),
+    /// An object of that kind with further fields, which are somebody else's.
+    AtLeast(&'static Object),
     /// A list of at most so many; 0: no bound of its own.
     List(&'static Shape, u32),
     /// That or `null`.
     Or(&'static Shape),
+    /// Whatever one of these may be.
+    AnyOf(&'static [Shape]),
     /// A `ref`: a string of at most 64 characters, or a whole number.
     Ref,
     /// Any object: its fields are somebody else's.
     Open,
     /// An object whose keys are free and whose values are these.
     Map(&'static Shape),
+    /// An object whose keys are some of these words and whose values are these.
+    ByWord(&'static Words, &'static Shape),
 }
 
 /// Where a value is not what was promised.
@@ -207,7 +237,14 @@ impl Shape {
             Self::Text(most) => value.as_str().is_some_and(|text| {
                 *most == 0 || u32::try_from(text.chars().count()).is_ok_and(|n| n <= *most)
             }),
-            Self::Cursor => value.as_str().is_some_and(is_cursor),
+            Self::Line(most) => value.as_str().is_some_and(|text| {
+                !text.contains(char::is_control) && text.chars().count() <= *most as usize
+            }),
+            Self::Saying(most) => value.as_str().is_some_and(|text| {
+                !text.trim().is_empty() && text.chars().count() <= *most as usize
+            }),
+            Self::Form(form) => value.as_str().is_some_and(form.fits),
+            Self::Cursor => value.as_str().is_some_and(|text| cursor(text).is_some()),
             Self::Base64 => value.as_str().is_some_and(crate::json::base64::is_sound),
             Self::Hex(digits) => value.as_str().is_some_and(|text| {
                 text.len() == *digits as usize && text.bytes().all(|b| b.is_ascii_hexdigit())
@@ -223,7 +260,9 @@ impl Shape {
                 let number = value.as_f64();
                 value.is_null() || number.is_some_and(|share| (0.0..=1.0).contains(&share))
             }
-            Self::Time => value.is_i64() || value.is_u64(),
+            Self::Time => value
+                .as_i64()
+                .is_some_and(|ms| ms.unsigned_abs() <= TIME_MAX),
             Self::Millis => value.is_u64(),
             Self::Word(words) => value.as_str().is_some_and(|word| words.has(word)),
             Self::Just(word) => value.as_str() == Some(word),
@@ -235,9 +274,12 @@ impl Shape {
             Self::Open => value.is_object(),
             Self::Or(_) if value.is_null() => true,
             Self::Or(shape) => return shape.check(value, at),
+            Self::AnyOf(shapes) => return any_of(shapes, value, at),
             Self::Of(object) | Self::Closed(object) => return object.check(value, at),
+            Self::AtLeast(object) => return at_least(object, value, at),
             Self::List(item, most) => return list(item, *most, value, at),
-            Self::Map(item) => return map(item, value, at),
+            Self::Map(item) => return map(None, item, value, at),
+            Self::ByWord(words, item) => return map(Some(words), item, value, at),
         };
         if fits {
             Ok(())
@@ -255,6 +297,9 @@ impl Shape {
             Self::Id => "id".to_owned(),
             Self::Text(0) => "text".to_owned(),
             Self::Text(most) => format!("text, at most {most} characters"),
+            Self::Line(most) => format!("one line, at most {most} characters"),
+            Self::Saying(most) => format!("text, 1 to {most} characters, not only space"),
+            Self::Form(form) => form.name.to_owned(),
             Self::Cursor => "cursor".to_owned(),
             Self::Base64 => "base64".to_owned(),
             Self::Hex(digits) => format!("{digits} hexadecimal digits"),
@@ -278,15 +323,45 @@ impl Shape {
             }
             Self::Just(word) => format!("`{word}`"),
             Self::Only(flag) => format!("always {flag}"),
-            Self::Of(object) | Self::Closed(object) => format!("object {}", object.name),
+            Self::Of(object) | Self::Closed(object) | Self::AtLeast(object) => {
+                format!("object {}", object.name)
+            }
             Self::List(item, 0) => format!("list of {}", item.in_words()),
             Self::List(item, most) => format!("list of at most {most}: {}", item.in_words()),
             Self::Or(shape) => format!("{}, or null", shape.in_words()),
+            Self::AnyOf(shapes) => {
+                let words: Vec<String> = shapes.iter().map(Self::in_words).collect();
+                words.join(", or ")
+            }
             Self::Ref => "text of at most 64 characters, or a whole number".to_owned(),
             Self::Open => "object".to_owned(),
             Self::Map(item) => format!("object, each value: {}", item.in_words()),
+            Self::ByWord(words, item) => {
+                format!("object by {}, each value: {}", words.name, item.in_words())
+            }
         }
     }
+}
+
+fn at_least(object: &Object, value: &Value, at: &str) -> Result<(), Mismatch> {
+    let Value::Object(map) = value else {
+        return wrong(at, "is no object");
+    };
+    let names: Vec<&str> = map.keys().map(String::as_str).collect();
+    object.check_fields(map, at, &names)
+}
+
+/// Fits one of them, or says what is wrong for the first.
+fn any_of(shapes: &[Shape], value: &Value, at: &str) -> Result<(), Mismatch> {
+    let mut first = Ok(());
+    for shape in shapes {
+        match shape.check(value, at) {
+            Ok(()) => return Ok(()),
+            wrong if first.is_ok() => first = wrong,
+            Err(_) => {}
+        }
+    }
+    first
 }
 
 fn list(item: &Shape, most: u32, value: &Value, at: &str) -> Result<(), Mismatch> {
@@ -302,20 +377,24 @@ fn list(item: &Shape, most: u32, value: &Value, at: &str) -> Result<(), Mismatch
     Ok(())
 }
 
-fn map(item: &Shape, value: &Value, at: &str) -> Result<(), Mismatch> {
+fn map(keys: Option<&Words>, item: &Shape, value: &Value, at: &str) -> Result<(), Mismatch> {
     let Value::Object(entries) = value else {
         return wrong(at, "is no object");
     };
     for (key, value) in entries {
+        if keys.is_some_and(|keys| !keys.has(key)) {
+            return wrong(at, &format!("has the unknown key `{key}`"));
+        }
         item.check(value, &format!("{at}.{key}"))?;
     }
     Ok(())
 }
 
-/// A time and an id: `1790000000000.s1`.
-fn is_cursor(text: &str) -> bool {
-    text.split_once('.')
-        .is_some_and(|(time, id)| time.parse::<i64>().is_ok() && id::check(id).is_ok())
+/// The time and the id of a cursor: `1790000000000.s1`.
+pub fn cursor(text: &str) -> Option<(i64, &str)> {
+    let (time, id) = text.split_once('.')?;
+    let digits = (1..=18).contains(&time.len()) && time.bytes().all(|b| b.is_ascii_digit());
+    (digits && id::check(id).is_ok()).then_some((time.parse().ok()?, id))
 }
 
 /// A number without a fraction, however it is written.

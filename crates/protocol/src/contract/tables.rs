@@ -118,7 +118,7 @@ fn objects() -> String {
 
 fn collect(shape: &Shape, found: &mut Vec<&'static Object>) {
     match shape {
-        Shape::Of(object) | Shape::Closed(object)
+        Shape::Of(object) | Shape::Closed(object) | Shape::AtLeast(object)
             if !found.iter().any(|known| known.name == object.name) =>
         {
             found.push(object);
@@ -127,6 +127,7 @@ fn collect(shape: &Shape, found: &mut Vec<&'static Object>) {
             }
         }
         Shape::List(item, _) | Shape::Or(item) | Shape::Map(item) => collect(item, found),
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| collect(shape, found)),
         _ => {}
     }
 }

@@ -1,6 +1,7 @@
 //! The contract as TypeScript: one file of types and tables, for any client. Only text is made
 //! here; where it is kept and that it is up to date is the tests' business.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::client::{self, ALWAYS};
@@ -12,8 +13,15 @@ use crate::close::{CloseCode, ComeBack, SEEN};
 use crate::error::{ErrorCode, Remedy};
 use crate::limits;
 
+/// Name of the realtime contract's file, for those beside it.
+const REALTIME: &str = "./protocol.gen.ts";
+
 /// The whole file.
 pub fn realtime() -> String {
+    declarations().finish()
+}
+
+fn declarations() -> File {
     let mut file = File::new(
         "The realtime contract of Greenroom: every message, field, reply and code.",
         "UPDATE_EXPECT=1 cargo test -p protocol contract",
@@ -31,21 +39,25 @@ pub fn realtime() -> String {
         file.server(spec);
     }
     file.maps();
-    file.out
+    file
 }
 
 /// A file of declarations; each name is declared once.
 #[derive(Debug)]
 pub struct File {
+    head: String,
     out: String,
-    declared: Vec<&'static str>,
+    declared: BTreeSet<&'static str>,
+    /// What the realtime contract's file declares, and what of it is used here.
+    elsewhere: BTreeSet<&'static str>,
+    taken: BTreeSet<&'static str>,
     /// Whether what is declared now is built by clients, not only read by them.
     given: bool,
 }
 
 /// A word of ours as a string of theirs. Our words and sentences have no characters that would
 /// need more than this.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
@@ -73,26 +85,38 @@ fn list_name(name: &str) -> String {
     format!("{stem}{end}")
 }
 
-fn type_of(shape: &Shape) -> String {
+/// A shape as a type; what it names must be declared with [`File::named`].
+pub fn type_of(shape: &Shape) -> String {
     match shape {
-        Shape::Id | Shape::Cursor | Shape::Text(_) | Shape::Base64 | Shape::Hex(_) => {
-            "string".to_owned()
-        }
+        Shape::Id
+        | Shape::Cursor
+        | Shape::Form(_)
+        | Shape::Text(_)
+        | Shape::Line(_)
+        | Shape::Saying(_)
+        | Shape::Base64
+        | Shape::Hex(_) => "string".to_owned(),
         Shape::Flag => "boolean".to_owned(),
         Shape::Whole(..) | Shape::Number(..) | Shape::Time | Shape::Millis => "number".to_owned(),
         Shape::Share => "number | null".to_owned(),
         Shape::Word(words) => words.name.to_owned(),
         Shape::Just(word) => quoted(word),
         Shape::Only(flag) => flag.to_string(),
-        Shape::Of(object) | Shape::Closed(object) => object.name.to_owned(),
+        Shape::Of(object) | Shape::Closed(object) | Shape::AtLeast(object) => {
+            object.name.to_owned()
+        }
         Shape::List(item, _) => match type_of(item) {
             plain if plain.contains(' ') => format!("({plain})[]"),
             plain => format!("{plain}[]"),
         },
         Shape::Or(shape) => format!("{} | null", type_of(shape)),
+        Shape::AnyOf(shapes) => shapes.iter().map(type_of).collect::<Vec<_>>().join(" | "),
         Shape::Ref => "string | number".to_owned(),
         Shape::Open => "Record<string, unknown>".to_owned(),
         Shape::Map(item) => format!("Record<string, {}>", type_of(item)),
+        Shape::ByWord(words, item) => {
+            format!("{{ [word in {}]?: {} }}", words.name, type_of(item))
+        }
     }
 }
 
@@ -101,6 +125,7 @@ fn note(shape: &Shape) -> Option<String> {
     match shape {
         Shape::Id
         | Shape::Cursor
+        | Shape::Form(_)
         | Shape::Text(0)
         | Shape::Base64
         | Shape::Flag
@@ -109,10 +134,13 @@ fn note(shape: &Shape) -> Option<String> {
         | Shape::Only(_)
         | Shape::Of(_)
         | Shape::Closed(_)
+        | Shape::AtLeast(_)
         | Shape::List(_, 0)
         | Shape::Or(_)
+        | Shape::AnyOf(_)
         | Shape::Open
         | Shape::Map(_)
+        | Shape::ByWord(..)
         | Shape::Ref
         | Shape::Whole(0, _)
         | Shape::Millis => None,
@@ -130,37 +158,64 @@ fn capital(text: &str) -> String {
 impl File {
     /// Begins a file: what it is, and the command that writes it anew.
     pub fn new(about: &str, command: &str) -> Self {
-        let out = format!(
+        let head = format!(
             "// {about}\n// Made from the server's own types; do not edit. `{command}` writes it anew.\n"
         );
         Self {
-            out,
-            declared: Vec::new(),
+            head,
+            out: String::new(),
+            declared: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
+            taken: BTreeSet::new(),
             given: false,
+        }
+    }
+
+    /// Begins a file beside the realtime contract's: what that one declares is taken from it.
+    pub fn beside_realtime(about: &str, command: &str) -> Self {
+        Self {
+            elsewhere: declarations().declared,
+            ..Self::new(about, command)
         }
     }
 
     /// The text.
     pub fn finish(self) -> String {
-        self.out
+        let mut text = self.head;
+        if !self.taken.is_empty() {
+            let names: Vec<&str> = self.taken.into_iter().collect();
+            let from = quoted(REALTIME);
+            let _ = writeln!(text, "import type {{ {} }} from {from}", names.join(", "));
+        }
+        text + &self.out
     }
 
-    fn line(&mut self, text: impl AsRef<str>) {
+    /// Adds a line as it is.
+    pub fn line(&mut self, text: impl AsRef<str>) {
         self.out.push_str(text.as_ref());
         self.out.push('\n');
     }
 
-    fn doc(&mut self, indent: &str, about: &str) {
+    /// Adds a comment for what follows.
+    pub fn doc(&mut self, indent: &str, about: &str) {
         let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
         self.line(format!("{indent}/** {about} */"));
     }
 
+    /// Whether a name is still to be declared here; from now on it is not.
+    fn is_new(&mut self, name: &'static str) -> bool {
+        if self.elsewhere.contains(name) {
+            self.taken.insert(name);
+            return false;
+        }
+        self.declared.insert(name)
+    }
+
     /// A list of words as a type and as a list.
     pub fn words(&mut self, words: &Words) {
-        if self.declared.contains(&words.name) {
+        if !self.is_new(words.name) {
             return;
         }
-        self.declared.push(words.name);
         self.line("");
         self.doc("", words.about);
         self.line(format!("export type {} =", words.name));
@@ -181,7 +236,16 @@ impl File {
         match shape {
             Shape::Word(words) => self.words(words),
             Shape::Of(object) | Shape::Closed(object) => self.object(object),
+            Shape::AtLeast(object) => {
+                let fields: Vec<&Field> = object.fields.iter().collect();
+                self.interface(object, None, &fields, Some("Further fields."));
+            }
             Shape::List(shape, _) | Shape::Or(shape) | Shape::Map(shape) => self.named(shape),
+            Shape::ByWord(words, shape) => {
+                self.words(words);
+                self.named(shape);
+            }
+            Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| self.named(shape)),
             _ => {}
         }
     }
@@ -189,14 +253,42 @@ impl File {
     /// An object as an interface, after everything it names.
     pub fn object(&mut self, object: &Object) {
         let fields: Vec<&Field> = object.fields.iter().collect();
-        self.interface(object, None, &fields);
+        self.interface(object, None, &fields, None);
     }
 
-    fn interface(&mut self, object: &Object, event: Option<&str>, fields: &[&Field]) {
-        if self.declared.contains(&object.name) {
+    /// Whatever a shape names, as something clients build.
+    pub fn named_given(&mut self, shape: &Shape) {
+        self.given = true;
+        self.named(shape);
+        self.given = false;
+    }
+
+    /// Fields that clients build, under a name of their own.
+    pub fn given(&mut self, name: &str, about: &str, fields: &[Field]) {
+        self.given = true;
+        let fields: Vec<&Field> = fields.iter().collect();
+        for field in &fields {
+            self.named(&field.shape);
+        }
+        self.line("");
+        self.doc("", about);
+        self.line(format!("export interface {name} {{"));
+        self.fields(&fields);
+        self.line("}");
+        self.given = false;
+    }
+
+    /// `more`: what fields beside these are.
+    fn interface(
+        &mut self,
+        object: &Object,
+        event: Option<&str>,
+        fields: &[&Field],
+        more: Option<&str>,
+    ) {
+        if !self.is_new(object.name) {
             return;
         }
-        self.declared.push(object.name);
         for field in fields {
             self.named(&field.shape);
         }
@@ -217,6 +309,15 @@ impl File {
             };
             self.line(format!("  type: {kind}"));
         }
+        self.fields(fields);
+        if let Some(more) = more {
+            self.doc("  ", more);
+            self.line("  [field: string]: unknown");
+        }
+        self.line("}");
+    }
+
+    fn fields(&mut self, fields: &[&Field]) {
         for field in fields {
             let about = match note(&field.shape) {
                 Some(note) => format!("{} {note}", field.about),
@@ -233,17 +334,12 @@ impl File {
             };
             self.line(format!("  {name}{mark}: {kind}{also}"));
         }
-        if event == Some("ok") {
-            self.doc("  ", "What the request's own reply carries: see `Replies`.");
-            self.line("  [field: string]: unknown");
-        }
-        self.line("}");
     }
 
     fn client(&mut self, spec: &ClientSpec) {
         let fields: Vec<&Field> = spec.fields().collect();
         self.given = true;
-        self.interface(&spec.body, Some(spec.event), &fields);
+        self.interface(&spec.body, Some(spec.event), &fields, None);
         self.given = false;
         if let Some(reply) = &spec.reply {
             self.object(reply);
@@ -252,7 +348,9 @@ impl File {
 
     fn server(&mut self, spec: &ServerSpec) {
         let fields: Vec<&Field> = spec.fields().collect();
-        self.interface(&spec.body, Some(spec.event), &fields);
+        let more = "What the request's own reply carries: see `Replies`.";
+        let more = (spec.event == "ok").then_some(more);
+        self.interface(&spec.body, Some(spec.event), &fields, more);
     }
 
     fn constants(&mut self) {

@@ -16,7 +16,7 @@ use engine::effect::Answer;
 use engine::input::{Ask, Create};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, EventRow, ReportJob, SessionRow};
+use protocol::record::{DataKind, EventRow, ReportJob, ReportPlace, SessionRow};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Status};
@@ -326,8 +326,12 @@ impl Records for Driver {
         }))
     }
 
-    fn open_reports(&self, limit: u32) -> Boxed<'_, Result<Vec<ReportJob>, Refusal>> {
-        Box::pin(self.read(move |store| store.open_report_jobs(limit)))
+    fn open_reports(
+        &self,
+        after: Option<ReportPlace>,
+        limit: u32,
+    ) -> Boxed<'_, Result<Vec<ReportJob>, Refusal>> {
+        Box::pin(self.read(move |store| store.open_report_jobs(after.as_ref(), limit)))
     }
 
     fn active_of(&self, user: UserId) -> Boxed<'_, Result<Option<ActiveRecord>, Refusal>> {

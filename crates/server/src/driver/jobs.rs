@@ -12,7 +12,7 @@ use engine::input::{Found, LogRange, SpeechReport};
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{SessionId, UserId};
-use protocol::record::EventRow;
+use protocol::record::{DataKind, EventRow};
 use protocol::server::Reply;
 use protocol::value::Status;
 use speech::format::{Encoding, decode_recording};
@@ -126,7 +126,14 @@ fn run(driver: &Driver, job: Job) {
 /// Reads a session; one of a dead process is taken over.
 pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreError> {
     let Some(mut loaded) = driver.store.load(session)? else {
-        return Ok(Found::Nothing);
+        let deleted = driver.store.deletions(session)?;
+        let whole = deleted
+            .iter()
+            .any(|(kind, _)| *kind == DataKind::Everything);
+        return Ok(match whole {
+            true => Found::Forgotten,
+            false => Found::Nothing,
+        });
     };
     if loaded.row.status != Status::Ended && loaded.fence.boot != driver.boot {
         let now = driver.clock.now();

@@ -26,7 +26,7 @@ pub(crate) fn make_due(driver: &Driver) -> Result<usize, StoreError> {
     let mut made = 0;
     loop {
         // Most of the time there is nothing, which a reader can tell.
-        if driver.store.open_report_jobs(1)?.is_empty() {
+        if driver.store.open_report_jobs(None, 1)?.is_empty() {
             return Ok(made);
         }
         let now = driver.clock.wall();

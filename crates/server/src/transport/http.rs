@@ -62,10 +62,10 @@ impl Http {
         match answer.await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
-            Ok(Err(_late)) => refusal(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TimedOut, None),
+            Ok(Err(_late)) => Problem::from(ErrorCode::TimedOut).into_response(),
             Err(error) => {
                 tracing::error!(%error, "request_handler_failed");
-                refusal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, None)
+                Problem::from(ErrorCode::Internal).into_response()
             }
         }
     }

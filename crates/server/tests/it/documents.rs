@@ -269,9 +269,7 @@ fn a_back_end_says_something_into_a_room() {
     let server = TestServer::start();
     let mut ana = server.client("ana", Role::Candidate);
     ana.join("s1");
-    // A session made by a join is in the records, where the API looks, from its first event on.
-    let start = json!({ "type": "interview:start" });
-    assert_eq!(ana.ask(start)["type"], "ok");
+    // At once: the session runs, whether or not it is in the records yet.
     let body = r#"{"type":"custom:hint","data":{"text":"Breathe."}}"#;
     let line = "/api/sessions/s1/events";
     let (status, answer) = http(server.addr(), "POST", line, &admin(), body);
@@ -280,4 +278,51 @@ fn a_back_end_says_something_into_a_room() {
     let heard = ana.expect("custom:hint");
     assert_eq!(heard["data"]["text"], "Breathe.");
     assert_eq!(heard["seq"], answer["seq"]);
+}
+
+#[test]
+fn the_id_of_a_deleted_session_is_not_used_again() {
+    let server = TestServer::start();
+    let ask = |method, path, body| http(server.addr(), method, path, &admin(), body);
+    let body = r#"{"id":"s1"}"#;
+    assert_eq!(ask("POST", "/api/sessions", body).0, 201);
+    assert_eq!(ask("POST", "/api/sessions/s1/end", "").0, 200);
+    assert_eq!(ask("DELETE", "/api/sessions/s1/data", "").0, 200);
+    let (status, answer) = ask("POST", "/api/sessions", body);
+    assert!(
+        status == 409 && answer.contains("session_exists"),
+        "{answer}"
+    );
+    // Where a join may make a session, it makes no second one of that name.
+    let mut ana = server.client("ana", Role::Candidate);
+    let join = json!({ "type": "session:join", "sessionId": "s1" });
+    let refused = ana.ask(join);
+    assert_eq!(refused["code"], "session_ended", "{refused}");
+}
+
+#[test]
+fn a_session_that_a_join_has_just_made_can_be_ended_over_http_at_once() {
+    let server = TestServer::start();
+    for (nth, line) in [
+        "/api/session/end-session",
+        "/api/websocket/close-connection",
+        "/api/sessions/s2/end",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let session = format!("s{nth}");
+        let mut ana = server.client("ana", Role::Candidate);
+        ana.join(&session);
+        let body = json!({ "sessionId": session }).to_string();
+        // Somebody else gets the documents' answer, and nothing is done.
+        let eve = token("eve", Role::Candidate);
+        let (status, _) = http(server.addr(), "POST", line, &eve, &body);
+        assert_eq!(status, if nth == 2 { 404 } else { 200 }, "{line}");
+        assert_eq!(ana.ask(json!({ "type": "ping" }))["type"], "pong");
+        let own = token("ana", Role::Candidate);
+        let (status, answer) = http(server.addr(), "POST", line, &own, &body);
+        assert_eq!(status, 200, "{line}: {answer}");
+        assert_eq!(ana.expect("session_ended")["sessionId"], session.as_str());
+    }
 }

@@ -6,7 +6,7 @@ use protocol::id::{PlanId, SessionId};
 use protocol::time::Wall;
 
 use super::threaded::Memory;
-use crate::rows::{Forgotten, Kind, PlanRow, ReportJob};
+use crate::rows::{Forgotten, Kind, PlanRow, ReportJob, ReportPlace};
 use crate::{Coaching, StoreError};
 
 impl Coaching for Memory {
@@ -59,8 +59,12 @@ impl Coaching for Memory {
         Ok(self.with_tables(|tables| tables.report_job(session)))
     }
 
-    fn open_report_jobs(&self, limit: u32) -> Result<Vec<ReportJob>, StoreError> {
-        Ok(self.with_tables(|tables| tables.open_report_jobs(limit)))
+    fn open_report_jobs(
+        &self,
+        after: Option<&ReportPlace>,
+        limit: u32,
+    ) -> Result<Vec<ReportJob>, StoreError> {
+        Ok(self.with_tables(|tables| tables.open_report_jobs(after, limit)))
     }
 
     fn forget_kind(

@@ -10,7 +10,7 @@ use protocol::time::Wall;
 use protocol::value::Status;
 
 use super::{Stored, Tables};
-use crate::rows::{Forgotten, JobState, Kind, PlanRow, ReportJob};
+use crate::rows::{Forgotten, JobState, Kind, PlanRow, ReportJob, ReportPlace};
 
 /// How long the owner of a session ended from outside has for its report, milliseconds.
 const FOREIGN_MS: u64 = 60_000;
@@ -202,17 +202,15 @@ impl Tables {
         self.coaching.jobs.get(session).map(|(job, _)| job.clone())
     }
 
-    /// Reports that are not done.
-    pub fn open_report_jobs(&self, limit: u32) -> Vec<ReportJob> {
+    /// Reports that are not done, behind `after`.
+    pub fn open_report_jobs(&self, after: Option<&ReportPlace>, limit: u32) -> Vec<ReportJob> {
         let all = self.coaching.jobs.values().map(|(job, _)| job);
         let mut open: Vec<ReportJob> = all
             .filter(|job| job.state != JobState::Done)
+            .filter(|job| after.is_none_or(|after| job.place() > *after))
             .cloned()
             .collect();
-        open.sort_by_key(|job| {
-            let given_up = job.state == JobState::Failed;
-            (!given_up, job.due_at, job.session.clone())
-        });
+        open.sort_by_cached_key(ReportJob::place);
         open.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         open
     }

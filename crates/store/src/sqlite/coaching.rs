@@ -8,7 +8,7 @@ use protocol::time::Wall;
 use rusqlite::{Connection, Error, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{Sqlite, admin, columns};
-use crate::rows::{Forgotten, JobState, Kind, PlanRow, ReportJob};
+use crate::rows::{Forgotten, JobState, Kind, PlanRow, ReportJob, ReportPlace};
 use crate::{Coaching, StoreError};
 
 const JOB_COLUMNS: &str = "session, state, attempts, error, due_at, changed_at";
@@ -131,15 +131,24 @@ impl Coaching for Sqlite {
         })
     }
 
-    fn open_report_jobs(&self, limit: u32) -> Result<Vec<ReportJob>, StoreError> {
+    fn open_report_jobs(
+        &self,
+        after: Option<&ReportPlace>,
+        limit: u32,
+    ) -> Result<Vec<ReportJob>, StoreError> {
         self.ask(|connection| {
             let sql = format!(
                 "SELECT {JOB_COLUMNS} FROM report_jobs WHERE state <> 'done'
+                     AND (state <> 'failed', due_at, session) > (?2, ?3, ?4)
                  ORDER BY state <> 'failed', due_at, session LIMIT ?1"
             );
+            let (waits, due_at, session) = match after {
+                Some(place) => (place.waits, place.due_at.0, place.session.as_str()),
+                None => (false, i64::MIN, ""),
+            };
             connection
                 .prepare_cached(&sql)?
-                .query_map([limit], job)?
+                .query_map(params![limit, waits, due_at, session], job)?
                 .collect()
         })
     }

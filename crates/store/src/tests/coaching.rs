@@ -1,7 +1,7 @@
 //! The desk: plans, scoring keys, report jobs and deletion by id, on both implementations.
 
 use protocol::id::PlanId;
-use protocol::record::{JobState, Save, Saved};
+use protocol::record::{JobState, ReportJob, Save, Saved};
 use protocol::value::{EndReason, Status};
 
 use super::conformance::full;
@@ -126,7 +126,7 @@ fn a_report_is_made_once_and_a_second_one_changes_nothing() {
             Some("{\"n\":1}")
         );
         assert_eq!(state(rig, "s1"), Some(JobState::Done));
-        assert!(store.open_report_jobs(9).unwrap().is_empty());
+        assert!(store.open_report_jobs(None, 9).unwrap().is_empty());
     });
 }
 
@@ -152,7 +152,7 @@ fn what_failed_waits_for_its_time_and_what_was_given_up_for_an_order() {
         store
             .report_failed(&job.session, "missing", None, retry)
             .unwrap();
-        let open = store.open_report_jobs(9).unwrap();
+        let open = store.open_report_jobs(None, 9).unwrap();
         assert_eq!(
             (open[0].state, open[0].error.as_deref()),
             (JobState::Failed, Some("missing"))
@@ -164,6 +164,35 @@ fn what_failed_waits_for_its_time_and_what_was_given_up_for_an_order() {
         assert!(store.requeue_report(&sid("s1"), retry).unwrap());
         assert!(!store.requeue_report(&sid("s1"), retry).unwrap());
         assert_eq!(state(rig, "s1"), Some(JobState::Queued));
+    });
+}
+
+#[test]
+fn open_reports_are_paged_given_up_ones_first() {
+    both(|rig| {
+        let store = rig.store();
+        for name in ["s1", "s2", "s3", "s4"] {
+            ended(rig, name, name);
+        }
+        let now = NOW.after(1_000_000);
+        for _ in 0..2 {
+            let job = store.take_report_job(now, now.after(50)).unwrap().unwrap();
+            store
+                .report_failed(&job.session, "missing", None, now)
+                .unwrap();
+        }
+        let all = store.open_report_jobs(None, 9).unwrap();
+        assert_eq!(all.len(), 4);
+        let given_up = |job: &ReportJob| job.state == JobState::Failed;
+        assert!(all[..2].iter().all(given_up) && !all[2..].iter().any(given_up));
+        let (mut paged, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.open_report_jobs(after.as_ref(), 1).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.place());
+            paged.extend(page);
+        }
+        assert_eq!(paged, all);
     });
 }
 

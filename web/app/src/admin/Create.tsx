@@ -1,5 +1,5 @@
 // A new interview and a link for each person in it.
-import type { GreenroomClient, PlanSummary, SessionRecord } from "@greenroom/client";
+import type { CreatedSession, GreenroomClient, Invitation, PlanSummary } from "@greenroom/client";
 import { type FormEvent, useEffect, useState } from "react";
 import { addressFor } from "../address.ts";
 import { read } from "../link.ts";
@@ -8,25 +8,21 @@ import { Button, CopyButton } from "../ui/parts.tsx";
 
 const texts = admin.create;
 
-interface Invitation {
-  userId: string;
-  role: string;
-  token: string;
-}
+/** Somebody with a token to come in with; servers whose tokens are signed elsewhere give none. */
+type Invited = Invitation & { token: string };
 
-type Made = SessionRecord & { join?: { people: Invitation[] } };
-
-const invitations = (made: Made): Invitation[] => made.join?.people ?? [];
+const invitations = (made: CreatedSession): Invited[] =>
+  made.join?.people.filter((one): one is Invited => one.token !== undefined) ?? [];
 
 /** The address that lets this person in; the key stands behind the `#`. */
-export function linkOf(invitation: Invitation): string {
+export function linkOf(invitation: Invited): string {
   const link = read(invitation.token);
   return `${location.origin}${link ? addressFor(link) : "/"}#token=${invitation.token}`;
 }
 
 export function Create({ client, onMade }: { client: GreenroomClient; onMade: () => void }) {
   const [plans, setPlans] = useState<PlanSummary[]>([]);
-  const [made, setMade] = useState<Made | null>(null);
+  const [made, setMade] = useState<CreatedSession | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
   useEffect(() => {
     client.api.plans().then(setPlans, () => {});
@@ -44,7 +40,7 @@ export function Create({ client, onMade }: { client: GreenroomClient; onMade: ()
         participants: interviewer ? [{ userId: interviewer, role: "interviewer" as const }] : [],
         ...(text("plan") ? { planId: text("plan") } : {}),
       };
-      setMade((await client.api.createSession(body)) as Made);
+      setMade(await client.api.createSession(body));
       onMade();
     } catch (error) {
       setFailed(error instanceof Error ? error.message : String(error));

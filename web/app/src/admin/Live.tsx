@@ -1,5 +1,5 @@
 // The interviews that run, each with how it is in words and one action each.
-import type { GreenroomClient, SessionRecord } from "@greenroom/client";
+import type { GreenroomClient, SessionSummary } from "@greenroom/client";
 import { useState } from "react";
 import { go } from "../route.ts";
 import { codeOf } from "../session.ts";
@@ -20,7 +20,7 @@ export function LivePart({ client }: { client: GreenroomClient }) {
   const ended = useLoaded(() => recentlyEnded(client), 10_000);
   const now = useNow(1_000);
   const [asked, setAsked] = useState<Asked>(null);
-  const [story, setStory] = useState<SessionRecord | null>(null);
+  const [story, setStory] = useState<SessionSummary | null>(null);
   const act = async () => {
     if (!asked) return;
     const { row, what } = asked;
@@ -83,7 +83,7 @@ export function LivePart({ client }: { client: GreenroomClient }) {
   );
 }
 
-const nameOf = (row: SessionRecord) => row.title || row.id;
+const nameOf = (row: SessionSummary) => row.title || row.id;
 
 const DOTS: Record<Health, string> = {
   good: "good",
@@ -97,7 +97,7 @@ interface TableProps {
   rows: readonly LiveSession[];
   now: number;
   onAsk: (asked: Asked) => void;
-  onStory: (row: SessionRecord) => void;
+  onStory: (row: SessionSummary) => void;
 }
 
 function LiveTable({ rows, now, onAsk, onStory }: TableProps) {
@@ -219,9 +219,9 @@ function Recent({
   now,
   onStory,
 }: {
-  rows: readonly SessionRecord[];
+  rows: readonly SessionSummary[];
   now: number;
-  onStory: (row: SessionRecord) => void;
+  onStory: (row: SessionSummary) => void;
 }) {
   if (rows.length === 0) return <p className="panel">{texts.recentNone}</p>;
   return (

@@ -1,17 +1,13 @@
 // The plans there are, with their questions.
-import type { GreenroomClient, PlanSummary } from "@greenroom/client";
+import type { GreenroomClient } from "@greenroom/client";
 import { admin, app, roughly, took } from "../texts.ts";
 import { Waiting } from "../ui/parts.tsx";
 import { useLoaded } from "./data.ts";
 
 const texts = admin.plans;
 
-type Plan = PlanSummary & {
-  questions?: { id: string; text: string; limitMs?: number; limit_ms?: number }[];
-};
-
 export function Plans({ client }: { client: GreenroomClient }) {
-  const loaded = useLoaded(() => client.api.plans() as Promise<Plan[]>, 60_000);
+  const loaded = useLoaded(() => client.api.plans(), 60_000);
   if (loaded.value === null) {
     return loaded.failed ? (
       <p className="notice">{admin.failed}</p>
@@ -32,9 +28,7 @@ export function Plans({ client }: { client: GreenroomClient }) {
               {plan.questions.map((question) => (
                 <li key={question.id} dir="auto">
                   {question.text}{" "}
-                  <span className="soft">
-                    ({texts.seconds(took(question.limitMs ?? question.limit_ms ?? 0))})
-                  </span>
+                  <span className="soft">({texts.seconds(took(question.limitMs))})</span>
                 </li>
               ))}
             </ol>

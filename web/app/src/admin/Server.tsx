@@ -1,21 +1,16 @@
 // The server in figures: is it ready, what is in it, how much memory it takes.
-import type { GreenroomClient } from "@greenroom/client";
+import type { Answer, GreenroomClient, Readiness } from "@greenroom/client";
 import type { ReactNode } from "react";
 import { admin, ago, app, took } from "../texts.ts";
 import { useNow, Waiting } from "../ui/parts.tsx";
-import { type Figures, useLoaded } from "./data.ts";
+import { useLoaded } from "./data.ts";
 
 const texts = admin.server;
 
-interface Ready {
-  status: string;
-  checks: { name: string; ok: boolean; detail: string }[];
-}
-
 export function Server({ client }: { client: GreenroomClient }) {
-  const figures = useLoaded(() => client.api.request<Figures>("/api/metrics"), 5_000);
+  const figures = useLoaded(() => client.api.request<Answer<"metrics">>("/api/metrics"), 5_000);
   // Not ready is an answer, too, and comes with 503.
-  const ready = useLoaded(async () => (await (await fetch("/readyz")).json()) as Ready, 5_000);
+  const ready = useLoaded(async () => (await (await fetch("/readyz")).json()) as Readiness, 5_000);
   const now = useNow(1_000);
   if (figures.value === null) {
     return figures.failed ? (

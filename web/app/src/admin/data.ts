@@ -1,16 +1,7 @@
 // What the admin page asks the server for, and how it asks again. Only the public API.
-import type { EndReason, GreenroomClient, SessionRecord } from "@greenroom/client";
+import type { Answer, GreenroomClient, Routes } from "@greenroom/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { LiveSession } from "./health.ts";
-
-export interface Figures {
-  activeSessions: number;
-  questionTimers: number;
-  socketMappings: number;
-  cleanedUpTotal: number;
-  memory: { rss: number; heapTotal: number; heapUsed: number; external: number };
-  activeInterviewSessions: { rows: number; oldestAgeMs: number | null } | null;
-}
 
 export interface Loaded<T> {
   value: T | null;
@@ -47,48 +38,32 @@ export function useLoaded<T>(ask: () => Promise<T>, everyMs: number): Loaded<T> 
   return { ...state, again };
 }
 
-interface List {
-  sessions: SessionRecord[];
-  next: string | null;
-}
-
-const list = (client: GreenroomClient, query: Record<string, string | number | undefined>) =>
-  client.api.request<List>("/api/sessions", { query });
+const list = (client: GreenroomClient, query: Routes["listSessions"]["query"]) =>
+  client.api.request<Answer<"listSessions">>("/api/sessions", { query: { ...query } });
 
 /** What runs or waits to, with who is in. */
 export async function liveSessions(client: GreenroomClient): Promise<LiveSession[]> {
   const pages = await Promise.all(
-    ["active", "completing", "scheduled"].map((status) => list(client, { status, limit: 50 })),
+    (["active", "completing", "scheduled"] as const).map((status) =>
+      list(client, { status, limit: 50 }),
+    ),
   );
   const rows = pages.flatMap((page) => page.sessions);
   // A room's members are in the answer about one session only.
-  const full = await Promise.all(
-    rows
-      .slice(0, 60)
-      .map((row) => ("members" in row ? row : client.api.session(row.id).catch(() => row))),
+  const full: LiveSession[] = await Promise.all(
+    rows.slice(0, 60).map((row) => client.api.session(row.id).catch(() => row)),
   );
-  return full.filter((row) => row.status !== "ended") as LiveSession[];
+  return full.filter((row) => row.status !== "ended");
 }
 
 export const recentlyEnded = async (client: GreenroomClient) =>
   (await list(client, { status: "ended", limit: 20 })).sessions;
 
-export interface Closed {
-  buckets: { from: number; reasons: Partial<Record<EndReason, number>> }[];
-}
-
 /** Ends by reason in stretches of so many milliseconds. */
 export const closures = (client: GreenroomClient, from: number, to: number, bucket: number) =>
-  client.api.request<Closed>("/api/analytics/closures", { query: { from, to, bucket } });
-
-export interface ClosedConnection {
-  connectionId: string;
-  userId: string;
-  sessionId?: string;
-  closedAt: number;
-  reason: string;
-}
+  client.api.request<Answer<"closures">>("/api/analytics/closures", {
+    query: { from, to, bucket },
+  });
 
 export const closedConnections = async (client: GreenroomClient) =>
-  (await client.api.request<{ connections: ClosedConnection[] }>("/api/connections/closed"))
-    .connections;
+  (await client.api.request<Answer<"closedConnections">>("/api/connections/closed")).connections;

@@ -1,13 +1,8 @@
 // How an interview is, in one word, from what the server tells of it.
-import type { PresenceState, Role, SessionRecord } from "@greenroom/client";
+import type { LiveMember, SessionSummary } from "@greenroom/client";
 
-export interface LiveMember {
-  userId: string;
-  role: Role;
-  state: PresenceState;
-}
-
-export type LiveSession = SessionRecord & { members?: LiveMember[] };
+/** A session in a list, with who is in it where that is known. */
+export type LiveSession = SessionSummary & { members?: LiveMember[] };
 
 export type Health = "good" | "waiting" | "unstable" | "stuck" | "finishing";
 

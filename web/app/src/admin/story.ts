@@ -1,5 +1,5 @@
 // The server's account of an interview, as sentences.
-import type { GreenroomClient } from "@greenroom/client";
+import type { Answer, GreenroomClient, StoryLine } from "@greenroom/client";
 import { admin } from "../texts.ts";
 
 export interface Chapter {
@@ -8,16 +8,9 @@ export interface Chapter {
   text: string;
 }
 
-interface StoryLine {
-  at: number;
-  what: string;
-  userId?: string;
-  detail?: string;
-}
-
 export async function storyOf(client: GreenroomClient, id: string): Promise<Chapter[]> {
   const path = `/api/sessions/${encodeURIComponent(id)}/story`;
-  const { lines } = await client.api.request<{ lines: StoryLine[] }>(path);
+  const { lines } = await client.api.request<Answer<"sessionStory">>(path);
   return lines.map((line, n) => ({ key: `${n}`, at: line.at, text: sentence(line) }));
 }
 

@@ -229,22 +229,16 @@ async function backOn(turnOn: () => Promise<void>) {
 
 /** What the card shows, out of what the server tells. */
 function unfinished(active: ActiveSession): Unfinished {
-  const more = active as ActiveSession & {
-    questionsAsked?: number;
-    questionsTotal?: number;
-    connected?: boolean;
-    lastSeenAt?: number | null;
-  };
-  const { questionsAsked = 0, questionsTotal = 0 } = more;
+  const { questionsAsked, questionsTotal } = active;
   return {
     id: active.sessionId,
     title: active.title || null,
     finishing: active.status === "completing",
     began: active.startedAt ?? active.createdAt,
-    lastSeen: more.lastSeenAt ?? active.lastActivityAt,
+    lastSeen: active.lastSeenAt ?? active.lastActivityAt,
     endsAt: active.deadlineAt,
     question: questionsAsked > 0 ? { number: questionsAsked, of: questionsTotal } : null,
-    elsewhere: more.connected ?? null,
+    elsewhere: active.connected,
   };
 }
 

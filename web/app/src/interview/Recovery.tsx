@@ -14,7 +14,7 @@ export interface Unfinished {
   endsAt: number | null;
   question: { number: number; of: number } | null;
   /** Whether it is open somewhere; null: not known. */
-  elsewhere: boolean | null;
+  elsewhere: boolean;
 }
 
 interface RecoveryProps {
@@ -60,9 +60,7 @@ export function Recovery({ found, onContinue, onClear }: RecoveryProps) {
         {found.endsAt && found.endsAt > now && !found.finishing ? (
           <p>{recovery.timeLeft(roughly(found.endsAt - now))}</p>
         ) : null}
-        {found.elsewhere === null ? null : (
-          <p>{found.elsewhere ? recovery.openElsewhere : recovery.openNowhere}</p>
-        )}
+        <p>{found.elsewhere ? recovery.openElsewhere : recovery.openNowhere}</p>
         {found.lastSeen && !found.elsewhere ? (
           <p>{recovery.lastSeen(ago(now - found.lastSeen))}</p>
         ) : null}

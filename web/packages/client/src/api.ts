@@ -1,70 +1,21 @@
 /** The server's HTTP side, with the client's token. */
+import type {
+  ActiveSession,
+  CreatedSession,
+  CreateSession,
+  EndSessionAnswer,
+  PlanSummary,
+  RouteName,
+  Routes,
+  SessionRecord,
+  StoredEvent,
+  Transferred,
+} from "./api.gen.ts";
 import { GreenroomError } from "./errors.ts";
-import type { EndReason, Question, Role, Status, Wall } from "./protocol.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** What is known of a session that is still open: for "You have an unfinished interview". */
-export interface ActiveSession {
-  sessionId: string;
-  status: Status;
-  createdAt: Wall;
-  title: string | null;
-  startedAt: Wall | null;
-  lastActivityAt: Wall | null;
-  deadlineAt: Wall | null;
-}
-
-export interface SessionRecord {
-  id: string;
-  title: string;
-  status: Status;
-  reason?: EndReason;
-  candidate?: string;
-  createdAt: Wall;
-  startedAt?: Wall;
-  endedAt?: Wall;
-  durationMs?: number;
-  lastActivityAt: Wall;
-  planId?: string;
-  participants?: { userId: string; role: Role; joinedAt: Wall | null }[];
-  reportUrl?: string;
-  [more: string]: unknown;
-}
-
-export interface CreateSession {
-  id?: string;
-  title?: string;
-  candidate?: string;
-  participants?: { userId: string; role: Role }[];
-  planId?: string;
-  questions?: Omit<Question, "limitSeconds">[];
-}
-
-export interface PlanSummary {
-  id: string;
-  title: string;
-  description: string;
-  language: string;
-  questionCount: number;
-  totalLimitMs: number;
-  /** How often a candidate may have more time, and how much each time. */
-  extensions: number;
-  extensionMs: number;
-  /** It has a wording of its own that the candidate must agree to. */
-  asksConsent: boolean;
-  [more: string]: unknown;
-}
-
-/** A stored event as the members of a session were told it, without `prev`. */
-export type StoredEvent = { type: string; seq: number; [more: string]: unknown };
-
-/** What a code from `session.transfer()` is good for. */
-export interface Transferred {
-  sessionId: string;
-  userId: string;
-  role: Role;
-  token: string;
-}
+/** Everything a route answers, by the route's name in `/api/openapi.json`. */
+export type Answer<Name extends RouteName> = Routes[Name]["answer"];
 
 export interface ApiOptions {
   method?: string;
@@ -135,44 +86,48 @@ export class Api {
 
   /** The caller's session that is still open, if any. */
   async activeSession(options?: ApiOptions): Promise<ActiveSession | null> {
-    type Answer = { active: ActiveSession | null };
-    return (await this.request<Answer>("/api/sessions/active", options)).active;
+    return (await this.request<Answer<"getActiveSession">>("/api/sessions/active", options)).active;
   }
 
   /** Ends it, whichever it is. Resolves with its id. */
   async clearActiveSession(options?: ApiOptions): Promise<string | null> {
-    type Answer = { cleared: string | null };
     const call = { ...options, method: "DELETE" };
-    return (await this.request<Answer>("/api/sessions/active", call)).cleared;
+    return (await this.request<Answer<"clearActiveSession">>("/api/sessions/active", call)).cleared;
   }
 
   /** Ends a session. One that is over already is no error. */
-  endSession(sessionId: string, options?: ApiOptions) {
-    type Answer = { message: string; sessionId: string; status: "ended" };
+  endSession(sessionId: string, options?: ApiOptions): Promise<EndSessionAnswer> {
     const call = { ...options, method: "POST", body: { sessionId } };
-    return this.request<Answer>("/api/session/end-session", call);
+    return this.request("/api/session/end-session", call);
   }
 
   session(sessionId: string, options?: ApiOptions): Promise<SessionRecord> {
     return this.request(`/api/sessions/${encodeURIComponent(sessionId)}`, options);
   }
 
-  createSession(body: CreateSession, options?: ApiOptions): Promise<SessionRecord> {
+  createSession(body: CreateSession, options?: ApiOptions): Promise<CreatedSession> {
     return this.request("/api/sessions", { ...options, method: "POST", body });
   }
 
   async plans(options?: ApiOptions): Promise<PlanSummary[]> {
-    return (await this.request<{ plans: PlanSummary[] }>("/api/plans", options)).plans;
+    const plans: PlanSummary[] = [];
+    let after: string | null | undefined;
+    while (after !== null) {
+      const query = { ...options?.query, limit: 200, after };
+      const page: Answer<"listPlans"> = await this.request("/api/plans", { ...options, query });
+      plans.push(...page.plans);
+      after = page.next ?? null;
+    }
+    return plans;
   }
 
   /** What happened in a session behind `after`, as far as the caller may see it, page by page. */
   async *events(sessionId: string, after = 0, options?: ApiOptions): AsyncGenerator<StoredEvent[]> {
-    type Answer = { events: StoredEvent[]; next: number | null };
     const path = `/api/sessions/${encodeURIComponent(sessionId)}/events`;
     let from: number | null = after;
     while (from !== null) {
       const query = { ...options?.query, after: from };
-      const page: Answer = await this.request<Answer>(path, { ...options, query });
+      const page: Answer<"sessionLog"> = await this.request(path, { ...options, query });
       yield page.events;
       from = page.next;
     }

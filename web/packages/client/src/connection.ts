@@ -288,7 +288,6 @@ export class Connection {
         break;
       case "connection:closing":
         attempt.closing = message;
-        this.#retryAfterMs = message.retryAfterMs ?? this.#retryAfterMs;
         break;
       case "server:draining":
         this.#retryAfterMs = message.retryAfterMs;

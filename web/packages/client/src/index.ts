@@ -1,14 +1,26 @@
 /** Everything that is public. */
-export {
-  type ActiveSession,
-  Api,
-  type ApiOptions,
-  type CreateSession,
-  type PlanSummary,
-  type SessionRecord,
-  type StoredEvent,
-  type Transferred,
-} from "./api.ts";
+export type {
+  ActiveSession,
+  ClosedConnection,
+  ClosureBucket,
+  CreatedSession,
+  CreateSession,
+  HttpErrorCode,
+  Invitation,
+  LiveMember,
+  Metrics,
+  PlanSummary,
+  Problem,
+  Readiness,
+  RouteName,
+  Routes,
+  SessionRecord,
+  SessionSummary,
+  StoredEvent,
+  StoryLine,
+  Transferred,
+} from "./api.gen.ts";
+export { type Answer, Api, type ApiOptions } from "./api.ts";
 export {
   type AudioChunk,
   decodeChunk,

@@ -20,6 +20,7 @@ export type {
   SessionInfo,
   SessionJoined,
   Status,
+  Suggestion,
   Visibility,
   Word,
 } from "./protocol.gen.ts";
@@ -37,71 +38,18 @@ export type FinalCaption = wire.TranscriptionFinal;
 export type RequestedTranscription = wire.TranscriptionAnswer;
 export type ConnectionSuccess = wire.ConnectionSuccess;
 
-export interface Suggestion {
-  /** Stable within the session, where the server gives one. */
-  id?: string;
-  /** What is missing, as in the report. */
-  criterion?: string;
-  /** What it is about, in a few words. */
-  label?: string;
-  /** What could be asked next. */
-  text: string;
-  /** Why, in a plain sentence. */
-  reason?: string;
-}
-
 /** What the candidate is asked to agree to. */
-export interface ConsentAsked {
-  version: string;
-  text: string;
-  purposes: string[];
-}
-
-interface ConsentAnswered<Type extends string> {
-  type: Type;
-  sessionId: string;
-  userId: string;
-  version: string;
-  at: Wall;
-  seq: number;
-  prev: number;
-  provisional?: true;
-}
+export type ConsentAsked = Pick<wire.ConsentRequest, "version" | "text" | "purposes">;
 
 /** What the server may say, by event. */
 export type ServerMessages = Omit<wire.ServerMessages, "ok"> & {
   /** The reply to a request that was done. */
   ok: { type: "ok"; ref: string | number } & OkFields;
-  /** Socket.IO only: code and reason of the close that follows. */
-  "connection:closing": {
-    type: "connection:closing";
-    code: number;
-    reason: string;
-    comeBack?: wire.ComeBack;
-    retryAfterMs?: number;
-  };
-  /** To the candidate: nothing they say is taken before they agree to this. */
-  "consent:request": { type: "consent:request"; sessionId: string } & ConsentAsked;
-  "consent:given": ConsentAnswered<"consent:given">;
-  "consent:declined": ConsentAnswered<"consent:declined">;
-  /** What could be asked next, for the roles the plan allows. */
-  "responses:suggestions": {
-    type: "responses:suggestions";
-    sessionId: string;
-    questionId?: string;
-    suggestions: Suggestion[];
-    seq: number;
-    prev: number;
-    provisional?: true;
-  };
 };
 export type ServerMessage = ServerMessages[keyof ServerMessages];
 /** A message with a place in the session's log. */
 export type DurableMessage = Extract<ServerMessage, { prev: number }>;
-export type ClientMessage =
-  | wire.ClientMessage
-  | { type: "consent:give"; sessionId?: string; version: string }
-  | { type: "consent:decline"; sessionId?: string; version?: string };
+export type ClientMessage = wire.ClientMessage;
 
 /** Fields of an `ok`, depending on the request: see `Replies`. */
 export interface OkFields {

@@ -22,13 +22,18 @@ const problem = (status: number, body: object) => Response.json(body, { status }
 
 describe("the API", () => {
   it("is called at the server's address, with the token", async () => {
-    const calls = answering(Response.json({ plans: [{ id: "practice" }] }), Response.json({}));
+    const calls = answering(
+      Response.json({ plans: [{ id: "first" }], next: "first" }),
+      Response.json({ plans: [{ id: "practice" }], next: null }),
+      Response.json({}),
+    );
     const { api } = createClient({ url: "wss://iv.example.org/base/ws", token: "t" });
-    expect(await api.plans()).toEqual([{ id: "practice" }]);
-    expect(calls[0]?.url).toBe("https://iv.example.org/base/api/plans");
+    expect(await api.plans()).toEqual([{ id: "first" }, { id: "practice" }]);
+    expect(calls[0]?.url).toBe("https://iv.example.org/base/api/plans?limit=200");
+    expect(calls[1]?.url).toBe("https://iv.example.org/base/api/plans?limit=200&after=first");
     expect(calls[0]?.init.headers.authorization).toBe("Bearer t");
     await api.request("/api/sessions", { query: { limit: 5, after: undefined } });
-    expect(calls[1]?.url).toBe("https://iv.example.org/base/api/sessions?limit=5");
+    expect(calls[2]?.url).toBe("https://iv.example.org/base/api/sessions?limit=5");
   });
 
   it("sends JSON and ids that are safe in a path", async () => {

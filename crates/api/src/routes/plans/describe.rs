@@ -1,11 +1,19 @@
 //! The routes of plans and questions, described.
 
 use axum::http::{Method, StatusCode};
-use protocol::contract::shape::{always, maybe};
+use coach::plan::{
+    ALTERNATIVES_MAX, DURATION_MS_MAX, DURATION_MS_MIN, EXTENSIONS_MAX, GROUPS_MAX,
+    LABEL_CHARS_MAX, LIMIT_MS_MAX, LIMIT_MS_MIN, NEAR_MAX, PHRASE_CHARS_MAX, PHRASES_MAX,
+    POINTS_MAX, PURPOSES_MAX, QUESTIONS_MAX, TEXT_CHARS_MAX, TITLE_CHARS_MAX, WEIGHT_MAX,
+    WORD_CHARS_MAX, WORDS_MAX,
+};
+use protocol::contract::shape::{Form, always, maybe};
 use protocol::contract::{Field, Object, Shape, Words, common};
 use protocol::error::ErrorCode;
 
-use crate::describe::{Answer, Body, Content, NOT_ALLOWED, RECORDS, ROUTE, Route, Why};
+use crate::describe::{
+    self, Answer, BUSY, Body, Content, DRAINING, LIMIT, NOT_ALLOWED, RECORDS, ROUTE, Route, Why,
+};
 use crate::problem::Own;
 
 static MODES: Words = Words {
@@ -31,15 +39,91 @@ static KINDS: Words = Words {
     ],
 };
 
+const ID: Field = always("id", Shape::Id, "For `planId`.");
+const TITLE: Field = always("title", Shape::Saying(TITLE_MAX), "For people.");
+const DESCRIPTION: Field = always("description", Shape::Text(TEXT_MAX), "For people.");
+const LANGUAGE: Field = always(
+    "language",
+    Shape::Form(&LANGUAGE_TAG),
+    "Language of the questions.",
+);
+/// As BCP 47 has it, as far as plans go.
+static LANGUAGE_TAG: Form = Form {
+    name: "language tag",
+    pattern: "^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+    most: 35,
+    fits: |text| {
+        let mut parts = text.split('-');
+        let first = parts.next().unwrap_or_default();
+        let fits = |part: &str, most: usize| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        text.len() <= 35
+            && first.len() >= 2
+            && fits(first, 3)
+            && first.bytes().all(|b| b.is_ascii_lowercase())
+            && parts.all(|part| fits(part, 8))
+    },
+};
 const MODE: Field = always("mode", Shape::Word(&MODES), "What its scores are for.");
+const TITLE_MAX: u32 = TITLE_CHARS_MAX as u32;
+const TEXT_MAX: u32 = TEXT_CHARS_MAX as u32;
+const MOST: u32 = QUESTIONS_MAX as u32;
+const LIMIT_MS: Shape = Shape::Whole(LIMIT_MS_MIN, LIMIT_MS_MAX);
+const EXTENSIONS: Shape = Shape::Whole(0, EXTENSIONS_MAX as u64);
+const WEIGHT: Shape = Shape::Whole(1, WEIGHT_MAX as u64);
+const NEAR: Shape = Shape::Whole(1, NEAR_MAX as u64);
+const DURATION: Shape = Shape::Whole(DURATION_MS_MIN, DURATION_MS_MAX);
+const ASKS_CONSENT: Field = always(
+    "asksConsent",
+    Shape::Flag,
+    "Nothing the candidate says is taken before they agree.",
+);
+const COUNT: Field = always(
+    "questionCount",
+    Shape::Whole(0, QUESTIONS_MAX as u64),
+    "How many questions.",
+);
+const TIMES: Field = always(
+    "extensions",
+    EXTENSIONS,
+    "How often a candidate may have more time; 0: never.",
+);
+const MORE: Field = always(
+    "extensionMs",
+    Shape::Millis,
+    "How much each time, milliseconds.",
+);
+const TOTAL: Field = always(
+    "totalLimitMs",
+    Shape::Millis,
+    "All limits together, milliseconds.",
+);
+
+/// What only answers have: worked out of the plan. In a body they are passed over.
+pub(super) const OUTLINED: [Field; 5] = [
+    optional(ASKS_CONSENT),
+    optional(COUNT),
+    optional(TIMES),
+    optional(MORE),
+    optional(TOTAL),
+];
+
+const fn optional(field: Field) -> Field {
+    Field {
+        required: false,
+        ..field
+    }
+}
+
 const IN_PATH: &[Field] = &[always("id", Shape::Id, "The plan.")];
 const NO_PLAN: &[Why] = &[Why::Code(ErrorCode::PlanNotFound)];
-const INVALID: &[Why] = &[Why::Own(Own::PlanInvalid), Why::Code(ErrorCode::Busy)];
+const INVALID: &[Why] = &[Why::Own(Own::PlanInvalid)];
 const EXAMPLE: &str =
     r#"{"id":"mine","title":"Mine","questions":[{"use":"mistake","limitMs":90000}]}"#;
 
 const BODY: Option<Body> = Some(Body {
-    shape: Shape::Open,
+    shape: Shape::Closed(&INPUT),
     example: EXAMPLE,
     optional: false,
 });
@@ -49,12 +133,8 @@ static QUESTION: Object = Object {
     about: "A question of a plan.",
     fields: &[
         always("id", Shape::Id, "Name inside the plan."),
-        always("text", Shape::Text(0), "What is asked."),
-        always(
-            "limitMs",
-            Shape::Millis,
-            "Time for the answer, milliseconds.",
-        ),
+        always("text", Shape::Saying(TEXT_MAX), "What is asked."),
+        always("limitMs", LIMIT_MS, "Time for the answer, milliseconds."),
     ],
 };
 
@@ -84,7 +164,7 @@ static OPTIONS: Object = Object {
         ),
         always(
             "extensions",
-            common::U32,
+            EXTENSIONS,
             "How often the time may be extended.",
         ),
         always(
@@ -94,45 +174,29 @@ static OPTIONS: Object = Object {
         ),
         always(
             "maxDurationMs",
-            Shape::Or(&Shape::Millis),
+            Shape::Or(&DURATION),
             "Longest duration, milliseconds; null: the server's default.",
         ),
     ],
 };
 
 static PLAN: Object = Object {
-    name: "PlanEntry",
+    name: "PlanSummary",
     about: "A plan that sessions can run.",
     fields: &[
-        always("id", Shape::Id, "For `planId`."),
-        always("title", Shape::Text(0), "For people."),
-        always("description", Shape::Text(0), "For people."),
-        always("language", Shape::Text(0), "Language of the questions."),
+        ID,
+        TITLE,
+        DESCRIPTION,
+        LANGUAGE,
         MODE,
-        always(
-            "asksConsent",
-            Shape::Flag,
-            "Nothing the candidate says is taken before they agree.",
-        ),
-        always("questionCount", common::U32, "How many questions."),
-        always(
-            "extensions",
-            common::U32,
-            "How often a candidate may have more time; 0: never.",
-        ),
-        always(
-            "extensionMs",
-            Shape::Millis,
-            "How much each time, milliseconds.",
-        ),
-        always(
-            "totalLimitMs",
-            Shape::Millis,
-            "All limits together, milliseconds.",
-        ),
+        ASKS_CONSENT,
+        COUNT,
+        TIMES,
+        MORE,
+        TOTAL,
         maybe(
             "questions",
-            Shape::List(&Shape::Of(&QUESTION), 0),
+            Shape::List(&Shape::Of(&QUESTION), MOST),
             "For interviewers and admins only.",
         ),
         maybe(
@@ -145,12 +209,15 @@ static PLAN: Object = Object {
 
 static PLANS: Object = Object {
     name: "Plans",
-    about: "Every plan.",
-    fields: &[always(
-        "plans",
-        Shape::List(&Shape::Of(&PLAN), 0),
-        "By name.",
-    )],
+    about: "A page of the plans.",
+    fields: &[
+        always(
+            "plans",
+            Shape::List(&Shape::Of(&PLAN), describe::PAGE_MAX),
+            "By id.",
+        ),
+        describe::next(&Shape::Id),
+    ],
 };
 
 /// `GET /api/plans`
@@ -158,49 +225,48 @@ pub static LIST: Route = Route {
     path: "/api/plans",
     name: "listPlans",
     group: "plans",
-    about: "Names and lengths for everybody with a token, texts for interviewers and admins.",
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The plans.",
-        content: Content::Json(Shape::Of(&PLANS)),
-    }],
+    about: "The plans, page by page: names and lengths for everybody with a token, texts for interviewers and admins.",
+    query: &[LIMIT, describe::after(Shape::Id)],
+    answers: &[describe::ok("The plans.", &PLANS)],
     ..ROUTE
 };
+
+const PHRASES: Shape = Shape::Text((PHRASES_MAX * PHRASE_CHARS_MAX) as u32);
+const WAYS: Shape = Shape::List(
+    &Shape::List(&PHRASES, GROUPS_MAX as u32),
+    ALTERNATIVES_MAX as u32,
+);
 
 static POINT: Object = Object {
     name: "ExpectedPoint",
     about: "Something a good answer tells.",
     fields: &[
         always("id", Shape::Text(40), "Name inside the question."),
-        always("label", Shape::Text(0), "What it is, in a few words."),
         always(
-            "weight",
-            common::U32,
-            "How much it counts among the others.",
+            "label",
+            Shape::Saying(LABEL_CHARS_MAX as u32),
+            "What it is, in a few words.",
         ),
+        always("weight", WEIGHT, "How much it counts among the others."),
         always(
             "must",
             Shape::Flag,
             "Without it the question reaches level 3 at most.",
         ),
-        always(
-            "near",
-            common::U32,
-            "Within how many words its groups must stand.",
-        ),
+        always("near", NEAR, "Within how many words its groups must stand."),
         always(
             "any",
-            Shape::List(&Shape::List(&Shape::Text(0), 0), 0),
+            WAYS,
             "Ways of saying it: groups of phrases with | between them; ~ before what needs the others.",
         ),
         maybe(
             "not",
-            Shape::List(&Shape::Text(0), 0),
+            Shape::List(&PHRASES, PHRASES_MAX as u32),
             "Phrases that say the opposite.",
         ),
         maybe(
             "ask",
-            Shape::Text(0),
+            Shape::Text(LABEL_CHARS_MAX as u32 * 2),
             "The question to ask when it was not said.",
         ),
     ],
@@ -216,10 +282,10 @@ const KEY: [Field; 4] = [
         Shape::List(&MILLIS, 2),
         "Length of a good answer, from and to, milliseconds.",
     ),
-    maybe("weight", common::U32, "How much the question counts."),
+    maybe("weight", WEIGHT, "How much the question counts."),
     maybe(
         "points",
-        Shape::List(&POINT_SHAPE, 0),
+        Shape::List(&POINT_SHAPE, POINTS_MAX as u32),
         "What a good answer tells.",
     ),
 ];
@@ -229,12 +295,8 @@ static SCORED: Object = Object {
     about: "A question with its scoring key.",
     fields: &[
         always("id", Shape::Id, "Name in the bank or plan."),
-        always("text", Shape::Text(0), "What is asked."),
-        always(
-            "limitMs",
-            Shape::Millis,
-            "Time for the answer, milliseconds.",
-        ),
+        always("text", Shape::Saying(TEXT_MAX), "What is asked."),
+        always("limitMs", LIMIT_MS, "Time for the answer, milliseconds."),
         KEY[0],
         KEY[1],
         KEY[2],
@@ -247,8 +309,12 @@ static CONSENT: Object = Object {
     about: "What the candidate is asked to agree to.",
     fields: &[
         always("version", Shape::Text(64), "Name of this wording."),
-        always("text", Shape::Text(0), "What is shown."),
-        always("purposes", Shape::List(&Shape::Text(0), 8), "What for."),
+        always("text", Shape::Saying(TEXT_MAX), "What is shown."),
+        always(
+            "purposes",
+            Shape::List(&Shape::Text(PURPOSES_MAX.1 as u32), PURPOSES_MAX.0 as u32),
+            "What for.",
+        ),
     ],
 };
 
@@ -256,28 +322,16 @@ static DOCUMENT: Object = Object {
     name: "PlanDocument",
     about: "A plan; for interviewers and admins with all that `PUT` takes.",
     fields: &[
-        always("id", Shape::Id, "For `planId`."),
-        always("title", Shape::Text(0), "For people."),
-        always("description", Shape::Text(0), "For people."),
-        always("language", Shape::Text(0), "Language of the questions."),
+        ID,
+        TITLE,
+        DESCRIPTION,
+        LANGUAGE,
         MODE,
-        always("asksConsent", Shape::Flag, "Whether it has a `consent`."),
-        always("questionCount", common::U32, "How many questions."),
-        always(
-            "extensions",
-            common::U32,
-            "How often a candidate may have more time; 0: never.",
-        ),
-        always(
-            "extensionMs",
-            Shape::Millis,
-            "How much each time, milliseconds.",
-        ),
-        always(
-            "totalLimitMs",
-            Shape::Millis,
-            "All limits together, milliseconds.",
-        ),
+        ASKS_CONSENT,
+        COUNT,
+        TIMES,
+        MORE,
+        TOTAL,
         maybe("options", Shape::Of(&OPTIONS), "What it allows."),
         maybe(
             "consent",
@@ -286,15 +340,123 @@ static DOCUMENT: Object = Object {
         ),
         maybe(
             "words",
-            Shape::List(&Shape::Text(40), 100),
+            WORD_LIST,
             "Names and products recognition is likely to get wrong, of at least 5 letters; they \
              are put right in the transcript.",
         ),
         maybe(
             "questions",
-            Shape::List(&Shape::Of(&SCORED), 0),
+            Shape::List(&Shape::Of(&SCORED), MOST),
             "In order.",
         ),
+    ],
+};
+
+const WORD_LIST: Shape = Shape::List(&Shape::Text(WORD_CHARS_MAX as u32), WORDS_MAX as u32);
+
+static POINT_INPUT: Object = Object {
+    name: "ExpectedPointInput",
+    about: "Something a good answer tells, as it is sent.",
+    fields: &[
+        POINT.fields[0],
+        POINT.fields[1],
+        optional(POINT.fields[2]),
+        optional(POINT.fields[3]),
+        optional(POINT.fields[4]),
+        POINT.fields[5],
+        POINT.fields[6],
+        POINT.fields[7],
+    ],
+};
+
+static QUESTION_INPUT: Object = Object {
+    name: "PlanQuestionInput",
+    about: "A question of a plan, as it is sent: with `kind` and 3 to 8 points, or with none of what scores it.",
+    fields: &[
+        SCORED.fields[0],
+        SCORED.fields[1],
+        SCORED.fields[2],
+        KEY[0],
+        KEY[1],
+        KEY[2],
+        maybe(
+            "points",
+            Shape::List(&Shape::Closed(&POINT_INPUT), POINTS_MAX as u32),
+            "What a good answer tells.",
+        ),
+    ],
+};
+
+static USED_INPUT: Object = Object {
+    name: "BankQuestionInput",
+    about: "A question of the bank, with another limit if the plan says so.",
+    fields: &[
+        always("use", Shape::Id, "Which."),
+        maybe("limitMs", LIMIT_MS, "Time for the answer, milliseconds."),
+    ],
+};
+
+static OPTIONS_INPUT: Object = Object {
+    name: "PlanOptionsInput",
+    about: "What a plan allows; what is left out is as it is by default.",
+    fields: &[
+        optional(OPTIONS.fields[0]),
+        optional(OPTIONS.fields[1]),
+        optional(OPTIONS.fields[2]),
+        optional(OPTIONS.fields[3]),
+        optional(OPTIONS.fields[4]),
+        maybe(
+            "extensionMs",
+            LIMIT_MS,
+            "By how much each time, milliseconds.",
+        ),
+        maybe("maxDurationMs", DURATION, "Longest duration, milliseconds."),
+    ],
+};
+
+static CONSENT_INPUT: Object = Object {
+    name: "PlanConsentInput",
+    about: "What the candidate is asked to agree to, as it is sent.",
+    fields: CONSENT.fields,
+};
+
+static INPUT: Object = Object {
+    name: "PlanInput",
+    about: "A plan as it is sent.",
+    fields: &[
+        maybe(
+            "id",
+            Shape::Id,
+            "For `planId`; with `PUT` that of the path.",
+        ),
+        TITLE,
+        optional(DESCRIPTION),
+        optional(LANGUAGE),
+        optional(MODE),
+        maybe("options", Shape::Closed(&OPTIONS_INPUT), "What it allows."),
+        maybe(
+            "consent",
+            Shape::Closed(&CONSENT_INPUT),
+            "What is asked before anything is heard.",
+        ),
+        maybe(
+            "words",
+            WORD_LIST,
+            "Names and products recognition is likely to get wrong, of at least 5 letters.",
+        ),
+        maybe(
+            "questions",
+            Shape::List(
+                &Shape::AnyOf(&[Shape::Closed(&USED_INPUT), Shape::Closed(&QUESTION_INPUT)]),
+                MOST,
+            ),
+            "In order.",
+        ),
+        OUTLINED[0],
+        OUTLINED[1],
+        OUTLINED[2],
+        OUTLINED[3],
+        OUTLINED[4],
     ],
 };
 
@@ -306,12 +468,15 @@ static STORED: Object = Object {
 
 static BANK: Object = Object {
     name: "QuestionBank",
-    about: "Questions plans may use.",
-    fields: &[always(
-        "questions",
-        Shape::List(&Shape::Of(&SCORED), 0),
-        "By id.",
-    )],
+    about: "A page of the questions plans may use.",
+    fields: &[
+        always(
+            "questions",
+            Shape::List(&Shape::Of(&SCORED), describe::PAGE_MAX),
+            "By id.",
+        ),
+        describe::next(&Shape::Id),
+    ],
 };
 
 /// `GET /api/plans/{id}`
@@ -321,11 +486,7 @@ pub static SHOW: Route = Route {
     group: "plans",
     about: "One plan; for interviewers and admins the whole document, as `PUT` takes it.",
     path_fields: IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The plan.",
-        content: Content::Json(Shape::Of(&DOCUMENT)),
-    }],
+    answers: &[describe::ok("The plan.", &DOCUMENT)],
     refusals: &[NO_PLAN],
     ..ROUTE
 };
@@ -338,12 +499,15 @@ pub static CREATE: Route = Route {
     group: "plans",
     about: "Makes a plan, for admins: a document as `GET /api/plans/{id}` shows it or, with `Content-Type: application/toml`, the text of a plan file. Mistakes are told all at once, each with its place.",
     body: BODY,
-    answers: &[Answer {
-        status: StatusCode::CREATED,
-        about: "It can be used now.",
-        content: Content::Json(Shape::Of(&STORED)),
-    }],
-    refusals: &[NOT_ALLOWED, INVALID, RECORDS, &[Why::Own(Own::PlanExists)]],
+    answers: &[describe::created("It can be used now.", &STORED)],
+    refusals: &[
+        NOT_ALLOWED,
+        INVALID,
+        BUSY,
+        DRAINING,
+        RECORDS,
+        &[Why::Own(Own::PlanExists)],
+    ],
     ..ROUTE
 };
 
@@ -357,18 +521,10 @@ pub static REPLACE: Route = Route {
     path_fields: IN_PATH,
     body: BODY,
     answers: &[
-        Answer {
-            status: StatusCode::OK,
-            about: "It took the place of another.",
-            content: Content::Json(Shape::Of(&STORED)),
-        },
-        Answer {
-            status: StatusCode::CREATED,
-            about: "It is new.",
-            content: Content::Json(Shape::Of(&STORED)),
-        },
+        describe::ok("It took the place of another.", &STORED),
+        describe::created("It is new.", &STORED),
     ],
-    refusals: &[NOT_ALLOWED, INVALID, RECORDS],
+    refusals: &[NOT_ALLOWED, INVALID, BUSY, DRAINING, RECORDS],
     ..ROUTE
 };
 
@@ -385,7 +541,7 @@ pub static REMOVE: Route = Route {
         about: "It is gone.",
         content: Content::Empty,
     }],
-    refusals: &[NOT_ALLOWED, NO_PLAN, RECORDS],
+    refusals: &[NOT_ALLOWED, NO_PLAN, DRAINING, RECORDS],
     ..ROUTE
 };
 
@@ -394,17 +550,13 @@ pub static QUESTIONS: Route = Route {
     path: "/api/questions",
     name: "listQuestions",
     group: "plans",
-    about: "The question bank with what a good answer tells, for interviewers and admins.",
-    query: &[maybe(
-        "kind",
-        Shape::Word(&KINDS),
-        "Only questions of this kind.",
-    )],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The questions.",
-        content: Content::Json(Shape::Of(&BANK)),
-    }],
+    about: "The question bank, page by page, with what a good answer tells, for interviewers and admins.",
+    query: &[
+        maybe("kind", Shape::Word(&KINDS), "Only questions of this kind."),
+        LIMIT,
+        describe::after(Shape::Id),
+    ],
+    answers: &[describe::ok("The questions.", &BANK)],
     refusals: &[NOT_ALLOWED],
     ..ROUTE
 };

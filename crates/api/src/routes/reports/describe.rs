@@ -7,7 +7,8 @@ use protocol::error::ErrorCode;
 use protocol::record::JobState;
 
 use crate::describe::{
-    Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Who, Why,
+    self, Answer, Content, LIMIT, NO_SESSION, NOT_ALLOWED, RECORDS, REPORT_CURSOR, ROUTE, Route,
+    SESSION_IN_PATH, Who, Why,
 };
 use crate::problem::Own;
 
@@ -47,13 +48,18 @@ pub static JOB: Object = Object {
 
 static OPEN_REPORTS: Object = Object {
     name: "OpenReports",
-    about: "Reports that are not made.",
-    fields: &[always(
-        "reports",
-        Shape::List(&Shape::Of(&JOB), 200),
-        "Given up ones first.",
-    )],
+    about: "A page of reports that are not made.",
+    fields: &[
+        always(
+            "reports",
+            Shape::List(&Shape::Of(&JOB), 200),
+            "Given up ones first.",
+        ),
+        describe::next(&CURSOR),
+    ],
 };
+
+static CURSOR: Shape = Shape::Form(&REPORT_CURSOR);
 
 static QUEUED: Object = Object {
     name: "ReportQueued",
@@ -64,22 +70,70 @@ static QUEUED: Object = Object {
     ],
 };
 
+static SCHEMAS: Words = Words {
+    name: "ReportSchema",
+    about: "Which form a report has.",
+    words: &[
+        ("greenroom.report/1", "Without scores."),
+        ("greenroom.report/2", "With scores."),
+    ],
+};
+
+static REPORT: Object = Object {
+    name: "Report",
+    about: "A report as stored. Times named `…Ms` without another word are milliseconds from the session's start.",
+    fields: &[
+        always("schema", Shape::Word(&SCHEMAS), "Its form."),
+        always("session", Shape::Open, "Which session."),
+        always(
+            "plan",
+            Shape::Or(&Shape::Open),
+            "Which plan it ran, if any.",
+        ),
+        always("end", Shape::Open, "How it ended."),
+        always(
+            "participants",
+            Shape::List(&Shape::Open, 0),
+            "Who was invited or came.",
+        ),
+        always(
+            "questions",
+            Shape::List(&Shape::Open, 0),
+            "Every question that was put, in order.",
+        ),
+        always(
+            "outside",
+            Shape::Open,
+            "What was said while no question was open.",
+        ),
+        always("totals", Shape::Open, "The session as a whole."),
+        always(
+            "gaps",
+            Shape::List(&Shape::Open, 0),
+            "Stretches of sound that did not become words.",
+        ),
+        always(
+            "recognizer",
+            Shape::Or(&Shape::Open),
+            "What wrote down the words; null: nothing listened.",
+        ),
+        always(
+            "method",
+            Shape::List(&Shape::Text(0), 0),
+            "How it was made and what it cannot tell, in plain sentences.",
+        ),
+        maybe("scores", Shape::Open, "Scores and what they rest on."),
+    ],
+};
+
 const AS_JSON: Answer = Answer {
     status: StatusCode::OK,
     about: "The report; `schema` says which kind.",
-    content: Content::Json(Shape::Open),
+    content: Content::Json(Shape::AtLeast(&REPORT)),
 };
-const AS_MARKDOWN: Answer = text("text/markdown");
-const AS_CSV: Answer = text("text/csv");
-const AS_VTT: Answer = text("text/vtt");
-
-const fn text(kind: &'static str) -> Answer {
-    Answer {
-        status: StatusCode::OK,
-        about: "The report in another form.",
-        content: Content::Text(kind),
-    }
-}
+const AS_MARKDOWN: Answer = describe::text("Text for people and wikis.", "text/markdown");
+const AS_CSV: Answer = describe::text("A line for each criterion.", "text/csv");
+const AS_VTT: Answer = describe::text("Captions with the session's times.", "text/vtt");
 
 /// `GET /api/sessions/{id}/report`
 pub static JSON: Route = Route {
@@ -106,11 +160,11 @@ pub static AGAIN: Route = Route {
     group: "reports",
     about: "Tries a report again that was given up; for admins.",
     path_fields: SESSION_IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::ACCEPTED,
-        about: "It is in the queue.",
-        content: Content::Json(Shape::Of(&QUEUED)),
-    }],
+    answers: &[describe::json(
+        StatusCode::ACCEPTED,
+        "It is in the queue.",
+        &QUEUED,
+    )],
     refusals: &[
         NOT_ALLOWED,
         NO_SESSION,
@@ -125,17 +179,16 @@ pub static OPEN: Route = Route {
     path: "/api/reports/open",
     name: "listOpenReports",
     group: "reports",
-    about: "Reports that are not made yet or were given up; for admins.",
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The reports.",
-        content: Content::Json(Shape::Of(&OPEN_REPORTS)),
-    }],
+    about: "Reports that are not made yet or were given up, page by page; for admins.",
+    query: &[LIMIT, describe::after(Shape::Form(&REPORT_CURSOR))],
+    answers: &[describe::ok("The reports.", &OPEN_REPORTS)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
 
-const PAGE_KIND: Content = Content::Text("text/html");
+const fn html(status: StatusCode, about: &'static str) -> Answer {
+    describe::page(status, about, "text/html")
+}
 
 /// `GET /reports/{id}`
 pub static PAGE: Route = Route {
@@ -147,50 +200,30 @@ pub static PAGE: Route = Route {
     path_fields: SESSION_IN_PATH,
     query: FORM,
     answers: &[
-        Answer {
-            status: StatusCode::OK,
-            about: "The page.",
-            content: PAGE_KIND,
-        },
+        html(StatusCode::OK, "The page."),
         AS_JSON,
         AS_MARKDOWN,
         AS_CSV,
         AS_VTT,
-        Answer {
-            status: StatusCode::GONE,
-            about: "The report was deleted.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::BAD_REQUEST,
-            about: "There is no such form.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::UNAUTHORIZED,
-            about: "No valid token.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::NOT_FOUND,
-            about: "No such session for you, or no report yet.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            about: "The report cannot be read.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            about: "The records cannot be reached.",
-            content: PAGE_KIND,
-        },
-        Answer {
-            status: StatusCode::GATEWAY_TIMEOUT,
-            about: "The records did not answer in time.",
-            content: PAGE_KIND,
-        },
+        html(StatusCode::GONE, "The report was deleted."),
+        html(StatusCode::BAD_REQUEST, "There is no such form."),
+        html(StatusCode::UNAUTHORIZED, "No valid token."),
+        html(
+            StatusCode::NOT_FOUND,
+            "No such session for you, or no report yet.",
+        ),
+        html(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The report cannot be read.",
+        ),
+        html(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The records cannot be reached.",
+        ),
+        html(
+            StatusCode::GATEWAY_TIMEOUT,
+            "The records did not answer in time.",
+        ),
     ],
     ..ROUTE
 };

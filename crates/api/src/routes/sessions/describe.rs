@@ -1,12 +1,14 @@
 //! The descriptions of the session routes, apart from their handlers only for length.
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use protocol::contract::shape::{Field, always, maybe};
 use protocol::contract::{Object, Shape, common};
 use protocol::error::ErrorCode;
+use protocol::record::DataKind;
 
 use crate::describe::{
-    Answer, Body, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
+    self, BUSY, Body, DRAINING, LIMIT, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route,
+    SESSION_IN_PATH, Why,
 };
 
 static INVITED: Object = Object {
@@ -27,11 +29,7 @@ static QUESTION: Object = Object {
             Shape::Id,
             "Name inside the session; left out: q1, q2 … by place.",
         ),
-        always(
-            "text",
-            Shape::Text(2_000),
-            "What is asked; must say something.",
-        ),
+        always("text", Shape::Saying(2_000), "What is asked."),
         maybe(
             "limitMs",
             Shape::Whole(5_000, 3_600_000),
@@ -49,11 +47,7 @@ static CREATE_BODY: Object = Object {
             Shape::Id,
             "Chosen by you, not `active`; left out: by the server.",
         ),
-        maybe(
-            "title",
-            Shape::Text(200),
-            "For people; without line breaks.",
-        ),
+        maybe("title", Shape::Line(200), "For people."),
         maybe("candidate", Shape::Id, "Whose interview it is."),
         maybe(
             "participants",
@@ -74,7 +68,7 @@ static CREATE_BODY: Object = Object {
 };
 
 const ID: Field = always("id", Shape::Id, "Which.");
-const TITLE: Field = always("title", Shape::Text(0), "For people.");
+const TITLE: Field = always("title", Shape::Line(200), "For people.");
 const STATUS: Field = always("status", common::STATUS, "Where it is in its life.");
 const REASON: Field = maybe("reason", common::END_REASON, "Why it ended.");
 const CANDIDATE: Field = maybe("candidate", Shape::Id, "Whose interview it is.");
@@ -135,7 +129,7 @@ const MEMBERS: Field = maybe(
     "Who is in the room; left out while the session is not in memory.",
 );
 const PLAN: Field = maybe("planId", Shape::Id, "Which plan it runs, if it has a name.");
-const REPORT: Field = maybe("reportUrl", Shape::Text(0), "Path of the report's page.");
+const REPORT: Field = maybe("reportUrl", Shape::Text(80), "Path of the report's page.");
 const REPORT_STATE: Field = maybe(
     "report",
     Shape::Of(&crate::routes::reports::JOB),
@@ -143,14 +137,14 @@ const REPORT_STATE: Field = maybe(
 );
 const DELETED: Field = maybe(
     "deleted",
-    Shape::Map(&Shape::Time),
+    Shape::ByWord(&DataKind::WORDS, &Shape::Time),
     "What of it was deleted when, by kind.",
 );
 static PERSON_SHAPE: Shape = Shape::Of(&PERSON);
 static LIVE_SHAPE: Shape = Shape::Of(&LIVE);
 
 static VIEW: Object = Object {
-    name: "Session",
+    name: "SessionRecord",
     about: "A session with its people, its room and where its report is.",
     fields: &[
         ID,
@@ -180,7 +174,7 @@ static JOIN_PERSON: Object = Object {
         always("role", common::ROLE, "As what."),
         maybe(
             "token",
-            Shape::Text(0),
+            Shape::Text(8_192),
             "Good for this session only. Whoever has it is that user. Left out where tokens are \
              signed elsewhere: get a ticket when they come.",
         ),
@@ -192,10 +186,10 @@ static JOIN: Object = Object {
     name: "JoinInfo",
     about: "How people come in.",
     fields: &[
-        always("path", Shape::Text(0), "Path of the plain door."),
+        always("path", Shape::Just("/ws"), "Path of the plain door."),
         always(
             "people",
-            Shape::List(&Shape::Of(&JOIN_PERSON), 0),
+            Shape::List(&Shape::Of(&JOIN_PERSON), 32),
             "One for each.",
         ),
     ],
@@ -232,11 +226,7 @@ static PAGE: Object = Object {
             Shape::List(&Shape::Of(&SHORT), 200),
             "At most `limit`.",
         ),
-        always(
-            "next",
-            Shape::Or(&Shape::Cursor),
-            "Send it as `after` to go on; null: that was all.",
-        ),
+        describe::next(&Shape::Cursor),
     ],
 };
 
@@ -267,19 +257,18 @@ pub static CREATE: Route = Route {
         example: r#"{"id":"call-7","title":"Backend, round 2","candidate":"ana","participants":[{"userId":"ivo","role":"interviewer"}],"questions":[{"id":"q1","text":"Why us?","limitMs":90000}]}"#,
         optional: false,
     }),
-    answers: &[Answer {
-        status: StatusCode::CREATED,
-        about: "It is stored; `Location` says where it is.",
-        content: Content::Json(Shape::Of(&CREATED_VIEW)),
-    }],
+    answers: &[describe::created(
+        "It is stored; `Location` says where it is.",
+        &CREATED_VIEW,
+    )],
     refusals: &[
         NOT_ALLOWED,
         RECORDS,
+        DRAINING,
+        BUSY,
         &[
             Why::Code(ErrorCode::PlanNotFound),
             Why::Code(ErrorCode::SessionExists),
-            Why::Code(ErrorCode::Draining),
-            Why::Code(ErrorCode::Busy),
         ],
     ],
     ..ROUTE
@@ -294,18 +283,10 @@ pub static LIST: Route = Route {
     query: &[
         maybe("status", common::STATUS, "Only these."),
         maybe("candidate", Shape::Id, "Only this candidate's."),
-        maybe(
-            "limit",
-            Shape::Whole(1, 200),
-            "At most so many; left out: 50.",
-        ),
-        maybe("after", Shape::Cursor, "`next` of the page before."),
+        LIMIT,
+        describe::after(Shape::Cursor),
     ],
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "A page of them.",
-        content: Content::Json(Shape::Of(&PAGE)),
-    }],
+    answers: &[describe::ok("A page of them.", &PAGE)],
     refusals: &[NOT_ALLOWED, RECORDS],
     ..ROUTE
 };
@@ -317,11 +298,7 @@ pub static SHOW: Route = Route {
     group: "sessions",
     about: "One session, for whoever may be in it.",
     path_fields: SESSION_IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "The session.",
-        content: Content::Json(Shape::Of(&VIEW)),
-    }],
+    answers: &[describe::ok("The session.", &VIEW)],
     refusals: &[NO_SESSION, RECORDS],
     ..ROUTE
 };
@@ -334,16 +311,7 @@ pub static END: Route = Route {
     group: "sessions",
     about: "Ends a session: its candidate, its interviewers, admins. One that is over stays as it ended.",
     path_fields: SESSION_IN_PATH,
-    answers: &[Answer {
-        status: StatusCode::OK,
-        about: "It is over.",
-        content: Content::Json(Shape::Of(&ENDED)),
-    }],
-    refusals: &[
-        NO_SESSION,
-        NOT_ALLOWED,
-        RECORDS,
-        &[Why::Code(ErrorCode::Busy)],
-    ],
+    answers: &[describe::ok("It is over.", &ENDED)],
+    refusals: &[NO_SESSION, NOT_ALLOWED, RECORDS, BUSY],
     ..ROUTE
 };

@@ -3,7 +3,7 @@
 use protocol::value::EndReason;
 use serde_json::json;
 
-use super::fake::{NOW, bench, id, json as body, user};
+use super::fake::{FRESH, NOW, bench, id, json as body, user};
 
 const OUTSIDERS: [&str; 5] = [
     "eve",
@@ -12,6 +12,31 @@ const OUTSIDERS: [&str; 5] = [
     "eve:observer@other",
     "ana2:candidate",
 ];
+
+#[tokio::test]
+async fn a_session_that_a_join_has_just_made_is_ended_by_those_who_are_in_it() {
+    for (who, reason) in [
+        ("ana", Some(EndReason::CandidateEnded)),
+        ("root:admin", Some(EndReason::AdminEnded)),
+        ("guest:interviewer@fresh", Some(EndReason::InterviewerEnded)),
+        ("guest:observer@fresh", None),
+        ("eve", None),
+        ("ivo:interviewer", None),
+    ] {
+        let bench = bench();
+        let named = json!({ "sessionId": FRESH }).to_string();
+        let (status, answer) = bench
+            .ask(who, "POST /api/session/end-session", &named)
+            .await;
+        assert_eq!((status, &answer["status"]), (200, &json!("ended")), "{who}");
+        let ended = bench.world.lock().unwrap().ended.clone();
+        let ended: Vec<EndReason> = ended.iter().map(|(_, reason, _)| *reason).collect();
+        assert_eq!(ended, Vec::from_iter(reason), "{who}");
+        let line = format!("POST /api/sessions/{FRESH}/end");
+        let (status, _) = bench.ask(who, &line, "").await;
+        assert_eq!(status == 200, reason.is_some(), "{who}: {status}");
+    }
+}
 
 #[tokio::test]
 async fn a_foreign_session_is_an_unknown_one_to_the_letter() {

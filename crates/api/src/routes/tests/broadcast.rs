@@ -3,7 +3,7 @@
 use protocol::value::{Audience, Role};
 use serde_json::json;
 
-use super::fake::bench;
+use super::fake::{FRESH, bench};
 
 const LINE: &str = "POST /api/sessions/s1/events";
 
@@ -34,6 +34,16 @@ async fn an_event_of_the_contract_is_said_in_the_servers_place() {
     let (status, answer) = bench.ask("root:admin", LINE, &body.to_string()).await;
     assert_eq!((status, &answer["seq"]), (200, &json!(null)), "{answer}");
     assert_eq!(bench.world.lock().unwrap().said[0].2, Audience::ALL);
+}
+
+#[tokio::test]
+async fn a_session_that_a_join_has_just_made_hears_it_before_it_is_stored() {
+    let bench = bench();
+    let hint = json!({ "type": "custom:hint" }).to_string();
+    let line = format!("POST /api/sessions/{FRESH}/events");
+    let (status, answer) = bench.ask("root:admin", &line, &hint).await;
+    assert_eq!((status, &answer["receivers"]), (200, &json!(2)), "{answer}");
+    assert_eq!(bench.world.lock().unwrap().said[0].0.as_str(), FRESH);
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ async fn how_far_a_report_is_can_be_seen_and_one_given_up_is_tried_again() {
         (404, &json!("failed"))
     );
     let (_, open) = bench.ask(ROOT, "GET /api/reports/open", "").await;
-    assert_eq!(open["reports"][0]["sessionId"], "s9");
+    assert_eq!(open["reports"][0]["sessionId"], "s7");
     assert_eq!(bench.ask("ana", "GET /api/reports/open", "").await.0, 403);
     let again = "POST /api/sessions/done/report";
     let (status, _) = bench.ask(ROOT, again, "").await;

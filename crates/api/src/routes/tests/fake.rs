@@ -1,5 +1,6 @@
 //! A server and records that are a few lists, and short ways to ask the router things.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -8,7 +9,9 @@ use axum::http::{Method, Request, Response};
 use coach::plan::{Entry, Shelf};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, Epoch, Generation, Participant, PlanId, Seq, SessionId, UserId};
-use protocol::record::{DataKind, EventRow, JobState, ParticipantRow, ReportJob, SessionRow};
+use protocol::record::{
+    DataKind, EventRow, JobState, ParticipantRow, ReportJob, ReportPlace, SessionRow,
+};
 use protocol::said::Said;
 use protocol::time::Wall;
 use protocol::value::{Audience, EndReason, PresenceState, Role, Status};
@@ -105,6 +108,18 @@ impl Handle for Fake {
         audience: Audience,
     ) -> Answer<'_, Result<Told, Refusal>> {
         let mut world = self.0.lock().unwrap();
+        if world.away {
+            return at_once(Err(ErrorCode::StoreUnavailable.into()));
+        }
+        let known = { world.sessions.iter() }.find(|one| one.row.session == session);
+        let refused = match known.map(|one| one.row.status) {
+            None if session != id(FRESH) => Some(ErrorCode::SessionNotFound),
+            Some(Status::Ended) => Some(ErrorCode::SessionEnded),
+            _ => None,
+        };
+        if let Some(code) = refused {
+            return at_once(Err(code.into()));
+        }
         let seq = said.durable.then_some(Seq(7));
         world.said.push((session, said, audience));
         at_once(Ok(Told { seq, receivers: 2 }))
@@ -174,7 +189,7 @@ impl Handle for Fake {
     }
 
     fn live(&self, session: &SessionId) -> Option<Vec<LiveMember>> {
-        (session.as_str() == "s1").then(|| {
+        ["s1", FRESH].contains(&session.as_str()).then(|| {
             let (user_id, state) = (user("ana"), PresenceState::Connected);
             vec![LiveMember {
                 user_id,
@@ -196,15 +211,16 @@ impl Handle for Fake {
     }
 
     fn closed_connections(&self) -> Vec<ClosedConnection> {
-        vec![ClosedConnection {
-            connection_id: ConnectionId(7),
+        let closed = |connection| ClosedConnection {
+            connection_id: ConnectionId(connection),
             user_id: user("ana"),
             session_id: Some(id("s1")),
             opened_at: NOW,
-            closed_at: NOW.after(5),
+            closed_at: NOW.after(connection),
             code: None,
             reason: "lost".into(),
-        }]
+        };
+        [7, 6, 5].map(closed).to_vec()
     }
 
     fn metrics(&self) -> MetricsSnapshot {
@@ -276,10 +292,16 @@ impl Records for Fake {
         })
     }
 
-    fn open_reports(&self, limit: u32) -> Answer<'_, Result<Vec<ReportJob>, Refusal>> {
+    fn open_reports(
+        &self,
+        after: Option<ReportPlace>,
+        limit: u32,
+    ) -> Answer<'_, Result<Vec<ReportJob>, Refusal>> {
         self.read(|_| {
-            vec![job(&id("s9"), false)]
+            ["s7", "s8", "s9"]
+                .map(|name| job(&id(name), false))
                 .into_iter()
+                .filter(|job| after.as_ref().is_none_or(|after| job.place() > *after))
                 .take(limit as usize)
                 .collect()
         })
@@ -297,11 +319,11 @@ impl Records for Fake {
             let rows = world.sessions.iter().map(|record| record.row.clone());
             let fits = |row: &SessionRow| query.status.is_none_or(|status| row.status == status);
             let behind =
-                |row: &SessionRow| query.after.as_ref().is_none_or(|(_, id)| row.session > *id);
-            rows.filter(fits)
-                .filter(behind)
-                .take(query.limit as usize)
-                .collect()
+                |row: &SessionRow| query.after.as_ref().is_none_or(|(_, id)| row.session < *id);
+            let mut rows: Vec<SessionRow> = rows.filter(fits).filter(behind).collect();
+            rows.sort_by_cached_key(|row| Reverse(row.session.clone()));
+            rows.truncate(query.limit as usize);
+            rows
         })
     }
 
@@ -412,11 +434,20 @@ impl Office for Fake {
     fn deliveries(&self, filter: DeliveryFilter) -> Answer<'_, Result<Vec<DeliveryRow>, Refusal>> {
         self.read(|world| {
             let fits = |row: &&DeliveryRow| filter.state.is_none_or(|state| row.state == state);
-            let rows = world.deliveries.iter().filter(fits).cloned();
+            let place = |row: &DeliveryRow| (row.created_at, row.id.clone(), row.endpoint.clone());
+            let behind =
+                |row: &&DeliveryRow| filter.after.as_ref().is_none_or(|at| place(row) < *at);
+            let rows = { world.deliveries.iter() }
+                .filter(fits)
+                .filter(behind)
+                .cloned();
             rows.take(filter.limit as usize).collect()
         })
     }
 }
+
+/// A session that a join has just made: it runs, and the records do not know it yet.
+pub(super) const FRESH: &str = "fresh";
 
 pub(super) fn user(text: &str) -> UserId {
     UserId::parse(text).unwrap()

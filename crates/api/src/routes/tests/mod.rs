@@ -5,6 +5,7 @@ mod broadcast;
 mod coaching;
 mod described;
 mod desk;
+mod everywhere;
 mod fake;
 mod life;
 mod log;

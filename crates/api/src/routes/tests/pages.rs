@@ -76,6 +76,18 @@ async fn a_page_that_is_not_there_yet_says_so() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_none_is_refused_and_other_words_in_a_link_are_not() {
+    let bench = bench();
+    let token = bench.token("ana");
+    for (form, status) in [("format=", 400), ("format=doc", 400), ("from=mail", 200)] {
+        let line = format!("GET /reports/done?{form}&token={token}");
+        assert_eq!(bench.raw(&line, &[], "").await.status(), status, "{form}");
+    }
+    let nobody = bench.raw("GET /reports/done?format=doc", &[], "").await;
+    assert_eq!(nobody.status(), 401);
+}
+
+#[tokio::test]
 async fn every_answer_forbids_framing_sniffing_caching_and_referring() {
     let bench = bench();
     for line in [
@@ -108,8 +120,8 @@ async fn a_report_that_cannot_be_read_is_our_fault_and_no_panic() {
     assert_eq!(bench.raw(&line, &[], "").await.status(), 500);
     let bearer = format!("Bearer {}", bench.token("ana"));
     let headers = [("authorization", bearer.as_str())];
-    let json = bench
-        .raw("GET /api/sessions/done/report", &headers, "")
-        .await;
-    assert_eq!(body(json).await["schema"], "other", "as stored");
+    let line = "GET /api/sessions/done/report?format=md";
+    let response = bench.raw(line, &headers, "").await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(body(response).await["code"], "internal");
 }
