@@ -3,7 +3,9 @@
 
 use protocol::value::{EndReason, Role};
 
-use crate::handle::SessionRecord;
+use protocol::id::SessionId;
+
+use crate::handle::{LiveMember, SessionRecord};
 use crate::identity::{Identity, Via};
 
 /// What somebody is to a session.
@@ -19,13 +21,8 @@ pub enum Access {
 
 /// What this person is to this session; none: nothing, and to them it does not exist.
 pub fn access(who: &Identity, record: &SessionRecord) -> Option<Access> {
-    if who.admin {
-        let by_key = matches!(who.via, Via::Key(_));
-        return Some(if by_key {
-            Access::ApiKey
-        } else {
-            Access::Admin
-        });
+    if let Some(access) = everywhere(who) {
+        return Some(access);
     }
     let named = record.participants.iter().find(|row| row.user == who.user);
     if let Some(named) = named {
@@ -34,8 +31,29 @@ pub fn access(who: &Identity, record: &SessionRecord) -> Option<Access> {
     if record.row.candidate.as_ref() == Some(&who.user) {
         return Some(Access::As(Role::Candidate));
     }
-    // An invitation by token has to name the session and the role.
-    let invited = who.session.as_ref() == Some(&record.row.session);
+    invitation(who, &record.row.session)
+}
+
+/// What this person is to a session nothing is written down of yet, by who is in it: candidates who
+/// may create a session by joining leave no row until something happens that lasts.
+pub fn access_live(who: &Identity, id: &SessionId, members: &[LiveMember]) -> Option<Access> {
+    let member = members.iter().find(|member| member.user_id == who.user);
+    everywhere(who)
+        .or_else(|| member.map(|member| Access::As(member.role)))
+        .or_else(|| invitation(who, id))
+}
+
+/// What this person is to every session.
+fn everywhere(who: &Identity) -> Option<Access> {
+    who.admin.then_some(match who.via {
+        Via::Key(_) => Access::ApiKey,
+        _ => Access::Admin,
+    })
+}
+
+/// An invitation by token has to name the session and the role.
+fn invitation(who: &Identity, id: &SessionId) -> Option<Access> {
+    let invited = who.session.as_ref() == Some(id);
     who.role.filter(|_| invited).map(Access::As)
 }
 

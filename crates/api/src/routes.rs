@@ -25,7 +25,7 @@ use std::time::Duration;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::SessionId;
 
-use crate::access::{Access, access};
+use crate::access::{Access, access, access_live};
 use crate::handle::SessionRecord;
 use crate::identity::Identity;
 use crate::problem::Problem;
@@ -44,6 +44,12 @@ async fn find(
     record
         .and_then(|record| access(who, &record).map(|access| (record, access)))
         .ok_or_else(|| ErrorCode::SessionNotFound.into())
+}
+
+/// What the caller is to a session that only lives, and of which nothing is written down yet.
+fn live_access(api: &Api, who: &Identity, id: &SessionId) -> Option<Access> {
+    let members = api.handle.live(id)?;
+    access_live(who, id, &members)
 }
 
 fn invalid(message: impl Into<String>) -> Problem {

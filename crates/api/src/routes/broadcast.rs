@@ -14,7 +14,7 @@ use protocol::value::{Audience, Role, Status};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{find, within};
+use super::{live_access, within};
 use crate::describe::{
     self, Answer, Content, NO_SESSION, NOT_ALLOWED, RECORDS, ROUTE, Route, SESSION_IN_PATH, Why,
 };
@@ -114,9 +114,14 @@ pub async fn say(
     if !who.admin {
         return Err(ErrorCode::NotAllowed.into());
     }
-    let (record, _) = find(&api, &who, id.clone()).await?;
-    if record.row.status == Status::Ended {
-        return Err(ErrorCode::SessionEnded.into());
+    match within(api.records.session(id.clone())).await? {
+        Some(record) if record.row.status == Status::Ended => {
+            return Err(ErrorCode::SessionEnded.into());
+        }
+        Some(_) => {}
+        None => {
+            live_access(&api, &who, &id).ok_or(ErrorCode::SessionNotFound)?;
+        }
     }
     let said = Said::new(&id, &body.event, body.data.unwrap_or_default(), api.now())?;
     let audience = body.to.map_or(Ok(Audience::ALL), audience)?;

@@ -14,7 +14,7 @@ use protocol::value::EndReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{sessions, within};
+use super::{live_access, sessions, within};
 use crate::access::{Access, access};
 use crate::describe::{self, Answer, Content, RECORDS, ROUTE, Route, Why};
 use crate::extract::{Body, Caller};
@@ -135,6 +135,11 @@ async fn end_if_theirs(
     reason: impl Fn(Access) -> Option<EndReason>,
 ) -> Result<(), Problem> {
     let Some(record) = within(api.records.session(id.clone())).await? else {
+        if let Some(access) = live_access(api, &who, id)
+            && let Some(reason) = reason(access)
+        {
+            sessions::end_live(api, who, access, id.clone(), reason).await?;
+        }
         return Ok(());
     };
     if let Some(access) = access(&who, &record)

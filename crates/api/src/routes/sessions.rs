@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::describe::{CREATE, END, LIST, SHOW};
-use super::{find, invalid, within};
+use super::{find, invalid, live_access, within};
 
-use crate::access::Access;
+use crate::access::{Access, access};
 use crate::auth::Claims;
 use crate::extract::{Body, Caller, PathId, Query};
 use crate::handle::{CreateSession, EndOrder, Ended, ListQuery, SessionRecord};
@@ -358,9 +358,17 @@ pub async fn end(
     Caller(who): Caller,
     PathId(id): PathId,
 ) -> Result<Json<Value>, Problem> {
-    let (record, access) = find(&api, &who, id).await?;
+    let record = within(api.records.session(id.clone())).await?;
+    let access = match &record {
+        Some(record) => access(&who, record),
+        None => live_access(&api, &who, &id),
+    };
+    let access = access.ok_or(ErrorCode::SessionNotFound)?;
     let reason = access.end_reason().ok_or(ErrorCode::NotAllowed)?;
-    let ended = end_session(&api, who, access, record, reason).await?;
+    let ended = match record {
+        Some(record) => end_session(&api, who, access, record, reason).await?,
+        None => end_live(&api, who, access, id, reason).await?,
+    };
     Ok(Json(json!({
         "sessionId": ended.0,
         "status": ended.1.status,
@@ -386,6 +394,17 @@ pub(super) async fn end_session(
         };
         return Ok((session, over));
     }
+    end_live(api, who, access, session, reason).await
+}
+
+/// Ends it.
+pub(super) async fn end_live(
+    api: &Api,
+    who: Identity,
+    access: Access,
+    session: SessionId,
+    reason: EndReason,
+) -> Result<(SessionId, Ended), Refusal> {
     tracing::info!(%session, user = %who.user, ?access, %reason, "end asked for through the API");
     let order = EndOrder {
         session: session.clone(),
