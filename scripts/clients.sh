@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the official clients that crates/server/tests/clients lets loose on the server, from the
+# Installs the real clients that crates/server/tests/clients lets loose on the server, from the
 # lock file and the pinned list in tests/clients, unless they are there already.
 set -eu
 cd "$(dirname -- "$0")/../tests/clients"

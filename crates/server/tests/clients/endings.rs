@@ -212,3 +212,28 @@ pub(crate) fn ended_while_away(house: &House) {
     });
     crate::scene::stays_away(&scene.client, &scene.line, 2);
 }
+
+/// Codes whose ways of ending are no row here, but deeds of their own: `refusals` and `losses`.
+const ELSEWHERE: [u16; 4] = [4403, 4420, 4421, 4422];
+/// In the contract for what other servers and clients send; this one never does.
+const NEVER_SENT: [u16; 1] = [1003];
+
+#[test]
+fn every_code_of_the_contract_is_an_ending_and_says_the_same_here() {
+    use protocol::close::{CloseCode, SEEN};
+    for ending in TABLE {
+        let (number, reason, back) = ending.close;
+        let code = CloseCode::from_number(number);
+        let seen = SEEN.iter().find(|(seen, ..)| *seen == number);
+        let come_back = code.map_or_else(|| seen.unwrap().2, CloseCode::come_back);
+        assert_eq!(come_back.as_str(), back, "{}", ending.name);
+        if let Some(code) = code.filter(|_| !reason.is_empty()) {
+            assert_eq!(code.reason(), reason, "{}", ending.name);
+        }
+    }
+    for number in CloseCode::ALL.iter().map(|code| code.number()) {
+        let is_row = TABLE.iter().any(|ending| ending.close.0 == number);
+        let is_known = ELSEWHERE.contains(&number) || NEVER_SENT.contains(&number);
+        assert!(is_row != is_known, "{number}");
+    }
+}

@@ -150,13 +150,13 @@ fn the_api_reaches_a_session_that_was_only_joined_and_of_which_nothing_is_stored
 
     // To somebody else it is as if it were not there.
     let line = "/api/session/end-session";
-    let stranger = crate::support::token("eve", Role::Candidate);
+    let stranger = token("eve", Role::Candidate);
     let body = json!({"sessionId": "s2"});
     assert_eq!(ask(line, &stranger, body.clone()).0, 200);
     let end = "/api/sessions/s2/end";
     assert_eq!(ask(end, &stranger, json!({})).0, 404);
     assert_eq!(ben.ask(json!({"type": "ping"}))["type"], "pong");
-    let own = crate::support::token("ben", Role::Candidate);
+    let own = token("ben", Role::Candidate);
     assert_eq!(ask(line, &own, body).0, 200);
     assert_eq!(ben.expect("session_ended")["reason"], "candidate_ended");
     assert_eq!(ben.closed().0, 1000);
