@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the official clients that crates/server/tests/clients lets loose on the server, from the
+# Installs the real clients that crates/server/tests/clients lets loose on the server, from the
 # lock file and the pinned list in tests/clients, and what tries out the HTTP API by its description,
 # from the list in tests/api; unless they are there already.
 set -eu

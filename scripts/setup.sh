@@ -30,7 +30,7 @@ recordings=no
 has dpkg-query && dpkg-query -W -f='${Status}' "$RECORDINGS" 2>/dev/null | grep -q ' installed' &&
     recordings=yes
 [ "$recordings" = yes ] || wanted="$wanted $RECORDINGS"
-# The browser the app is tested in; its tests are left out where it is missing.
+# The browser the app is tested in, and one of the real clients. What needs it fails without it.
 BROWSER=chromium
 has "$BROWSER" || wanted="$wanted $BROWSER"
 
@@ -52,7 +52,7 @@ if ! { has dpkg-query &&
     lacks=3
 fi
 
-has "$BROWSER" || say "without $BROWSER make e2e and make screenshots do not run"
+has "$BROWSER" || say "without $BROWSER make e2e, make screenshots and two tests of real clients do not run"
 
 # --- Rust ------------------------------------------------------------------------------------
 if ! has cargo; then

@@ -1,106 +1,111 @@
 """`websockets`, the WebSocket client for Python: python websockets_client.py"""
 
-import base64
 import json
+import threading
+import urllib.request
 
-from lib import ADDRESS, SOUND, restart, run, token
+from lib import ADDRESS, Member, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-count = 0
+with urllib.request.urlopen(f"{ADDRESS}/api/asyncapi.json") as answer:
+    CLOSE_CODES = {row["code"]: row["comeBack"] for row in json.load(answer)["x-close-codes"]}
 
 
-def fresh(name):
-    global count
-    count += 1
-    return f"websockets-{name}-{count}"
+class Plain(Member):
+    """A member at the plain door; what it does after a close is looked up, as the page says."""
 
+    def __init__(self, name, order):
+        super().__init__(name, order)
+        self.asked = {}
+        self.ref = 0
+        self.pause = 0.0
+        self.retry = 0.0
+        self.reading = threading.Event()
+        self.reading.set()
+        self.over = threading.Event()
 
-class Client:
-    def __init__(self, bearer):
-        # The way of a browser, which can set no other header.
-        offer = ["greenroom.v1", f"bearer.{bearer}"]
-        self.socket = connect(f"ws://{ADDRESS}/ws", subprotocols=offer).__enter__()
-        assert self.socket.subprotocol == "greenroom.v1"
-        self.kept = []
+    def connect(self):
+        threading.Thread(target=self.live, daemon=True).start()
 
-    def next(self, name):
-        for at, message in enumerate(self.kept):
-            if name(message):
-                return self.kept.pop(at)
+    def live(self):
         while True:
-            data = self.socket.recv(timeout=20)
-            message = data if isinstance(data, bytes) else json.loads(data)
-            if name(message):
-                return message
-            self.kept.append(message)
+            code, reason = self.connection()
+            back = CLOSE_CODES.get(code, "no")
+            self.tell("closed", {"code": code, "reason": reason, "back": back})
+            if back == "no" or self.is_over:
+                return
+            if back == "with_new_token":
+                self.token_at += 1
+            # Shorter than a real page's, and growing as they do.
+            self.pause = min(self.pause * 2 or 0.25, 2.0)
+            if self.over.wait(max(self.pause, self.retry if back == "after_delay" else 0)):
+                return
+            self.tell("attempt")
 
-    def event(self, name):
-        return self.next(lambda m: not isinstance(m, bytes) and m["type"] == name)
-
-    def ask(self, message):
-        self.socket.send(json.dumps({**message, "ref": "r"}))
-        return self.next(lambda m: not isinstance(m, bytes) and m.get("ref") == "r")
-
-    def join(self, session, **more):
-        answer = self.ask({"type": "session:join", "sessionId": session, **more})
-        assert answer["type"] == "ok", answer
-        return self.event("session:joined")
-
-    def closed(self):
+    def connection(self):
+        """From one handshake to its close: code and reason."""
+        token = self.token()
+        # The way of a browser, which can set no other header.
+        offer = ["greenroom.v1"] + ([f"bearer.{token}"] if token else [])
+        url = self.order["url"].replace("http", "ws") + "/ws"
         try:
-            while True:
-                self.socket.recv(timeout=20)
+            # A queue of one: what is not read stays in the socket.
+            with connect(url, subprotocols=offer, origin=self.order.get("origin"),
+                         max_queue=1, max_size=None) as socket:
+                assert socket.subprotocol == "greenroom.v1"
+                with self.lock:
+                    self.socket, self.asked = socket, {}
+                while True:
+                    self.reading.wait()
+                    self.read(socket.recv())
         except ConnectionClosed as closed:
-            return closed.rcvd.code, closed.rcvd.reason
+            return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
+        except (OSError, EOFError, TimeoutError):
+            return 1006, ""
+        except Exception as error:
+            # A handshake that was answered with something else, or cut off.
+            if type(error).__module__.startswith("websockets"):
+                return 1006, ""
+            raise
+
+    def read(self, data):
+        if isinstance(data, bytes):
+            return self.heard_chunk(data)
+        message = json.loads(data)
+        answer = self.asked.pop(message.get("ref"), None)
+        if answer:
+            return answer(message)
+        if "retryAfterMs" in message:
+            self.retry = message["retryAfterMs"] / 1000
+        self.heard(message)
+        if message["type"] == "connection:success":
+            self.pause = self.retry = 0.0
+            self.opened()
+
+    def ask(self, message, answer):
+        with self.lock:
+            self.ref += 1
+            self.asked[self.ref] = answer
+            text = json.dumps({**message, "ref": self.ref})
+        try:
+            self.socket.send(text)
+        except ConnectionClosed:
+            pass  # The reader says so.
+
+    def send_chunk(self, data):
+        self.socket.send(data)
+
+    def stop_reading(self):
+        self.reading.clear()
+
+    def read_on(self):
+        self.reading.set()
+
+    def leave(self):
+        self.is_over = True
+        self.over.set()
+        self.socket.close()
 
 
-def talks_and_is_ended():
-    session = fresh("session")
-    ana = Client(token(fresh("ana"), "candidate"))
-    ana.event("connection:success")
-    ana.join(session)
-    ben = Client(token("ben", "interviewer", session=session))
-    ben.join(session, audio="binary")
-    text = base64.b64encode(SOUND).decode()
-    ana.ask({"type": "audio:stream", "format": "pcm16", "sampleRate": 16000, "audioData": text})
-    heard = ben.next(lambda m: isinstance(m, bytes))
-    assert heard[0] == 0x81 and heard[20:] == SOUND
-    assert ana.ask({"type": "end_interview"})["type"] == "ok"
-    for member in (ana, ben):
-        assert member.event("session_ended")["reason"] == "candidate_ended"
-        assert member.closed() == (1000, "session_over")
-
-
-def is_replaced():
-    session, user = fresh("session"), fresh("eve")
-    first = Client(token(user, "candidate"))
-    first.join(session)
-    second = Client(token(user, "candidate"))
-    second.join(session)
-    first.event("connection:replaced")
-    assert first.closed() == (4409, "replaced")
-    second.socket.close()
-
-
-def is_refused():
-    client = Client("no.good.token")
-    assert client.event("connection:error")["code"] == "token_invalid"
-    assert client.closed()[0] == 4401
-
-
-def is_sent_away_by_a_deploy():
-    lea = Client(token(fresh("lea"), "candidate"))
-    lea.join(fresh("session"))
-    restart()
-    lea.event("server:draining")
-    assert lea.closed() == (4420, "server_restart")
-    Client(token(fresh("lea"), "candidate")).join(fresh("session"))
-
-
-run([
-    ("talks and is ended", talks_and_is_ended),
-    ("is replaced", is_replaced),
-    ("is refused", is_refused),
-    ("is sent away by a deploy", is_sent_away_by_a_deploy),
-])
+serve(Plain)

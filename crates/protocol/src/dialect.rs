@@ -103,9 +103,23 @@ pub fn encode_reply(dialect: Dialect, key: &ReplyKey, reply: &Reply) -> Option<B
 /// official clients do. Who should come back gets no more than the closed transport.
 pub fn encode_close(dialect: Dialect, code: u16, reason: &str) -> Bytes {
     let close = frame::close(code, reason);
-    let Some(namespace) = dialect.namespace() else {
+    if dialect.namespace().is_none() {
         return close;
-    };
+    }
+    let mut out = last_words(dialect, code, reason).0;
+    out.extend_from_slice(&close);
+    Bytes::from(out)
+}
+
+/// What [`encode_close`] says before the close frame, if a DISCONNECT is among it: whoever got one
+/// closes the carrier itself.
+pub fn encode_dismissal(dialect: Dialect, code: u16, reason: &str) -> Option<Bytes> {
+    dialect.namespace()?;
+    let (words, come_back) = last_words(dialect, code, reason);
+    (come_back == ComeBack::No).then(|| Bytes::from(words))
+}
+
+fn last_words(dialect: Dialect, code: u16, reason: &str) -> (Vec<u8>, ComeBack) {
     let come_back = CloseCode::from_number(code).map_or(ComeBack::No, CloseCode::come_back);
     let mut out = Vec::with_capacity(192);
     let closing = event(dialect, "connection:closing", |out| {
@@ -113,11 +127,10 @@ pub fn encode_close(dialect: Dialect, code: u16, reason: &str) -> Bytes {
     });
     out.extend_from_slice(&closing);
     if come_back == ComeBack::No {
-        let text = format!("41{namespace}");
+        let text = format!("41{}", namespace_of(dialect));
         frame::append(&mut out, Opcode::Text, &[text.as_bytes()]);
     }
-    out.extend_from_slice(&close);
-    Bytes::from(out)
+    (out, come_back)
 }
 
 /// `42/interview,["name",{…}]`; empty without a namespace.

@@ -52,7 +52,7 @@ pub struct Machine {
     /// The namespace asked for.
     dialect: Dialect,
     root_is_alias: bool,
-    /// The client is silent or broken.
+    /// The client is silent.
     is_lost: bool,
     state: State,
 }
@@ -129,8 +129,9 @@ impl Machine {
         matches!(self.state, State::Open | State::Left)
     }
 
-    /// Whether it was closed because the client is silent or broken, so that no last words need to
-    /// wait until they are fetched.
+    /// Whether it was closed because the client is silent, so that no last words need to wait until
+    /// they are fetched. A broken one still asks for what there is to hear, and must be told to stay
+    /// away.
     pub fn is_lost(&self) -> bool {
         self.is_lost
     }
@@ -371,13 +372,7 @@ impl Machine {
 
     fn close(&mut self, code: CloseCode, out: &mut Vec<Out>) {
         self.state = State::Closed;
-        self.is_lost = matches!(
-            code,
-            CloseCode::HeartbeatMissed
-                | CloseCode::Protocol
-                | CloseCode::TooBig
-                | CloseCode::Policy
-        );
+        self.is_lost = code == CloseCode::HeartbeatMissed;
         out.push(Out::Close(code));
     }
 

@@ -62,7 +62,7 @@ pub struct Violation {
     /// A WebSocket close code: 1002 protocol, 1007 not UTF-8, 1008 too slow or too many pieces,
     /// 1009 too large.
     pub code: u16,
-    /// A short English sentence, fit for the close frame (at most 123 bytes).
+    /// A short English sentence for whoever looks for the fault.
     pub reason: &'static str,
 }
 

@@ -18,6 +18,7 @@ use protocol::json::Hears;
 use protocol::outbox::{self, Frame, Outbox, Push, SLICES_MAX};
 use protocol::time::{Mono, Wall};
 use protocol::value::Role;
+use protocol::ws::frame;
 use smallvec::SmallVec;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -120,6 +121,8 @@ pub struct Conn {
     open: AtomicBool,
     /// Hears audio as binary frames.
     binary: AtomicBool,
+    /// Was told by a packet of its door to stay away, and is still owed the carrier's close.
+    dismissed: AtomicBool,
     /// When the owner must look at its clocks, monotonic milliseconds; `u64::MAX`: never.
     due: AtomicU64,
     wire: Mutex<Wire>,
@@ -142,6 +145,7 @@ impl Conn {
             dirty: AtomicBool::new(false),
             open: AtomicBool::new(true),
             binary: AtomicBool::new(false),
+            dismissed: AtomicBool::new(false),
             due: AtomicU64::new(u64::MAX),
             wire: Mutex::new(Wire {
                 carrier,
@@ -267,7 +271,7 @@ impl Conn {
                 self.open.store(false, Ordering::Release);
                 let code = CloseCode::SlowConsumer;
                 self.ends(code.number(), code.reason());
-                let words = self.last_words(code.number(), code.reason());
+                let words = dialect::encode_close(self.dialect(), code.number(), code.reason());
                 wire.close(words, None, now);
             }
         }
@@ -289,18 +293,68 @@ impl Conn {
         reason: &str,
         last: Option<Frame>,
     ) -> bool {
-        let words = self.last_words(code, reason);
-        let closed = self.end_with(now, words, last);
+        let dialect = self.dialect();
+        match dialect::encode_dismissal(dialect, code, reason) {
+            Some(words) => self.dismiss(now, (code, reason), words, last),
+            None => {
+                let words = dialect::encode_close(dialect, code, reason);
+                let closed = self.end_with(now, |_| words, last);
+                if closed {
+                    self.ends(code, reason);
+                }
+                closed
+            }
+        }
+    }
+
+    /// Closes a connection with words, a DISCONNECT among them, after which an official client
+    /// closes the carrier itself. It is given the time: python-socketio handles each packet in a
+    /// thread of its own, and one that finds its WebSocket closed first comes back.
+    pub(crate) fn dismiss(
+        self: &Arc<Self>,
+        now: Mono,
+        (code, reason): (u16, &str),
+        words: Bytes,
+        last: Option<Frame>,
+    ) -> bool {
+        let close = frame::close(code, reason);
+        let with_close = |wire: &Wire| match wire.carrier {
+            Carrier::Socket(_) => words,
+            // Whoever polls is told the end by an answer of its own.
+            Carrier::Poll(_) | Carrier::Nobody => Bytes::from([words, close].concat()),
+        };
+        let closed = self.end_with(now, with_close, last);
         if closed {
             self.ends(code, reason);
+            self.dismissed.store(true, Ordering::Release);
         }
         closed
+    }
+
+    /// Whether the carrier's close is still owed.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::Acquire)
+    }
+
+    /// For the owner, when all words are out: the close frame, if it is still owed. Says whether it
+    /// was.
+    pub(crate) fn part(&self) -> bool {
+        let owed = self.dismissed.swap(false, Ordering::AcqRel);
+        let code = CloseCode::from_number(self.closed.load(Ordering::Acquire));
+        if let (true, Some(code)) = (owed, code)
+            && let Carrier::Socket(socket) = &self.wire.lock().carrier
+        {
+            // All else is out, so there is room; if not, the peer is past hearing it.
+            let _ = socket.try_write(&frame::close(code.number(), code.reason()));
+        }
+        owed
     }
 
     /// Closes a connection whose client has left: no word but the carrier's.
     pub(crate) fn hang_up(self: &Arc<Self>, now: Mono) {
         let code = CloseCode::SessionOver.number();
-        self.end_with(now, dialect::encode_close(Dialect::Unnamed, code, ""), None);
+        let words = dialect::encode_close(Dialect::Unnamed, code, "");
+        self.end_with(now, |_| words, None);
         self.ends(code, "");
     }
 
@@ -312,12 +366,14 @@ impl Conn {
         let _ = self.closed.compare_exchange(0, code | by, ok, not);
     }
 
-    fn last_words(&self, code: u16, reason: &str) -> Bytes {
-        dialect::encode_close(self.dialect(), code, reason)
-    }
-
-    fn end_with(self: &Arc<Self>, now: Mono, words: Bytes, last: Option<Frame>) -> bool {
+    fn end_with(
+        self: &Arc<Self>,
+        now: Mono,
+        words: impl FnOnce(&Wire) -> Bytes,
+        last: Option<Frame>,
+    ) -> bool {
         let mut wire = self.wire.lock();
+        let words = words(&wire);
         let closed = wire.close(words, last, now);
         self.open.store(false, Ordering::Release);
         drop(wire);

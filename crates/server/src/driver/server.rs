@@ -49,6 +49,8 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const REAP_EVERY: Duration = Duration::from_secs(60);
 /// How long what is being recognized may take when the server stops.
 const SPEECH_STOP: Duration = Duration::from_millis(500);
+/// How long those who were sent away may take to hear it, while whoever comes is still answered.
+const LAST_WORDS: Duration = Duration::from_millis(2_500);
 /// How long a server may take to stop once it has drained, milliseconds.
 const STOP_MS: u64 = 10_000;
 /// Files a process should be able to open.
@@ -559,6 +561,11 @@ impl Running {
             let spread = conn.id().0.wrapping_mul(0x9E37_79B9) % 1_000;
             self.core
                 .send_away(conn, 1_000 + spread, CloseCode::Restart);
+        }
+        // Who polls fetches its last words with another request, and must find somebody.
+        let fetched = Instant::now() + LAST_WORDS;
+        while !over() && Instant::now() < fetched && self.core.gauges().connections > 0 {
+            std::thread::sleep(Duration::from_millis(10));
         }
         self.stop_accepting.send_replace(true);
         while !over() {

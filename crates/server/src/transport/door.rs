@@ -101,7 +101,7 @@ impl Door {
         }
     }
 
-    /// Whether the client is lost or broken, so that no last words need to wait for it.
+    /// Whether the client is lost, so that no last words need to wait for it.
     pub(crate) fn is_lost(&self) -> bool {
         match self {
             Self::SocketIo(socketio) => socketio.is_lost(),

@@ -210,6 +210,10 @@ async fn post(doors: &Doors, polled: &Polled, request: Request<Incoming>) -> Res
     let bytes = match timeout(deadline, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            if polled.is_known() {
+                polled.too_large();
+                polled.told().await;
+            }
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, None);
         }
         Ok(Err(_)) => return refused(Refused::BadPayload),
@@ -222,7 +226,12 @@ async fn post(doors: &Doors, polled: &Polled, request: Request<Incoming>) -> Res
     };
     match done {
         Ok(()) => text("ok".into()),
-        Err(why) => refused(why),
+        Err(why) => {
+            if why == Refused::TooLarge {
+                polled.told().await;
+            }
+            refused(why)
+        }
     }
 }
 
@@ -231,6 +240,7 @@ fn refused(why: Refused) -> Response<Body> {
         Refused::UnknownSid => bad("unknown_sid", "There is no connection of that name."),
         Refused::TwoPolls => bad("two_polls", "This connection waits for an answer already."),
         Refused::BadPayload => bad("bad_payload", "This is no sequence of Engine.IO packets."),
+        Refused::TooLarge => refusal(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, None),
     }
 }
 

@@ -174,14 +174,24 @@ pub(crate) fn answer(
         Wanted::Door(_) => entry(http, &request, &shake.protocols, now.wall),
         // Who it is was judged when it opened. What its address still carries may be over by now,
         // and a ticket is.
-        Wanted::Upgrade(_) => {
-            let refused = unwelcome(http, request.headers());
-            (refused.map_or(Entry::Unknown, Entry::Refused), None)
-        }
+        Wanted::Upgrade(_) => match unwelcome(http, request.headers()) {
+            Some(why) => return not_upgraded(why),
+            None => (Entry::Unknown, None),
+        },
     };
     let response = switching(shake.accept(), chosen);
     tokio::spawn(open(Arc::clone(http), wanted, upgrade, entry, place));
     response
+}
+
+/// Said over HTTP: the connection lives, and its client goes on polling. A WebSocket that is opened
+/// and closed again is more than python-engineio can bear.
+fn not_upgraded(why: Refusal) -> Response<Body> {
+    let status = match why.code {
+        ErrorCode::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::FORBIDDEN,
+    };
+    refusal(status, why.code, why.retry_after_ms)
 }
 
 fn malformed(refused: handshake::Refused) -> Response<Body> {
@@ -301,10 +311,7 @@ async fn open(
             }
             doors.door(kind, here, entry)
         }
-        Wanted::Upgrade(polled) => {
-            let may = !matches!(entry, Entry::Refused(_));
-            Door::Probe(Probe::new(here, polled.filter(|_| may)))
-        }
+        Wanted::Upgrade(polled) => Door::Probe(Probe::new(here, polled)),
     };
     let timeout = doors.limits.write_timeout_ms;
     let mut socket = Socket::new(core, conn, read, (doors.ws(), door), timeout, place);

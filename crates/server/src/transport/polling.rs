@@ -13,11 +13,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::{Mutex, MutexGuard};
 use protocol::close::CloseCode;
+use protocol::engineio::Packet as Unread;
 use protocol::engineio::polling::{CLOSE, NOOP, Piece, split};
 use protocol::time::Mono;
 use protocol::ws::Packet;
@@ -29,6 +31,10 @@ use crate::core::{Core, dirty};
 
 /// Most bytes of one answer; what does not fit waits for the next request.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// How long the answer to a post that closes its connection waits until the client was told why.
+const TOLD: Duration = Duration::from_secs(1);
+/// How often it looks whether that is so.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long the last word of a connection waits for somebody to fetch it, milliseconds.
 const LAST_WORD_MS: u64 = 2_000;
 
@@ -104,6 +110,8 @@ pub(crate) enum Refused {
     TwoPolls,
     /// What was posted is no packets.
     BadPayload,
+    /// What was posted is larger than a message may be.
+    TooLarge,
 }
 
 impl Polled {
@@ -184,6 +192,9 @@ impl Polled {
             };
             let here = self.here();
             match &piece {
+                Ok(Piece::Text(text)) if Unread::parse(text).is_err() => {
+                    return Err(self.bad(inner));
+                }
                 Ok(Piece::Text(text)) if text.len() <= most => {
                     door.packet(here, Packet::Text(text));
                     if *text == "1" {
@@ -194,11 +205,11 @@ impl Polled {
                 Ok(Piece::Binary(bytes)) if bytes.len() <= most => {
                     door.packet(here, Packet::Binary(bytes));
                 }
-                _ => {
-                    self.conn.close(here.now.mono, CloseCode::Protocol, None);
-                    inner.phase = Phase::Dead;
-                    return Err(Refused::BadPayload);
+                Ok(_) => {
+                    self.conn.close(here.now.mono, CloseCode::TooBig, None);
+                    return Err(Refused::TooLarge);
                 }
+                Err(_) => return Err(self.bad(inner)),
             }
             if door.is_lost() {
                 inner.phase = Phase::Dead;
@@ -209,6 +220,40 @@ impl Polled {
             }
         }
         Ok(())
+    }
+
+    /// What was posted is no packets, and comes from no official client: nobody there to be told.
+    fn bad(&self, inner: &mut Inner) -> Refused {
+        let now = self.here().now.mono;
+        self.conn.close(now, CloseCode::Protocol, None);
+        inner.phase = Phase::Dead;
+        Refused::BadPayload
+    }
+
+    /// So much was posted that it was not even read: as a message that is too large.
+    pub(crate) fn too_large(&self) {
+        let inner = self.look();
+        if inner.phase == Phase::Live {
+            let now = self.here().now.mono;
+            self.conn.close(now, CloseCode::TooBig, None);
+        }
+        drop(inner);
+        dirty::flush();
+        self.conn.wake_poll();
+    }
+
+    /// Waits until the client has fetched the last words, or long enough. An official client takes
+    /// a post that fails for a lost line and comes back; it stays away only if it has read before
+    /// that it shall.
+    pub(crate) async fn told(&self) {
+        let _ = tokio::time::timeout(TOLD, async {
+            while !self.conn.is_written() {
+                tokio::time::sleep(LOOK).await;
+            }
+            // The answer that carries them is on its way on another socket.
+            tokio::time::sleep(LOOK).await;
+        })
+        .await;
     }
 
     /// Waits until there is something to say, and takes it.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use protocol::close::CloseCode;
 use protocol::outbox::Frame;
 use protocol::time::{Mono, Now};
-use protocol::ws::{Flow, Ws, WsIn, frame};
+use protocol::ws::{Flow, Violation, Ws, WsIn, frame};
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
@@ -52,6 +52,15 @@ pub(crate) struct Socket {
     /// The peer will send nothing more.
     peer_closed: bool,
     _place: Arc<Place>,
+}
+
+/// Closes a connection whose carrier's rules were broken. The close frame carries the word of the
+/// one table, as every other; what exactly was wrong is for the log.
+fn violated(core: &Core, conn: &Arc<Conn>, now: Mono, violation: Violation) {
+    core.counters().violations.add(1);
+    tracing::debug!(connection = %conn.id(), %violation, "violation");
+    let code = CloseCode::from_number(violation.code).unwrap_or(CloseCode::Protocol);
+    conn.close(now, code, None);
 }
 
 /// What one attempt to read brought.
@@ -143,8 +152,7 @@ impl Socket {
             }
         };
         if let Err(violation) = ws.receive(now.mono.0, bytes, &mut on) {
-            core.counters().violations.add(1);
-            conn.close_with(now.mono, violation.code, violation.reason, None);
+            violated(core, conn, now.mono, violation);
         } else if ws.held_bytes() > 0 {
             let here = Here { core, conn, now };
             door.unfinished(here, ws.held_bytes());
@@ -183,9 +191,7 @@ impl Socket {
     /// Runs the clocks that have run out, and says when the next one does.
     fn clocks(&mut self, now: Now) -> Option<Mono> {
         if let Err(violation) = self.ws.handle_timeout(now.mono.0) {
-            self.core.counters().violations.add(1);
-            self.conn
-                .close_with(now.mono, violation.code, violation.reason, None);
+            violated(&self.core, &self.conn, now.mono, violation);
         }
         let stuck = self
             .stuck
@@ -244,9 +250,15 @@ impl Socket {
             let linger = *self.linger.get_or_insert(now.after(LINGER_MS));
             let enough = self.discarded as usize > LINGER_BYTES;
             if self.peer_closed || linger <= now || enough {
-                return Poll::Ready(Next::Done);
+                // Whoever was told to stay away had the time to close by itself.
+                if !self.conn.part() || self.peer_closed {
+                    return Poll::Ready(Next::Done);
+                }
+                self.linger = None;
+                self.discarded = 0;
+                return Poll::Ready(Next::Again);
             }
-            if self.ws.is_done() {
+            if self.ws.is_done() && !self.conn.is_dismissed() {
                 // After a breach its close frame cannot be told apart any more: show it the end,
                 // so that it need not wait for ours.
                 self.conn.finish_writing();

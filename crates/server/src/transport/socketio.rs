@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::close::CloseCode;
 use protocol::dialect::Dialect;
-use protocol::door::Up;
+use protocol::door::{Out, Up};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::server::ServerMessage;
 use protocol::socketio::Machine;
@@ -56,6 +56,15 @@ impl SocketIo {
         let mut out = Vec::new();
         self.machine
             .refuse(refusal, close_code(refusal.code), &mut out);
+        // With a DISCONNECT it closes the carrier itself.
+        if let [.., Out::Text(_), Out::Close(code)] = out[..]
+            && let (Some(_), Some(Out::Text(words))) = (out.pop(), out.pop())
+        {
+            here.put(&mut out);
+            here.core.counters().refused_connections.add(1);
+            let close = (code.number(), code.reason());
+            here.conn.dismiss(here.now.mono, close, words, None);
+        }
         here.put(&mut out);
     }
 
@@ -112,7 +121,7 @@ impl SocketIo {
         self.machine.is_known()
     }
 
-    /// Whether the client is lost or broken, so that no last words need to wait for it.
+    /// Whether the client is lost, so that no last words need to wait for it.
     pub(crate) fn is_lost(&self) -> bool {
         self.machine.is_lost()
     }

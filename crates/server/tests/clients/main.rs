@@ -1,187 +1,185 @@
-//! The official clients, let loose on the real binary: Socket.IO's newest and oldest of the fourth
-//! version and its Python twin over each transport, `ws`, and Python's `websockets`. Each joins,
-//! speaks, is relayed across doors, is ended, and behaves as promised after each way of ending.
+//! Real clients, let loose on the real binary: Socket.IO's newest and oldest of the fourth version
+//! and its Python twin, `ws`, Python's `websockets`, and in a browser its own WebSocket and the
+//! Socket.IO client. Each joins, speaks, is relayed across doors, watches three sessions, is ended,
+//! and behaves as promised after each way of ending: `endings` is the table.
 //!
-//! The clients come from a lock file and a pinned list in `tests/clients`; `make setup` installs
-//! them. What is missing fails, and says what to do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+//! Each client is a small program in `tests/clients` that speaks lines of JSON with this side: it
+//! is told what its members shall do and tells what happened to them; whether that was right is
+//! judged here, the same for all. The clients come from a lock file and a pinned list, the browser
+//! from the system; `make setup` installs them. What is missing fails, and says what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+mod endings;
+mod line;
+mod losses;
+mod program;
+mod refusals;
+mod scene;
+mod server;
+mod talks;
+mod watching;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-const SECRET: &str = "a secret for tests alone, longer than thirty-two bytes";
-/// No client takes longer, whatever else the machine does.
-const LIMIT: Duration = Duration::from_secs(150);
+use program::{Door, Kind};
+use scene::House;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients")
-}
+/// Nothing here takes longer, whatever else the machine does.
+const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A server that is killed when the test is over, whatever became of it.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
+const PYTHON: &str = ".venv/bin/python";
 
-impl Server {
-    fn start(data: &Path, port: u16) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_greenroom"))
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-            .arg(data)
-            .current_dir(data)
-            .env_clear()
-            .env("JWT_SECRET", SECRET)
-            .env("GREENROOM__SESSIONS__CREATE_ON_JOIN", "true")
-            .env("GREENROOM__SPEECH__ENABLED", "off")
-            .env("GREENROOM__AUTH__LEEWAY", "1s")
-            .env("GREENROOM__LOG__LEVEL", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the server can be started");
-        let output = child.stdout.take().unwrap();
-        let mut server = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-        };
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let rest = line.trim().strip_prefix("server ").map(str::trim);
-                if let Some(address) = rest.and_then(|rest| rest.strip_prefix("http://")) {
-                    let _ = tell.send(address.parse().unwrap());
-                }
-            }
-        });
-        server.address = told
-            .recv_timeout(Duration::from_secs(60))
-            .expect("the server says where it listens");
-        server
+const WS: Kind = Kind {
+    name: "ws",
+    interpreter: "node",
+    script: &["plain.mjs"],
+    door: Door::Plain,
+    polls: false,
+    frames: true,
+    stops_reading: true,
+    sets_origin: true,
+};
+
+const NEWEST: Kind = Kind {
+    name: "newest",
+    script: &["socketio.mjs", "newest", "websocket"],
+    door: Door::SocketIo,
+    ..WS
+};
+
+/// What is done with a client, and its name.
+type Deed = (&'static str, Box<dyn Fn(&House) + Send>);
+
+/// Everything there is to do with a client, at once, each in sessions of its own.
+fn let_loose(kind: Kind) {
+    let house = House::open(kind);
+    let mut deeds: Vec<Deed> = vec![
+        ("talks", Box::new(talks::across_doors)),
+        ("errors", Box::new(talks::errors_are_answered)),
+        ("watches", Box::new(watching::three_sessions)),
+        ("refused", Box::new(refusals::stays_away_when_refused)),
+        ("crowded", Box::new(refusals::waits_for_a_place)),
+        ("origin", Box::new(refusals::an_origin_decides)),
+        ("away", Box::new(endings::ended_while_away)),
+        ("slow", Box::new(losses::slow)),
+        ("silent", Box::new(losses::silent)),
+        ("restart", Box::new(losses::restarts)),
+    ];
+    if kind.door == Door::SocketIo {
+        deeds.push(("alias", Box::new(talks::joins_the_alias)));
     }
-
-    /// As a deploy does it.
-    fn stop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+    for ending in endings::TABLE.iter().filter(|ending| (ending.fits)(&kind)) {
+        deeds.push((ending.name, Box::new(|house| endings::play(house, ending))));
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A port that was free a moment ago: a restarted server must come back to the one it had.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-/// Runs a client's script to its end; restarts the server when it is asked to.
-fn run(program: &str, needs: &str, script: &[&str]) {
-    let folder = folder();
-    assert!(
-        folder.join(needs).exists(),
-        "{} is missing: run `make setup` (it needs Node 20 or later with npm, and python3 with venv)",
-        folder.join(needs).display()
-    );
-    let data = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let mut server = Server::start(data.path(), port);
-    let mut client = Command::new(program)
-        .args(script)
-        .current_dir(&folder)
-        .env("GREENROOM_ADDRESS", server.address.to_string())
-        .env("GREENROOM_SECRET", SECRET)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program} cannot be run ({error}): run `make setup`"));
-    let mut orders = client.stdin.take().unwrap();
-    let output = client.stdout.take().unwrap();
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let _ = tell.send(line);
-        }
+    let only = std::env::var("GREENROOM_ONLY").ok();
+    deeds.retain(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
+    let failed: Vec<&str> = std::thread::scope(|scope| {
+        let running: Vec<_> = deeds
+            .into_iter()
+            .map(|(name, deed)| {
+                let house = &house;
+                let run = move || {
+                    let done = catch_unwind(AssertUnwindSafe(|| deed(house)));
+                    done.is_err().then_some(name)
+                };
+                let thread = std::thread::Builder::new().name(format!("{} {name}", kind.name));
+                thread.spawn_scoped(scope, run).expect("a thread")
+            })
+            .collect();
+        let results = running.into_iter().map(|one| one.join());
+        results.filter_map(|done| done.expect("caught")).collect()
     });
-    let by = Instant::now() + LIMIT;
-    let mut done = false;
-    loop {
-        let left = by.saturating_duration_since(Instant::now());
-        match told.recv_timeout(left) {
-            Ok(line) if line == "restart" => {
-                server.stop();
-                server = Server::start(data.path(), port);
-                orders.write_all(b"restarted\n").unwrap();
-            }
-            Ok(line) => {
-                println!("{line}");
-                done |= line.starts_with("done ");
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = client.kill();
-                break;
-            }
-        }
-    }
-    let status = client.wait().unwrap();
-    assert!(done && status.success(), "{script:?}: {status}");
-}
-
-fn node(script: &[&str]) {
-    run("node", "node_modules/.greenroom-lock", script);
-}
-
-fn python(script: &[&str]) {
-    let venv = folder().join(".venv/bin/python");
-    run(venv.to_str().unwrap(), ".venv/.greenroom-lock", script);
+    assert!(failed.is_empty(), "{}: {failed:?}", kind.name);
+    house.leaves_nothing();
 }
 
 #[test]
 fn the_newest_socket_io_client_over_websocket() {
-    node(&["socketio.mjs", "newest", "websocket"]);
+    let_loose(NEWEST);
 }
 
 #[test]
 fn the_newest_socket_io_client_with_an_upgrade() {
-    node(&["socketio.mjs", "newest", "polling,websocket"]);
+    let_loose(Kind {
+        name: "newest-upgrade",
+        script: &["socketio.mjs", "newest", "polling,websocket"],
+        frames: false,
+        stops_reading: false,
+        ..NEWEST
+    });
 }
 
 #[test]
 fn the_newest_socket_io_client_by_polling_alone() {
-    node(&["socketio.mjs", "newest", "polling"]);
+    let_loose(Kind {
+        name: "newest-polling",
+        script: &["socketio.mjs", "newest", "polling"],
+        polls: true,
+        frames: false,
+        stops_reading: false,
+        ..NEWEST
+    });
 }
 
 #[test]
 fn the_oldest_socket_io_client_of_the_fourth_version() {
-    node(&["socketio.mjs", "oldest", "polling,websocket"]);
+    let_loose(Kind {
+        name: "oldest",
+        script: &["socketio.mjs", "oldest", "polling,websocket"],
+        frames: false,
+        stops_reading: false,
+        ..NEWEST
+    });
 }
 
 #[test]
 fn the_socket_io_client_for_python() {
-    python(&["socketio_client.py", "polling,websocket"]);
+    let_loose(Kind {
+        name: "python-socketio",
+        interpreter: PYTHON,
+        script: &["socketio_client.py", "polling,websocket"],
+        frames: false,
+        stops_reading: false,
+        ..NEWEST
+    });
 }
 
 #[test]
 fn the_websocket_client_of_node() {
-    node(&["plain.mjs"]);
+    let_loose(WS);
 }
 
 #[test]
 fn the_websocket_client_of_python() {
-    python(&["websockets_client.py"]);
+    let_loose(Kind {
+        name: "websockets",
+        interpreter: PYTHON,
+        script: &["websockets_client.py"],
+        ..WS
+    });
+}
+
+#[test]
+fn the_websocket_of_a_browser() {
+    let_loose(Kind {
+        name: "browser",
+        script: &["browser.mjs", "plain"],
+        stops_reading: false,
+        sets_origin: false,
+        ..WS
+    });
+}
+
+#[test]
+fn the_newest_socket_io_client_in_a_browser_by_polling_alone() {
+    let_loose(Kind {
+        name: "browser-polling",
+        script: &["browser.mjs", "polling"],
+        polls: true,
+        frames: false,
+        stops_reading: false,
+        sets_origin: false,
+        ..NEWEST
+    });
 }

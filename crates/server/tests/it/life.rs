@@ -133,6 +133,39 @@ fn the_api_creates_a_session_and_ends_it_under_a_live_connection() {
 }
 
 #[test]
+fn the_api_reaches_a_session_that_was_only_joined_and_of_which_nothing_is_stored() {
+    let server = TestServer::start();
+    let admin = crate::support::admin();
+    let [mut ana, mut ben] = ["ana", "ben"].map(|user| server.client(user, Role::Candidate));
+    ana.join("s1");
+    ben.join("s2");
+    let ask = |path: &str, token: &str, body: Value| {
+        http(server.addr(), "POST", path, token, &body.to_string())
+    };
+    let hint = json!({"type": "custom:hint", "data": {"text": "Welcome."}});
+    let (status, answer) = ask("/api/sessions/s1/events", &admin, hint.clone());
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(ana.expect("custom:hint")["data"]["text"], "Welcome.");
+    assert_eq!(ask("/api/sessions/s9/events", &admin, hint).0, 404);
+
+    // To somebody else it is as if it were not there.
+    let line = "/api/session/end-session";
+    let stranger = token("eve", Role::Candidate);
+    let body = json!({"sessionId": "s2"});
+    assert_eq!(ask(line, &stranger, body.clone()).0, 200);
+    let end = "/api/sessions/s2/end";
+    assert_eq!(ask(end, &stranger, json!({})).0, 404);
+    assert_eq!(ben.ask(json!({"type": "ping"}))["type"], "pong");
+    let own = token("ben", Role::Candidate);
+    assert_eq!(ask(line, &own, body).0, 200);
+    assert_eq!(ben.expect("session_ended")["reason"], "candidate_ended");
+    assert_eq!(ben.closed().0, 1000);
+    let (status, again) = ask(end, &own, json!({}));
+    assert_eq!(status, 200, "{again}");
+    assert!(again.contains("candidate_ended"), "{again}");
+}
+
+#[test]
 fn health_and_metrics_say_how_it_is() {
     let server = TestServer::start();
     let mut ana = server.client("ana", Role::Candidate);

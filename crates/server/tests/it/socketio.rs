@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use engine::Input;
 use protocol::value::Role;
@@ -212,6 +213,12 @@ fn pages_on_the_list_may_poll_and_others_may_not() {
         assert!(body.contains("origin_not_allowed"));
         assert!(!head.contains("access-control-allow-origin"));
     }
+    // Nor may they take over who polls; who polls goes on.
+    let poller = Poller::connect(server.addr(), &token("ana", Role::Candidate));
+    let path = format!("{WEBSOCKET}&sid={}", poller.sid);
+    let refused = Client::try_open(server.addr(), &path, &[("Origin", "https://evil.example")]);
+    assert_eq!(refused.err().unwrap().status, 403);
+    poller.join("s1");
     // A WebSocket can be told why: with whatever token it comes.
     let mut client = Client::open(server.addr(), WEBSOCKET, &[("Origin", "null")]);
     let token = token("ana", Role::Candidate);
@@ -315,7 +322,13 @@ fn what_ends_a_polling_connection_ends_it_once_and_for_all() {
     // What no client posts.
     leave(&|poller| assert_eq!(poller.post("abc").0, 400));
     leave(&|poller| assert_eq!(poller.post("").0, 400));
-    leave(&|poller| assert_eq!(poller.post("4").0, 400));
+    // What its page made wrong: that is told, so that it stays away.
+    leave(&|poller| {
+        assert_eq!(poller.post("4").0, 200);
+        poller.expect(
+            "42/interview,[\"connection:closing\",{\"type\":\"connection:closing\",\"code\":1002,",
+        );
+    });
     // A request that is given up may have taken an answer with it.
     leave(&|poller| {
         let mut stream = TcpStream::connect(poller.addr).unwrap();
@@ -336,7 +349,28 @@ fn a_stranger_may_post_little_and_a_known_one_a_message() {
     let poller = Poller::connect(server.addr(), &token("ana", Role::Candidate));
     let large = |bytes| format!("42/interview,[\"x\",{{\"y\":\"{}\"}}]", "z".repeat(bytes));
     assert_eq!(poller.post(&large(250_000)).0, 200);
-    assert_eq!(poller.post(&large(300_000)).0, 400);
+    // Too large is told on the way that is open before the post is refused: an official client
+    // takes that for a lost line, and would come back.
+    for bytes in [300_000, 500_000] {
+        let poller = Poller::connect(server.addr(), &token("ana", Role::Candidate));
+        std::thread::scope(|scope| {
+            let told = scope.spawn(|| {
+                let (status, body) = poller.get();
+                (status, body, Instant::now())
+            });
+            let (status, body) = poller.post(&large(bytes));
+            let refused = Instant::now();
+            assert_eq!(status, 413, "{body}");
+            let (status, body, heard) = told.join().unwrap();
+            assert_eq!(status, 200, "{body}");
+            assert!(
+                body.contains("\"code\":1009,\"reason\":\"too_big\""),
+                "{body}"
+            );
+            assert!(body.contains("41/interview,"), "{body}");
+            assert!(heard < refused, "it was refused before it was told");
+        });
+    }
 }
 
 #[test]
