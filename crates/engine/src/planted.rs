@@ -58,6 +58,8 @@ pub enum Bug {
     NoDeadline,
     /// Who asked for an end over the API never hears of it.
     LeaveApiWaiting,
+    /// A new member hears who speaks before the answer to their join.
+    HearBeforeJoined,
 }
 
 impl Bug {
@@ -90,6 +92,7 @@ impl Bug {
         Self::ReplyTwice,
         Self::NoDeadline,
         Self::LeaveApiWaiting,
+        Self::HearBeforeJoined,
     ];
 }
 

@@ -207,6 +207,11 @@ impl World {
             Effect::Send { to, message } => self.said(&to, &message),
             Effect::Reply { to, reply } => self.replied(&to, &reply),
             Effect::Seat(seat) => self.seated(*seat),
+            Effect::Hear {
+                session,
+                conn,
+                generation,
+            } => self.let_hear(session_number(&session), conn.0, generation),
             Effect::Unseat {
                 session,
                 conn,
@@ -308,6 +313,7 @@ impl World {
             conn,
             generation,
             role,
+            hears: false,
         };
         self.rooms[room].holders.insert(Arc::clone(&user), holder);
         self.rooms[room].route_open = true;

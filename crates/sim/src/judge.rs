@@ -361,6 +361,11 @@ impl World {
                 ));
             }
         }
+        for (room, it) in self.rooms.iter().enumerate() {
+            let deaf = it.holders.values().filter(|holder| !holder.hears);
+            let deaf = deaf.map(|holder| holder.conn);
+            wrong.extend(deaf.map(|conn| format!("c{conn} sits in s{room} and hears nobody")));
+        }
         for (shard, node) in self.nodes.iter().enumerate() {
             if node.counts().degraded > 0 {
                 wrong.push(format!("node {shard} is still degraded"));

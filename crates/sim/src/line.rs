@@ -88,6 +88,25 @@ impl World {
         line.wire.down.push_back((at, down));
     }
 
+    /// Sound sets out to a page, behind the words before it.
+    pub(crate) fn sound_down(&mut self, conn: u64, room: usize) {
+        let what = What::Receive {
+            conn,
+            session: Arc::clone(&self.names[room]),
+            event: Arc::clone(&self.words.sound),
+            seq: None,
+            prev: None,
+            provisional: false,
+            body: Arc::clone(&self.words.nothing),
+        };
+        let now = self.now;
+        if let Some(line) = self.conns.get_mut(&conn).filter(|line| line.heard) {
+            let before = line.wire.down.back().map_or(0, |(at, _)| *at);
+            let down = Down::Word(what, Learn::Nothing);
+            line.wire.down.push_back((now.max(before), down));
+        }
+    }
+
     /// A word sets out to a page.
     pub(crate) fn word_down(&mut self, conn: u64, room: usize, message: &ServerMessage) {
         self.write_word(conn, message);
@@ -494,6 +513,7 @@ pub(crate) struct Words {
     event: Arc<str>,
     error: Arc<str>,
     word: Arc<str>,
+    sound: Arc<str>,
     nothing: Arc<str>,
     starts: Makes,
 }
@@ -505,6 +525,7 @@ impl Default for Words {
             event: "event".into(),
             error: "session:error".into(),
             word: "word".into(),
+            sound: "audio:received".into(),
             nothing: "".into(),
             starts: Makes {
                 event: "session:status:updated".into(),

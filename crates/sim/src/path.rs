@@ -162,6 +162,8 @@ paths! {
     ResumeInDrain = "resume during drain",
     /// The process died with a commit done that nobody had heard of.
     CrashAfterCommit = "crash between commit and broadcast",
+    /// Somebody heard another one speak.
+    Sound = "sound heard",
     /// A captions-hidden plan was run with the candidate in the room.
     Hidden = "events hidden from the candidate",
 }

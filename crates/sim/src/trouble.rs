@@ -118,6 +118,7 @@ impl World {
         let session = self.rooms[room].id.clone();
         let participant = Participant(u16::try_from(self.rng.between(1, 3)).unwrap_or(1));
         let stream = StreamId(1);
+        self.sound(room, participant);
         let report = match self.rng.below(12) {
             0..=2 => SpeechReport::Voiced { participant },
             3..=5 => SpeechReport::Partial {

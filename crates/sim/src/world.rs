@@ -243,6 +243,8 @@ pub(crate) struct Holder {
     pub(crate) conn: u64,
     pub(crate) generation: u32,
     pub(crate) role: protocol::value::Role,
+    /// Hears who speaks.
+    pub(crate) hears: bool,
 }
 
 /// A question of the API that waits.

@@ -213,13 +213,14 @@ impl Session {
             return;
         };
         let (role, participant, user) = (seat.role, seat.participant, seat.user.clone());
+        let generation = seat.generation;
         ctx.out(Effect::Seat(Box::new(SeatGiven {
             session: self.id.clone(),
             conn: caller.conn,
             user: user.clone(),
             participant,
             role,
-            generation: seat.generation,
+            generation,
             room: caller.room,
             voice: self.voice_of(role),
         })));
@@ -257,6 +258,7 @@ impl Session {
         }
         let fields = self.named();
         self.reply(ctx, reply, Reply::Ok(fields.into()), false);
+        self.hear_later(ctx, caller.conn, generation);
         if role == Role::Candidate {
             self.ask_consent(ctx, |seat| seat.conn == Some(caller.conn));
             self.candidate_back(ctx);

@@ -361,34 +361,30 @@ impl Case {
         it.called_stored = it.called_stored.max(seq);
     }
 
-    /// P2: who hears a word of a session has joined it. P3: nothing comes after the last word.
-    /// True if the word may be looked at further.
+    /// P2: who hears a word of a session, sound too, was told before that they joined it. P3:
+    /// nothing comes after the last word, unless they join anew. True if the word may be looked at
+    /// further.
     fn word(&mut self, at: u64, conn: u64, session: &Arc<str>, event: &str) -> bool {
         self.tested(Promise::P2);
         let Some(line) = self.conns.get(&conn) else {
             return false;
         };
-        let Some(link) = line.links.get(session) else {
-            // Errors about a session are answers to whoever asked about it, and sound does not wait
-            // for the words before it: it may come before the news of one's seat.
-            let asked = line.asked.values().any(|asked| asked.session == *session);
-            let joining = line.joins.iter().any(|(of, ..)| of == session);
-            let early = joining && event == "audio:received";
-            if !early && (!asked || !event.ends_with("error")) {
-                self.violate(Promise::P2, at, || {
-                    format!("connection {conn} hears {event} of {session}, where it never was")
-                });
-            }
-            return false;
-        };
         let joining = line.joins.iter().any(|(of, ..)| of == session);
-        if let Some(word) = link.last_word.filter(|_| !joining) {
+        let last_word = line.links.get(session).map(|link| link.last_word);
+        if let Some(Some(word)) = last_word.filter(|_| !joining) {
             self.violate(Promise::P3, at, || {
                 format!("connection {conn} was told {word} of {session}, then {event}")
             });
             return false;
         }
-        if link.last_word.is_some() {
+        if last_word != Some(None) {
+            // Errors about a session are answers to whoever asked about it.
+            let asked = line.asked.values().any(|asked| asked.session == *session);
+            if !asked || !event.ends_with("error") {
+                self.violate(Promise::P2, at, || {
+                    format!("connection {conn} hears {event} of {session}, where it is not")
+                });
+            }
             return false;
         }
         self.live_seat(at, at, conn, session, "hears");

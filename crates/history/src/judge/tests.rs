@@ -335,7 +335,7 @@ fn who_takes_a_seat_and_leaves_before_the_news_of_it_arrives_had_it_all_the_same
 }
 
 #[test]
-fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
+fn p2_sound_before_the_answer_to_ones_join() {
     let sound = |conn| What::Receive {
         conn,
         session: "s1".into(),
@@ -345,12 +345,25 @@ fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
         provisional: false,
         body: "".into(),
     };
+    let promises = |run: &Run| -> Vec<Promise> {
+        let verdict = judge(&run.entries, Limits::default());
+        verdict.violations.iter().map(|v| v.promise).collect()
+    };
     let mut run = Run::default();
-    run.open(1, "ana").invoke(1, 1, "session:join", None);
-    run.push(sound(1));
-    assert!(judge(&run.entries, Limits::default()).holds());
-    run.open(2, "ben").push(sound(2));
-    assert!(!judge(&run.entries, Limits::default()).holds());
+    run.open(1, "ana").join(1, 1, None, 0).push(sound(1));
+    assert_eq!(promises(&run), []);
+    // Asked, and not answered yet.
+    run.open(2, "ben").invoke(2, 1, "session:join", None);
+    run.push(sound(2));
+    assert_eq!(promises(&run), [Promise::P2]);
+    // The same on the way back into a session that was left.
+    let mut run = Run::default();
+    run.open(1, "ana").join(1, 1, None, 0).push(What::Left {
+        conn: 1,
+        session: "s1".into(),
+    });
+    run.invoke(1, 3, "session:join", None).push(sound(1));
+    assert_eq!(promises(&run), [Promise::P2]);
 }
 
 #[test]

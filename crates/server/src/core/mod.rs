@@ -271,6 +271,15 @@ impl Core {
             Effect::Send { to, message } => self.send(now, &to, &message),
             Effect::Reply { to, reply } => self.reply(now, &to, &reply),
             Effect::Seat(seat) => self.seat(shard, hands, *seat),
+            Effect::Hear {
+                session,
+                conn,
+                generation,
+            } => {
+                if let Some(route) = hands.routes.get(&session) {
+                    route.hear(conn, generation);
+                }
+            }
             Effect::Unseat {
                 session,
                 conn,
