@@ -238,7 +238,8 @@ impl World {
                 let Some(id) = pending.id else { return };
                 let user = self.setup.pages[page].who.user.clone();
                 let row = |(of, known, _): &(_, Box<str>, _)| *of == user && *known == id;
-                if durable && !self.rooms[room].mirror.requests.iter().any(row) {
+                let lasts = durable || matches!(what, "transcribe" | "consent");
+                if lasts && !self.rooms[room].mirror.requests.iter().any(row) {
                     self.violate(|| {
                         format!(
                             "c{conn} gets ok to {what} {id} in s{room}, but its id is not stored"

@@ -183,6 +183,7 @@ impl World {
             }
             Fault::Drain => {
                 self.draining = true;
+                self.drained = true;
                 self.fact(Input::Drain);
             }
             Fault::ForeignEnd(room) => self.end_from_outside(room),
@@ -301,6 +302,10 @@ impl World {
             // And knows the keys it wrote, which need not be the last ones.
             room.keys.clear();
             room.route_open = false;
+            // An end that is not stored begins anew.
+            if room.mirror.status() < Some(Status::Completing) {
+                room.ends_at = None;
+            }
         }
         self.lines_die();
         let lines: Vec<u64> = self.conns.keys().copied().collect();
@@ -308,11 +313,14 @@ impl World {
             let Some(line) = self.conns.get_mut(&conn) else {
                 continue;
             };
-            line.open = false;
+            let was_open = std::mem::replace(&mut line.open, false);
             line.pending.clear();
             line.seats.clear();
             let page = line.page;
             line.heard = false;
+            if was_open {
+                self.record(self.now, What::Lost { conn });
+            }
             if self.pages[page].conn == Some(conn) {
                 self.pages[page].conn = None;
                 let wait = ms + self.rng.between(100, 5_000);
