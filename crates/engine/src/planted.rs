@@ -60,6 +60,8 @@ pub enum Bug {
     LeaveApiWaiting,
     /// A new member hears who speaks before the answer to their join.
     HearBeforeJoined,
+    /// Nobody is told that the place of a member was given up.
+    SilentLeave,
 }
 
 impl Bug {
@@ -93,6 +95,7 @@ impl Bug {
         Self::NoDeadline,
         Self::LeaveApiWaiting,
         Self::HearBeforeJoined,
+        Self::SilentLeave,
     ];
 }
 

@@ -26,6 +26,9 @@ pub struct Makes {
     pub holds: Option<Arc<str>>,
 }
 
+/// A member by their number: `connected`, `disconnected` or `left`.
+pub type MemberState = (u64, Arc<str>);
+
 /// What can happen. `conn` numbers connections over the whole run, none is used twice; roles are
 /// bits: 1 candidate, 2 interviewer, 4 observer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,8 +137,8 @@ pub enum What {
         session: Arc<str>,
         /// These are all, as in a snapshot; else those of whom something has changed.
         whole: bool,
-        /// By number: `connected`, `disconnected` or `left`.
-        members: Vec<(u64, Arc<str>)>,
+        /// What it was told of them.
+        members: Vec<MemberState>,
     },
     /// `session:degraded`.
     Degraded {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::entry::{Entry, Makes, What};
+use crate::entry::{Entry, Makes, MemberState, What};
 
 /// A growing history.
 #[derive(Debug, Default)]
@@ -227,14 +227,14 @@ pub fn promised(event: &str, message: &Value) -> Option<Makes> {
 }
 
 /// The members that a snapshot names, with their states.
-fn members(message: &Value) -> Option<Vec<(u64, Arc<str>)>> {
+fn members(message: &Value) -> Option<Vec<MemberState>> {
     let all = message["members"].as_array()?.iter();
     let member = |m: &Value| Some((m["participant"].as_u64()?, m["state"].as_str()?.into()));
     all.map(member).collect()
 }
 
 /// The one member of whom something has changed.
-fn changed(message: &Value, state: &str) -> Option<(bool, Vec<(u64, Arc<str>)>)> {
+fn changed(message: &Value, state: &str) -> Option<(bool, Vec<MemberState>)> {
     let number = message["participant"].as_u64()?;
     Some((false, vec![(number, state.into())]))
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use history::entry::{Entry, Makes, What};
+use history::entry::{Entry, Makes, MemberState, What};
 use history::judge::{Limits, judge};
 use protocol::client::{ClientMessage, Resume};
 use protocol::close::{CloseCode, ComeBack};
@@ -117,7 +117,7 @@ impl World {
             all.map(|member| (member.participant.0.into(), member.state.as_str().into()))
                 .collect()
         };
-        let (whole, members): (bool, Vec<(u64, Arc<str>)>) = match message {
+        let (whole, members): (bool, Vec<MemberState>) = match message {
             ServerMessage::Joined(joined) => (true, view(&joined.view)),
             ServerMessage::State(state) => (true, view(state)),
             ServerMessage::Presence {

@@ -425,7 +425,7 @@ impl Session {
         // with it.
         let waits = self.stored && self.status == Status::Scheduled;
         self.log.row_dirty |= waits && self.seats.is_empty();
-        if let Some(message) = message {
+        if let Some(message) = message.filter(|_| !planted::on(ctx.config, Bug::SilentLeave)) {
             self.say_others(ctx, None, Audience::ALL, message);
         }
         if seat.role == Role::Candidate && self.status == Status::Active {

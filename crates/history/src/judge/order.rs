@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Asked, Case, Conn, Link, Members, Promise, Row, Seat};
-use crate::entry::{Entry, What};
+use crate::entry::{Entry, MemberState, What};
 use crate::tape::canary;
 
 /// Statuses in the order of a session's life; unknown words stand before all.
@@ -544,7 +544,7 @@ impl Case {
         conn: u64,
         session: &Arc<str>,
         whole: bool,
-        told: &[(u64, Arc<str>)],
+        told: &[MemberState],
     ) {
         let Some(link) = self.link(conn, session) else {
             return;
