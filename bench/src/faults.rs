@@ -48,6 +48,7 @@ impl Run<'_> {
             orphan_ms: u64::try_from(self.grace().as_millis()).unwrap_or(0) + 1_000,
             settle_ms: 5_000,
             most: 5,
+            ..Limits::default()
         }
     }
 }

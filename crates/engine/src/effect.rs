@@ -34,8 +34,18 @@ pub enum Effect {
         /// With what.
         reply: Reply,
     },
-    /// This connection has a seat now: audio may flow by these rights.
+    /// This connection has a seat now: they may speak by these rights. They hear nobody yet.
     Seat(Box<SeatGiven>),
+    /// The answer to this holder's join was sent: from now on they hear who speaks. Before it a
+    /// client knows of no seat and could not tell what the sound belongs to.
+    Hear {
+        /// Where.
+        session: SessionId,
+        /// Which.
+        conn: ConnectionId,
+        /// Of which holder of the seat; a later one is not touched.
+        generation: Generation,
+    },
     /// This connection has this seat no more; with its last seat it is closed, if a code is given.
     Unseat {
         /// Where.

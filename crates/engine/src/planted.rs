@@ -58,6 +58,10 @@ pub enum Bug {
     NoDeadline,
     /// Who asked for an end over the API never hears of it.
     LeaveApiWaiting,
+    /// A new member hears who speaks before the answer to their join.
+    HearBeforeJoined,
+    /// Nobody is told that the place of a member was given up.
+    SilentLeave,
 }
 
 impl Bug {
@@ -90,6 +94,8 @@ impl Bug {
         Self::ReplyTwice,
         Self::NoDeadline,
         Self::LeaveApiWaiting,
+        Self::HearBeforeJoined,
+        Self::SilentLeave,
     ];
 }
 

@@ -26,6 +26,9 @@ pub struct Makes {
     pub holds: Option<Arc<str>>,
 }
 
+/// A member by their number: `connected`, `disconnected` or `left`.
+pub type MemberState = (u64, Arc<str>);
+
 /// What can happen. `conn` numbers connections over the whole run, none is used twice; roles are
 /// bits: 1 candidate, 2 interviewer, 4 observer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +129,17 @@ pub enum What {
         /// Where it stands in the log.
         seq: u64,
     },
+    /// Who is in a session, as a connection was told.
+    Members {
+        /// Which connection.
+        conn: u64,
+        /// Which session.
+        session: Arc<str>,
+        /// These are all, as in a snapshot; else those of whom something has changed.
+        whole: bool,
+        /// What it was told of them.
+        members: Vec<MemberState>,
+    },
     /// `session:degraded`.
     Degraded {
         /// To whom.
@@ -170,6 +184,12 @@ pub enum What {
         /// The code it was closed with; none: without a word, or by its owner.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<u16>,
+    },
+    /// The server knows that this connection is over: it closed it, or noticed. Where a run notes
+    /// any, it notes all.
+    Lost {
+        /// Which.
+        conn: u64,
     },
     /// Something was made to go wrong.
     Fault {
@@ -228,6 +248,7 @@ impl What {
             | Self::Joined { session, .. }
             | Self::Receive { session, .. }
             | Self::Snapshot { session, .. }
+            | Self::Members { session, .. }
             | Self::Degraded { session, .. }
             | Self::Ended { session, .. }
             | Self::Replaced { session, .. }
@@ -237,6 +258,7 @@ impl What {
             Self::Open { .. }
             | Self::Answer { .. }
             | Self::Close { .. }
+            | Self::Lost { .. }
             | Self::Fault { .. }
             | Self::Down
             | Self::Up

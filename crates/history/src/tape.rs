@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::entry::{Entry, Makes, What};
+use crate::entry::{Entry, Makes, MemberState, What};
 
 /// A growing history.
 #[derive(Debug, Default)]
@@ -130,7 +130,24 @@ impl Tape {
                 }
             }
         };
+        let members = match event {
+            "session:joined" | "session:state" => members(message).map(|all| (true, all)),
+            "user:joined" => changed(message, "connected"),
+            "user:disconnected" => changed(message, "disconnected"),
+            "user:left" => changed(message, "left"),
+            _ => None,
+        };
+        let of = what.session().cloned();
         self.note(at, what);
+        if let (Some((whole, members)), Some(session)) = (members, of) {
+            let what = What::Members {
+                conn,
+                session,
+                whole,
+                members,
+            };
+            self.note(at, what);
+        }
     }
 
     /// A connection is over.
@@ -207,6 +224,19 @@ pub fn promised(event: &str, message: &Value) -> Option<Makes> {
         )),
         _ => None,
     }
+}
+
+/// The members that a snapshot names, with their states.
+fn members(message: &Value) -> Option<Vec<MemberState>> {
+    let all = message["members"].as_array()?.iter();
+    let member = |m: &Value| Some((m["participant"].as_u64()?, m["state"].as_str()?.into()));
+    all.map(member).collect()
+}
+
+/// The one member of whom something has changed.
+fn changed(message: &Value, state: &str) -> Option<(bool, Vec<MemberState>)> {
+    let number = message["participant"].as_u64()?;
+    Some((false, vec![(number, state.into())]))
 }
 
 /// A number, also one written as text.
@@ -297,6 +327,26 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn who_is_in_a_session_is_kept_from_snapshots_and_changes() {
+        let mut tape = Tape::new();
+        let ana = tape.opened(1, "ana");
+        let members = json!([{"participant": 1, "state": "connected"}]);
+        let joined = json!({"type": "session:joined", "sessionId": "s1", "members": members});
+        tape.came(2, ana, &joined);
+        let left = json!({"type": "user:left", "sessionId": "s1", "participant": 2});
+        tape.came(3, ana, &left);
+        let told: Vec<(bool, u64, &str)> = { tape.entries().iter() }
+            .filter_map(|entry| match &entry.what {
+                What::Members { whole, members, .. } => {
+                    Some((*whole, members[0].0, &*members[0].1))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [(true, 1, "connected"), (false, 2, "left")]);
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl World {
             next_request: 0,
             wire: self.a_wire(),
             door: Door::new(id, self.now),
+            polled: (id % 4 == 1).then(Box::default),
         };
         self.conns.insert(id, conn);
         self.beat_later(id);
@@ -414,6 +415,9 @@ impl World {
         line.gone = true;
         line.pending.clear();
         let touched = line.touched.clone();
+        if was_open {
+            self.record(self.now, What::Lost { conn });
+        }
         if self.down {
             return;
         }

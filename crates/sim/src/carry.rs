@@ -151,6 +151,10 @@ impl World {
         let was_on = before.is_none_or(|look| look.status <= Status::Active);
         let Some(after) = after else { return };
         let rejected = self.rooms[room].rejected;
+        if after.status > Status::Active {
+            let now = self.now;
+            self.rooms[room].ends_at.get_or_insert(now);
+        }
         if was_on && after.status > Status::Active {
             self.rooms[room].reasons = if before.is_none() || rejected {
                 None
@@ -207,6 +211,11 @@ impl World {
             Effect::Send { to, message } => self.said(&to, &message),
             Effect::Reply { to, reply } => self.replied(&to, &reply),
             Effect::Seat(seat) => self.seated(*seat),
+            Effect::Hear {
+                session,
+                conn,
+                generation,
+            } => self.let_hear(session_number(&session), conn.0, generation),
             Effect::Unseat {
                 session,
                 conn,
@@ -308,6 +317,7 @@ impl World {
             conn,
             generation,
             role,
+            hears: false,
         };
         self.rooms[room].holders.insert(Arc::clone(&user), holder);
         self.rooms[room].route_open = true;
@@ -394,6 +404,7 @@ impl World {
         let was_open = std::mem::replace(&mut line.open, false);
         line.pending.clear();
         if was_open {
+            self.record(self.now, What::Lost { conn });
             self.later(goodbye, Happening::Gone(conn));
             self.close_down(conn, code);
         }
@@ -565,6 +576,7 @@ impl World {
                 self.took(Path::Fenced);
                 let room = &mut self.rooms[session_number(session)];
                 room.cut_off();
+                room.answers.clear();
                 let (id, expected) = (room.id.clone(), room.fenced || room.rejected);
                 if !expected {
                     self.violate(|| format!("{id} is fenced, and nobody else owns it"));
@@ -646,7 +658,6 @@ impl crate::world::Room {
         self.question_by = None;
         self.saving.clear();
         self.listening = None;
-        self.answers.clear();
         self.seen = self.mirror.seq();
         self.generations.clear();
         self.takeovers.clear();

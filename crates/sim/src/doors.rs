@@ -11,11 +11,13 @@ use protocol::dialect::{self, Dialect};
 use protocol::door::{Out, Up};
 use protocol::id::ConnectionId;
 use protocol::limits::Limits;
+use protocol::outbox::Frame;
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::{plain, socketio};
 
 use crate::path::Path;
+use crate::polls::posted;
 use crate::world::{Happening, World};
 
 /// A connection's door.
@@ -207,12 +209,18 @@ impl World {
         };
         let text = line.door.write(&session, &written);
         let mut out = Vec::new();
-        let mut requests = line.door.receive(now, &text, &mut out);
-        let socket_io = matches!(line.door, Door::SocketIo(_));
-        self.took(match socket_io {
-            true => Path::ThroughSocketIo,
-            false => Path::ThroughPlain,
-        });
+        let polls = line.polled.is_some();
+        let packet = if polls { posted(&text) } else { Some(&*text) };
+        let mut requests = match packet {
+            Some(packet) => line.door.receive(now, packet, &mut out),
+            None => Vec::new(),
+        };
+        let way = match line.door {
+            Door::Plain(_) => Path::ThroughPlain,
+            Door::SocketIo(_) if polls => Path::ThroughPolling,
+            Door::SocketIo(_) => Path::ThroughSocketIo,
+        };
+        self.took(way);
         let request = requests.pop();
         let same = request.as_ref().is_some_and(|request| {
             let audio = matches!(message, ClientMessage::Transcribe(_));
@@ -246,6 +254,7 @@ impl World {
         if !right {
             self.violate(|| format!("a door writes {frame:?} for {message:?}"));
         }
+        self.poll_later(conn, Frame::event(frame), false);
     }
 
     /// An answer is written for the connection's door.
@@ -262,8 +271,11 @@ impl World {
             Dialect::Plain => format!("\"ref\":{number}"),
             _ => format!("43/interview,{number}["),
         };
-        if !frame.as_ref().is_some_and(|frame| holds(frame, &addressed)) {
-            self.violate(|| format!("a door writes {frame:?} for {reply:?} to {number}"));
+        match frame {
+            Some(frame) if holds(&frame, &addressed) => {
+                self.poll_later(to.conn.0, Frame::event(frame), false)
+            }
+            frame => self.violate(|| format!("a door writes {frame:?} for {reply:?} to {number}")),
         }
     }
 
@@ -279,6 +291,7 @@ impl World {
         if !right || frame.is_empty() {
             self.violate(|| format!("a door closes with {frame:?} for {code:?}"));
         }
+        self.poll_later(conn, Frame::control(frame), true);
     }
 
     /// When the connection's door wants to be looked at next.

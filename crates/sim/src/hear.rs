@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use protocol::id::{ConnectionId, Seq};
+use protocol::id::{ConnectionId, Generation, Participant, Seq};
 use protocol::server::{Joined, Logged, PresenceChange, ServerMessage};
 use protocol::value::{EndReason, Role, Status};
 
 use crate::path::Path;
 use crate::setup::session_number;
-use crate::world::World;
+use crate::world::{Holder, World};
 
 impl World {
     /// A message goes out.
@@ -59,7 +59,12 @@ impl World {
             });
             return;
         }
-        if leftover {
+        let joins = matches!(message, ServerMessage::Joined(_));
+        if let Some(link) = self.link(conn, room).filter(|_| joins) {
+            // Who leaves twice before the first goodbye is told gets one.
+            link.leftover = 0;
+        }
+        if leftover && !joins {
             // It left and is on its way back: what waited for the leaver comes first.
             if let ServerMessage::Left { .. } = message {
                 let line = self.conns.get_mut(&conn);
@@ -131,6 +136,45 @@ impl World {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A holder of a seat hears who speaks from now on. They were told before that they have it.
+    pub(crate) fn let_hear(&mut self, room: usize, conn: u64, generation: Generation) {
+        self.trace.word(conn << 8 | 6);
+        self.note(|_| format!("  c{conn} hears s{room}"));
+        let mut holders = self.rooms[room].holders.values_mut();
+        let held = |holder: &&mut Holder| {
+            holder.conn == conn && holder.generation == generation.0 && !holder.hears
+        };
+        if let Some(holder) = holders.find(held) {
+            holder.hears = true;
+        } else {
+            self.violate(|| {
+                format!("c{conn} is to hear s{room} (generation {generation}) in vain")
+            });
+        }
+        let line = self.conns.get(&conn).filter(|line| line.open);
+        let link = line.map(|line| line.links.get(&room));
+        if link.is_some_and(|link| link.is_none_or(|link| !link.joined)) {
+            self.violate(|| format!("c{conn} hears s{room} before its join is answered"));
+        }
+    }
+
+    /// Somebody speaks: sound goes to all who hear, past everything that waits for the records.
+    pub(crate) fn sound(&mut self, room: usize, speaker: Participant) {
+        if !self.rooms[room].route_open {
+            return;
+        }
+        let candidate = self.rooms[room].candidates.contains(&speaker);
+        let holders = self.rooms[room].holders.values();
+        let hearing: Vec<u64> = holders
+            .filter(|holder| holder.hears && (holder.role == Role::Candidate) != candidate)
+            .map(|holder| holder.conn)
+            .collect();
+        for conn in hearing {
+            self.took(Path::Sound);
+            self.sound_down(conn, room);
         }
     }
 

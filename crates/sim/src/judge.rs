@@ -238,7 +238,8 @@ impl World {
                 let Some(id) = pending.id else { return };
                 let user = self.setup.pages[page].who.user.clone();
                 let row = |(of, known, _): &(_, Box<str>, _)| *of == user && *known == id;
-                if durable && !self.rooms[room].mirror.requests.iter().any(row) {
+                let lasts = durable || matches!(what, "transcribe" | "consent");
+                if lasts && !self.rooms[room].mirror.requests.iter().any(row) {
                     self.violate(|| {
                         format!(
                             "c{conn} gets ok to {what} {id} in s{room}, but its id is not stored"
@@ -360,6 +361,11 @@ impl World {
                     pending.what, pending.room
                 ));
             }
+        }
+        for (room, it) in self.rooms.iter().enumerate() {
+            let deaf = it.holders.values().filter(|holder| !holder.hears);
+            let deaf = deaf.map(|holder| holder.conn);
+            wrong.extend(deaf.map(|conn| format!("c{conn} sits in s{room} and hears nobody")));
         }
         for (shard, node) in self.nodes.iter().enumerate() {
             if node.counts().degraded > 0 {

@@ -17,6 +17,7 @@ mod judge;
 mod line;
 pub mod many;
 pub mod path;
+mod polls;
 mod records;
 mod rng;
 pub mod run;

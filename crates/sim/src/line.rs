@@ -6,17 +6,15 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use history::entry::{Entry, Makes, What};
+use history::entry::{Entry, Makes, MemberState, What};
 use history::judge::{Limits, judge};
 use protocol::client::{ClientMessage, Resume};
 use protocol::close::{CloseCode, ComeBack};
-use protocol::server::{Reply, ServerMessage};
+use protocol::server::{PresenceChange, Reply, ServerMessage, SessionView};
 
 use crate::path::Path;
 use crate::world::{Known, World};
 
-/// The server notices a lost line after so long at most, and ends a session within seconds then.
-const NOTICED_MS_MAX: u64 = 60_000;
 /// The slowest way down, milliseconds.
 const DOWN_MS_MAX: u64 = 1_500;
 
@@ -86,6 +84,63 @@ impl World {
         let most = line.wire.down_ms;
         let at = (now + self.rng.between(0, most)).max(before);
         line.wire.down.push_back((at, down));
+    }
+
+    /// Sound sets out to a page, behind the words before it.
+    pub(crate) fn sound_down(&mut self, conn: u64, room: usize) {
+        let what = What::Receive {
+            conn,
+            session: Arc::clone(&self.names[room]),
+            event: Arc::clone(&self.words.sound),
+            seq: None,
+            prev: None,
+            provisional: false,
+            body: Arc::clone(&self.words.nothing),
+        };
+        self.down_with_the_last(conn, what);
+    }
+
+    /// Sets out with the last word under way, or arrives now.
+    fn down_with_the_last(&mut self, conn: u64, what: What) {
+        let now = self.now;
+        if let Some(line) = self.conns.get_mut(&conn).filter(|line| line.heard) {
+            let before = line.wire.down.back().map_or(0, |(at, _)| *at);
+            let down = Down::Word(what, Learn::Nothing);
+            line.wire.down.push_back((now.max(before), down));
+        }
+    }
+
+    /// What a word says of who is in a session.
+    fn members_down(&mut self, conn: u64, room: usize, message: &ServerMessage) {
+        let view = |view: &SessionView| {
+            let all = view.members.iter();
+            all.map(|member| (member.participant.0.into(), member.state.as_str().into()))
+                .collect()
+        };
+        let (whole, members): (bool, Vec<MemberState>) = match message {
+            ServerMessage::Joined(joined) => (true, view(&joined.view)),
+            ServerMessage::State(state) => (true, view(state)),
+            ServerMessage::Presence {
+                participant,
+                change,
+                ..
+            } => {
+                let state = match change {
+                    PresenceChange::Joined => "connected",
+                    PresenceChange::Disconnected => "disconnected",
+                    PresenceChange::Left => "left",
+                };
+                (false, vec![(participant.0.into(), state.into())])
+            }
+            _ => return,
+        };
+        let what = What::Members {
+            conn,
+            session: Arc::clone(&self.names[room]),
+            whole,
+            members,
+        };
+        self.down_with_the_last(conn, what);
     }
 
     /// A word sets out to a page.
@@ -188,6 +243,7 @@ impl World {
             _ => (word(&self.words.word, &self.words.nothing), Learn::Nothing),
         };
         self.send_down(conn, Down::Word(what, learn));
+        self.members_down(conn, room, message);
     }
 
     /// An answer sets out to a page.
@@ -260,6 +316,7 @@ impl World {
             let Some((at, down)) = line.wire.down.pop_front() else {
                 return;
             };
+            self.poll(conn);
             match down {
                 Down::Word(what, learn) => {
                     self.record(at, what);
@@ -432,7 +489,7 @@ impl World {
                 reason: row.reason.map(|reason| reason.as_str().into()),
                 epoch: row.epoch.0.into(),
                 seq: row.seq.0,
-                ended_at: None,
+                ended_at: room.ends_at,
                 active: false,
             };
             entries.push(Entry { at: self.now, what });
@@ -449,13 +506,13 @@ impl World {
         if !strange.is_empty() {
             without(&mut entries, &strange);
         }
-        // A session whose candidate never came is waited for by its clocks alone. That everything
-        // ends in time once all have gone is judged at the end of the world.
         let config = &self.setup.config;
-        let longest_ms = config.grace_ms.max(config.max_duration_ms);
+        // A node that is to stop keeps all places that are empty then for the next one.
+        let kept_ms = if self.drained { config.drain_ms } else { 0 };
         let limits = Limits {
             switch_ms: 1_000 + DOWN_MS_MAX,
-            orphan_ms: longest_ms + NOTICED_MS_MAX,
+            orphan_ms: config.grace_ms + kept_ms + 1_000,
+            clocks_ms: config.max_duration_ms,
             most: 1,
             ..Limits::default()
         };
@@ -494,6 +551,7 @@ pub(crate) struct Words {
     event: Arc<str>,
     error: Arc<str>,
     word: Arc<str>,
+    sound: Arc<str>,
     nothing: Arc<str>,
     starts: Makes,
 }
@@ -505,6 +563,7 @@ impl Default for Words {
             event: "event".into(),
             error: "session:error".into(),
             word: "word".into(),
+            sound: "audio:received".into(),
             nothing: "".into(),
             starts: Makes {
                 event: "session:status:updated".into(),

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use engine::planted::Bug;
 use sim::{bench, many, run};
 
 const HELP: &str = "\
 sim [--worlds N] [--seed S] [--threads N]   run N worlds from seed S on
-sim --trace SEED                            run one world, a line a step
+sim --trace SEED [--bug NAME]               run one world, a line a step; with a planted bug
 sim --planted [--worlds N]                  how soon is each planted bug caught
 sim --bench [--limit N]                     how many inputs a second the engine takes alone";
 
@@ -17,6 +18,7 @@ struct Args {
     seed: u64,
     threads: usize,
     trace: Option<u64>,
+    bug: Option<Bug>,
     planted: bool,
     bench: bool,
     limit: u64,
@@ -29,12 +31,20 @@ fn parse(words: &[String]) -> Result<Args, String> {
         seed: 1,
         threads: cores,
         trace: None,
+        bug: None,
         planted: false,
         bench: false,
         limit: 500_000,
     };
     let mut words = words.iter();
     while let Some(word) = words.next() {
+        if word == "--bug" {
+            let name = words.next().ok_or("--bug needs a name")?;
+            let named = |bug: &&Bug| format!("{bug:?}") == *name;
+            let bug = Bug::ALL.iter().find(named);
+            args.bug = Some(*bug.ok_or(format!("no planted bug is called {name}"))?);
+            continue;
+        }
         let mut number = || {
             let text = words.next().ok_or(format!("{word} needs a number"))?;
             let digits: String = text.chars().filter(|c| *c != '_').collect();
@@ -65,7 +75,7 @@ fn main() -> ExitCode {
         Err(what) => return say(&[what], false),
     };
     if let Some(seed) = args.trace {
-        let outcome = run::run(seed, None, true);
+        let outcome = run::run(seed, args.bug, true);
         let mut lines = outcome.lines.clone();
         lines.push(match &outcome.failed {
             Some(what) => format!("FAILED: {what}"),

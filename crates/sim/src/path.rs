@@ -114,6 +114,12 @@ paths! {
     ThroughPlain = "request through the plain door",
     /// A request came through the Socket.IO door.
     ThroughSocketIo = "request through the Socket.IO door",
+    /// A request came in the body of a POST.
+    ThroughPolling = "request through long-polling",
+    /// A page that polls fetched what it was owed.
+    Polled = "words fetched by polling",
+    /// It took more than one body.
+    PolledTwice = "words fetched in several bodies",
     /// A ping was answered.
     PingAnswered = "ping answered",
     /// Nobody answered a ping.
@@ -162,6 +168,8 @@ paths! {
     ResumeInDrain = "resume during drain",
     /// The process died with a commit done that nobody had heard of.
     CrashAfterCommit = "crash between commit and broadcast",
+    /// Somebody heard another one speak.
+    Sound = "sound heard",
     /// A captions-hidden plan was run with the candidate in the room.
     Hidden = "events hidden from the candidate",
 }

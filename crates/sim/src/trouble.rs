@@ -118,6 +118,7 @@ impl World {
         let session = self.rooms[room].id.clone();
         let participant = Participant(u16::try_from(self.rng.between(1, 3)).unwrap_or(1));
         let stream = StreamId(1);
+        self.sound(room, participant);
         let report = match self.rng.below(12) {
             0..=2 => SpeechReport::Voiced { participant },
             3..=5 => SpeechReport::Partial {
@@ -182,6 +183,7 @@ impl World {
             }
             Fault::Drain => {
                 self.draining = true;
+                self.drained = true;
                 self.fact(Input::Drain);
             }
             Fault::ForeignEnd(room) => self.end_from_outside(room),
@@ -300,6 +302,10 @@ impl World {
             // And knows the keys it wrote, which need not be the last ones.
             room.keys.clear();
             room.route_open = false;
+            // An end that is not stored begins anew.
+            if room.mirror.status() < Some(Status::Completing) {
+                room.ends_at = None;
+            }
         }
         self.lines_die();
         let lines: Vec<u64> = self.conns.keys().copied().collect();
@@ -307,11 +313,14 @@ impl World {
             let Some(line) = self.conns.get_mut(&conn) else {
                 continue;
             };
-            line.open = false;
+            let was_open = std::mem::replace(&mut line.open, false);
             line.pending.clear();
             line.seats.clear();
             let page = line.page;
             line.heard = false;
+            if was_open {
+                self.record(self.now, What::Lost { conn });
+            }
             if self.pages[page].conn == Some(conn) {
                 self.pages[page].conn = None;
                 let wait = ms + self.rng.between(100, 5_000);

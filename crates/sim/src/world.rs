@@ -18,6 +18,7 @@ use protocol::value::{EndReason, Status};
 use crate::doors::Door;
 use crate::line::{Wire, Words};
 use crate::path::{Path, Paths};
+use crate::polls::Polled;
 use crate::records::{Job, Mirror, Records};
 use crate::rng::Rng;
 use crate::setup::{Fault, Setup, parse};
@@ -184,6 +185,8 @@ pub(crate) struct Conn {
     pub(crate) wire: Wire,
     /// The door it came through.
     pub(crate) door: Door,
+    /// It polls instead of having a socket.
+    pub(crate) polled: Option<Box<Polled>>,
 }
 
 /// One session, as the model has it.
@@ -233,6 +236,8 @@ pub(crate) struct Room {
     pub(crate) api_tries: u32,
     /// First answers of requests with an id.
     pub(crate) answers: BTreeMap<(Arc<str>, Box<str>), Arc<str>>,
+    /// When the end began.
+    pub(crate) ends_at: Option<u64>,
     /// When the end reached the disk.
     pub(crate) ended_at: Option<u64>,
 }
@@ -243,6 +248,8 @@ pub(crate) struct Holder {
     pub(crate) conn: u64,
     pub(crate) generation: u32,
     pub(crate) role: protocol::value::Role,
+    /// Hears who speaks.
+    pub(crate) hears: bool,
 }
 
 /// A question of the API that waits.
@@ -277,6 +284,8 @@ pub(crate) struct World {
     pub(crate) no_reports: bool,
     pub(crate) peace: bool,
     pub(crate) draining: bool,
+    /// Some process was told to stop.
+    pub(crate) drained: bool,
     /// Things the engine was told.
     pub(crate) inputs: u64,
     pub(crate) steps: u64,
@@ -322,6 +331,7 @@ impl World {
             no_reports: false,
             peace: false,
             draining: false,
+            drained: false,
             inputs: 0,
             steps: 0,
             faults: 0,
@@ -569,6 +579,7 @@ impl Room {
             speech_running: false,
             api_tries: 0,
             answers: BTreeMap::new(),
+            ends_at: None,
             ended_at: None,
         }
     }

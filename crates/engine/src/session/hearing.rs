@@ -72,8 +72,8 @@ impl Session {
                 let Some(at) = live.once.iter().position(|(known, _)| *known == request) else {
                     return;
                 };
-                let (_, conn) = live.once.swap_remove(at);
-                let to: To = self.live(|seat| seat.conn == Some(conn));
+                let (_, of) = live.once.swap_remove(at);
+                let to: To = self.live(|seat| seat.participant == of);
                 let session = self.id.clone();
                 let message = match result {
                     Ok((text, words, confidence)) => ServerMessage::TranscriptionResult {

@@ -2,7 +2,7 @@
 //! one running session per candidate (L7).
 
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{PlanId, QuestionId, SessionId};
+use protocol::id::{ConnectionId, PlanId, QuestionId, SessionId};
 use protocol::record::Elsewhere;
 use protocol::server::{EventBody, ServerMessage};
 use protocol::time::Mono;
@@ -94,7 +94,7 @@ impl Session {
             transfer_until: None,
             acks: Vec::new(),
             once: Vec::new(),
-            next_once: 0,
+            last_once: 0,
         }));
         let session = self.id.clone();
         ctx.news(Event::Started {
@@ -465,8 +465,6 @@ impl Session {
         asked: Asked,
         audio: Box<protocol::client::TranscribeRequest>,
     ) {
-        /// Single recognitions of one session under way at a time.
-        const ONCE_MAX: usize = 4;
         if !asked.role.may_speak() {
             return self.refuse(ctx, asked, ErrorCode::NotAllowed);
         }
@@ -474,28 +472,77 @@ impl Session {
             return self.refuse(ctx, asked, ErrorCode::ConsentRequired);
         }
         let active = self.status == Status::Active;
-        let Some(live) = self.live.as_mut().filter(|_| active) else {
+        let Some(live) = self.live.as_ref().filter(|_| active) else {
             return self.refuse(ctx, asked, ErrorCode::BadTransition);
         };
         if live.once.len() >= ONCE_MAX {
             return self.refuse(ctx, asked, Refusal::new(ErrorCode::Busy).retry_after(2_000));
         }
-        live.next_once += 1;
-        let request = live.next_once;
-        live.once.push((request, asked.conn));
+        if asked.id.is_some() && !self.has_room(ctx) {
+            return self.refuse(ctx, asked, Refusal::new(ErrorCode::Busy).retry_after(2_000));
+        }
+        let Some(live) = self.live.as_mut() else {
+            return;
+        };
+        live.last_once += 1;
+        let (request, conn) = (live.last_once, asked.conn);
+        let fields = format!("{},\"requestId\":{request}", self.named());
+        // With an id the number is to be the same for whoever asks again, also after a restart.
+        let durable = asked.id.is_some();
+        self.accept(ctx, asked, fields, durable);
+        self.recognize(ctx, conn, request, audio);
+    }
+
+    /// Somebody asks again for a recognition that was answered with this number: the result may
+    /// have been lost with their line or with a process. Under way, it comes anyway.
+    pub(super) fn transcribe_again(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnectionId,
+        request: u32,
+        audio: Box<protocol::client::TranscribeRequest>,
+    ) {
+        let active = self.status == Status::Active;
+        let Some(live) = self.live.as_ref().filter(|_| active) else {
+            return;
+        };
+        let under_way = live.once.iter().any(|(known, _)| *known == request);
+        if !under_way && live.once.len() < ONCE_MAX {
+            self.recognize(ctx, conn, request, audio);
+        }
+    }
+
+    fn recognize(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnectionId,
+        request: u32,
+        audio: Box<protocol::client::TranscribeRequest>,
+    ) {
+        let seat = self.seats.iter().find(|seat| seat.conn == Some(conn));
+        let (Some(seat), Some(live)) = (seat, &mut self.live) else {
+            return;
+        };
+        live.once.push((request, seat.participant));
         let session = self.id.clone();
-        let to = To::from_slice(&[asked.conn]);
         let processing = ServerMessage::TranscriptionProcessing {
             session: session.clone(),
             request,
         };
-        let fields = format!("{},\"requestId\":{request}", self.named());
-        self.accept(ctx, asked, fields, false);
-        self.say(ctx, to, processing);
+        self.say(ctx, To::from_slice(&[conn]), processing);
         ctx.out(Effect::TranscribeOnce {
             session,
             request,
             audio,
         });
     }
+}
+
+/// Single recognitions of one session under way at a time.
+const ONCE_MAX: usize = 4;
+
+/// The number in the answer to a request for a single recognition; none: of another request.
+pub(super) fn once_number(fields: &str) -> Option<u32> {
+    let (_, number) = fields.rsplit_once("\"requestId\":")?;
+    number.parse().ok()
 }

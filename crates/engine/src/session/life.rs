@@ -10,6 +10,7 @@ use protocol::value::{EndReason, Outcome, Role, Status};
 
 use super::advice::Advice;
 use super::end::Ending;
+use super::interview::once_number;
 use super::seat::Seat;
 use super::snapshot::{Begun, Clocks, Restored};
 use super::timer::Countdown;
@@ -154,6 +155,8 @@ impl Session {
         session.stored = true;
         session.happened = loaded.happened;
         session.log = Log::new(row.epoch, row.seq, loaded.last_seq).born_after(*ctx.next_effect);
+        let answers = loaded.requests.iter().map(|row| &row.reply);
+        let last_once = answers.filter_map(|reply| once_number(reply)).max();
         session.log.restore_requests(loaded.requests);
         let left = row
             .deadline_at
@@ -173,7 +176,9 @@ impl Session {
                 question: ended,
                 grace: None,
             });
-            session.live = Some(Box::new(Live::restored(ctx, started_at, flow, &clocks)));
+            let mut live = Live::restored(ctx, started_at, flow, &clocks);
+            live.last_once = last_once.unwrap_or(0);
+            session.live = Some(Box::new(live));
         }
         session
     }
@@ -273,7 +278,7 @@ impl Live {
             transfer_until: None,
             acks: Vec::new(),
             once: Vec::new(),
-            next_once: 0,
+            last_once: 0,
         }
     }
 }

@@ -20,6 +20,7 @@ use protocol::server::{EventBody, Logged, Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::{Audience, Status};
 
+use super::seat::Seat;
 use super::{Ctx, Session};
 use crate::config::{HELD_HARD_FACTOR, SAVE_LOST_MS};
 use crate::effect::{Effect, To};
@@ -57,6 +58,10 @@ enum Waiting {
     },
     CatchUp {
         conn: ConnectionId,
+    },
+    Hear {
+        conn: ConnectionId,
+        generation: Generation,
     },
     Unseat {
         conn: ConnectionId,
@@ -308,6 +313,22 @@ impl Session {
                 ctx.out(Effect::Reply { to, reply });
             }
             ctx.out(Effect::Reply { to, reply });
+        }
+    }
+
+    /// Lets a new holder of a seat hear who speaks, after everything said so far: sound takes
+    /// another way than words, and must not come before the answer to the join.
+    pub(crate) fn hear_later(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        conn: ConnectionId,
+        generation: Generation,
+    ) {
+        let what = Waiting::Hear { conn, generation };
+        if self.log.is_open() || planted::on(ctx.config, Bug::HearBeforeJoined) {
+            self.let_go(ctx, what);
+        } else {
+            self.hold(32, what);
         }
     }
 
@@ -580,6 +601,18 @@ impl Session {
             Waiting::Push(..) => {}
             Waiting::Reply { to, reply, .. } => ctx.out(Effect::Reply { to, reply }),
             Waiting::CatchUp { conn } => self.catch_up(ctx, conn),
+            Waiting::Hear { conn, generation } => {
+                let held = |seat: &Seat| seat.conn == Some(conn) && seat.generation == generation;
+                // Lost while the answer waited: there is nobody to hear.
+                if self.seats.iter().any(held) {
+                    let session = self.id.clone();
+                    ctx.out(Effect::Hear {
+                        session,
+                        conn,
+                        generation,
+                    });
+                }
+            }
             Waiting::Unseat {
                 conn,
                 generation,
@@ -612,7 +645,7 @@ impl Session {
         if self.log.retry_at.is_some_and(|at| at <= now) {
             self.log.retry_at = None;
         }
-        let late = |seat: &super::seat::Seat| seat.loading.is_some_and(|(_, by)| by <= now);
+        let late = |seat: &Seat| seat.loading.is_some_and(|(_, by)| by <= now);
         while let Some(at) = self.seats.iter().position(late) {
             if let Some(seat) = self.seats.get_mut(at) {
                 seat.loading = None;

@@ -111,9 +111,11 @@ pub(crate) struct Live {
     transfer_until: Option<Mono>,
     /// How far the candidate's streams lie on disk (I11).
     acks: Vec<Acked>,
-    /// Requests for a single recognition that are under way: number, who asked, how to answer.
-    once: Vec<(u32, ConnectionId)>,
-    next_once: u32,
+    /// Requests for a single recognition that are under way: number, and whose they are. Their
+    /// answers go to whatever page of theirs is there then.
+    once: Vec<(u32, Participant)>,
+    /// The last number given out.
+    last_once: u32,
 }
 
 /// One interview.
@@ -273,13 +275,7 @@ impl Session {
         };
         if let Some(id) = &asked.id {
             if let Some(known) = self.known_answer(&asked.user, id) {
-                if self.has_room(ctx) {
-                    self.reply(ctx, asked.reply, Reply::Ok(known), true);
-                } else {
-                    let busy = Refusal::new(ErrorCode::Busy).retry_after(2_000);
-                    self.refuse(ctx, asked, busy);
-                }
-                return;
+                return self.answer_again(ctx, asked, known, message);
             }
             if self.remembered() >= ctx.config.requests {
                 self.refuse(
@@ -445,6 +441,26 @@ impl Session {
             None => {}
         }
         self.reply(ctx, asked.reply, Reply::Ok(fields), durable);
+    }
+
+    /// A request that was answered before: the same answer, and nothing is done. But a recognition
+    /// has its result beside the answer, which nothing keeps.
+    fn answer_again(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        asked: Asked,
+        known: Arc<str>,
+        message: ClientMessage,
+    ) {
+        if !self.has_room(ctx) {
+            let busy = Refusal::new(ErrorCode::Busy).retry_after(2_000);
+            return self.refuse(ctx, asked, busy);
+        }
+        let number = interview::once_number(&known);
+        self.reply(ctx, asked.reply, Reply::Ok(known), true);
+        if let (ClientMessage::Transcribe(audio), Some(number)) = (message, number) {
+            self.transcribe_again(ctx, asked.conn, number, audio);
+        }
     }
 
     fn refuse(&mut self, ctx: &mut Ctx<'_>, asked: Asked, refusal: impl Into<Refusal>) {

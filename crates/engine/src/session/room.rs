@@ -213,13 +213,14 @@ impl Session {
             return;
         };
         let (role, participant, user) = (seat.role, seat.participant, seat.user.clone());
+        let generation = seat.generation;
         ctx.out(Effect::Seat(Box::new(SeatGiven {
             session: self.id.clone(),
             conn: caller.conn,
             user: user.clone(),
             participant,
             role,
-            generation: seat.generation,
+            generation,
             room: caller.room,
             voice: self.voice_of(role),
         })));
@@ -257,6 +258,7 @@ impl Session {
         }
         let fields = self.named();
         self.reply(ctx, reply, Reply::Ok(fields.into()), false);
+        self.hear_later(ctx, caller.conn, generation);
         if role == Role::Candidate {
             self.ask_consent(ctx, |seat| seat.conn == Some(caller.conn));
             self.candidate_back(ctx);
@@ -423,7 +425,7 @@ impl Session {
         // with it.
         let waits = self.stored && self.status == Status::Scheduled;
         self.log.row_dirty |= waits && self.seats.is_empty();
-        if let Some(message) = message {
+        if let Some(message) = message.filter(|_| !planted::on(ctx.config, Bug::SilentLeave)) {
             self.say_others(ctx, None, Audience::ALL, message);
         }
         if seat.role == Role::Candidate && self.status == Status::Active {

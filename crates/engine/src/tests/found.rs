@@ -66,6 +66,67 @@ fn a_piece_of_audio_sent_twice_with_one_id_is_recognised_once() {
 }
 
 #[test]
+fn a_piece_of_audio_asked_for_again_after_a_restart_has_its_number_and_comes_again() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    let piece = || {
+        ClientMessage::Transcribe(Box::new(protocol::client::TranscribeRequest {
+            audio: Default::default(),
+            format: protocol::client::AudioFormat::Pcm16,
+            sample_rate: 16_000,
+        }))
+    };
+    let number = |w: &mut World| -> Vec<String> {
+        let of = |effect: &String| effect.contains("TranscribeOnce");
+        let asked = w.effects.iter().filter(|effect| of(effect)).cloned();
+        let asked: Vec<String> = asked
+            .map(|effect| {
+                let (_, rest) = effect.split_once("request: ").unwrap();
+                rest.split(',').next().unwrap().to_owned()
+            })
+            .collect();
+        w.effects.retain(|effect| !of(effect));
+        asked
+    };
+    w.request(1, &ana, "s1", piece(), None);
+    w.request(1, &ana, "s1", piece(), Some("p"));
+    assert_eq!(number(&mut w), ["1", "2"]);
+    w.restart_after(1_000);
+    w.resume(2, &ana, "s1", 1, 2);
+    w.request(2, &ana, "s1", piece(), Some("p"));
+    assert_eq!(number(&mut w), ["2"]);
+    w.request(2, &ana, "s1", piece(), Some("another"));
+    assert_eq!(number(&mut w), ["3"]);
+}
+
+#[test]
+fn a_recognition_that_outlives_its_line_reaches_the_page_that_comes_back() {
+    let mut w = World::new();
+    let ana = who("ana");
+    w.join(1, &ana, "s1");
+    w.start(1, &ana, "s1");
+    let piece = protocol::client::TranscribeRequest {
+        audio: Default::default(),
+        format: protocol::client::AudioFormat::Pcm16,
+        sample_rate: 16_000,
+    };
+    let message = ClientMessage::Transcribe(Box::new(piece));
+    w.request(1, &ana, "s1", message, Some("p"));
+    w.lose(1, "s1");
+    w.resume(2, &ana, "s1", 1, 2);
+    w.sent(2);
+    let result = Ok(("words".to_owned(), Vec::new(), 0.9));
+    let report = SpeechReport::Once { request: 1, result };
+    w.input(Input::Speech {
+        session: id("s1"),
+        report,
+    });
+    assert_eq!(w.sent(2).len(), 1, "the result");
+}
+
+#[test]
 fn takeovers_are_counted_over_any_ten_seconds() {
     let mut w = World::new();
     let ana = who("ana");

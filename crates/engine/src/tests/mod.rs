@@ -55,6 +55,8 @@ struct World {
     rows: BTreeMap<SessionId, Loaded>,
     active: BTreeMap<UserId, SessionId>,
     sent: BTreeMap<u64, Vec<String>>,
+    /// Who hears others speak, and the last thing they were sent before.
+    hears: BTreeMap<u64, String>,
     effects: Vec<String>,
     /// Details of refusals.
     details: Vec<String>,
@@ -134,6 +136,7 @@ impl World {
             rows: BTreeMap::new(),
             active: BTreeMap::new(),
             sent: BTreeMap::new(),
+            hears: BTreeMap::new(),
             effects: Vec::new(),
             details: Vec::new(),
             answers: BTreeMap::new(),
@@ -204,6 +207,10 @@ impl World {
                     Reply::Refused(refusal) => format!("error {}", refusal.code),
                 };
                 self.sent.entry(to.conn.0).or_default().push(line);
+            }
+            Effect::Hear { conn, .. } => {
+                let last = self.sent.get(&conn.0).and_then(|sent| sent.last());
+                self.hears.insert(conn.0, last.cloned().unwrap_or_default());
             }
             Effect::Unseat { conn, close, .. } => {
                 let line = match close {

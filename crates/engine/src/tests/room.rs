@@ -61,6 +61,46 @@ fn the_fourth_takeover_in_ten_seconds_is_refused_and_both_are_told() {
 }
 
 #[test]
+fn a_new_member_hears_who_speaks_when_their_join_is_answered_and_not_before() {
+    let mut w = World::new();
+    let others = [("ben", Role::Interviewer), ("eve", Role::Observer)];
+    w.create("s1", room_of("ana", &others, None));
+    w.join(1, &who("ana"), "s1");
+    assert_eq!(w.hears[&1], "ok");
+    // What is said now waits for a commit, and the answers to joins wait behind it.
+    w.store = StoreMode::Silent;
+    w.start(1, &who("ana"), "s1");
+    w.join(2, &who("ben"), "s1");
+    w.join(3, &who("eve"), "s1");
+    assert_eq!(w.sent(2), [""; 0]);
+    assert_eq!(w.hears.len(), 1, "{:?}", w.hears);
+    // Who leaves before the answer never hears.
+    w.message(3, &who("eve"), "s1", ClientMessage::Leave);
+    w.store_catches_up();
+    assert_eq!(w.hears[&2], "ok");
+    assert!(
+        w.sent(2)
+            .starts_with(&["joined active recovered=false".to_owned()])
+    );
+    assert!(!w.hears.contains_key(&3), "{:?}", w.hears);
+}
+
+#[test]
+fn where_words_do_not_wait_for_the_store_hearing_does_not_either() {
+    let mut w = World::new();
+    w.create("s1", room_of("ana", &[("ben", Role::Interviewer)], None));
+    w.join(1, &who("ana"), "s1");
+    w.store = StoreMode::Silent;
+    w.start(1, &who("ana"), "s1");
+    w.join(2, &who("ben"), "s1");
+    w.wait(900);
+    assert!(!w.hears.contains_key(&2));
+    w.wait(200);
+    assert_eq!(w.sent(2)[0], "joined active recovered=false");
+    assert_eq!(w.hears[&2], "ok");
+}
+
+#[test]
 fn a_page_that_comes_back_gets_what_it_missed_in_order_and_once() {
     let mut w = World::new();
     let ana = who("ana");

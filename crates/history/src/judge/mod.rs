@@ -60,9 +60,16 @@ pub struct Limits {
     /// From a newer connection's join until the older one hears nothing any more; includes what the
     /// network may hold back.
     pub switch_ms: u64,
-    /// From the last connection's end until the session must be over: grace, and what noticing may
-    /// take. Time without a server is added.
+    /// From the last connection's end until the session's end must begin: grace, and what noticing
+    /// may take where the run does not say when the server noticed. Time without a server is added.
     pub orphan_ms: u64,
+    /// How much longer a session may stay that no candidate was in while it ran: only the
+    /// candidate's seat has a grace, the others neither hold nor end a session, so its own clocks
+    /// end it (L1, L5).
+    pub clocks_ms: u64,
+    /// From a connection's end for its owner until the server must have noticed, where the run says
+    /// when it did: heartbeat, time to answer it, a tick.
+    pub notice_ms: u64,
     /// From peace until everybody must be settled.
     pub settle_ms: u64,
     /// Violations after which the judge stops.
@@ -74,6 +81,8 @@ impl Default for Limits {
         Self {
             switch_ms: 1_000,
             orphan_ms: 61_000,
+            clocks_ms: 0,
+            notice_ms: 46_000,
             settle_ms: 5_000,
             most: 20,
         }
@@ -171,8 +180,6 @@ struct Asked {
 
 /// By user and id.
 type Requested = (Arc<str>, Arc<str>);
-/// What was answered first, and when.
-type FirstAnswer = (Arc<str>, u64);
 
 /// A session on a connection.
 #[derive(Debug, Default)]
@@ -190,14 +197,43 @@ struct Link {
     /// where it is.
     unsure: bool,
     degraded: bool,
-    /// `session_ended`, `connection:replaced` or `session:left`.
-    last_word: Option<&'static str>,
+    /// Who is in it; none: never told.
+    members: Option<Members>,
+    /// `session_ended`, `connection:replaced` or `session:left`, and when.
+    last_word: Option<(&'static str, u64)>,
+}
+
+/// Who is in a session, as a connection was told.
+#[derive(Debug, Default)]
+struct Members {
+    /// When it was told all of them.
+    all_at: u64,
+    /// By number: the state, and since when it knows.
+    states: BTreeMap<u64, (Arc<str>, u64)>,
+}
+
+impl Members {
+    fn state(&self, number: u64) -> (&str, u64) {
+        let known = self.states.get(&number);
+        known.map_or(("left", self.all_at), |(state, at)| (state, *at))
+    }
+
+    /// A member of whom the two say different things, though neither was told just now.
+    fn differ(&self, other: &Self, before: u64) -> Option<u64> {
+        let numbers = self.states.keys().chain(other.states.keys());
+        numbers.copied().find(|number| {
+            let ((mine, since), (theirs, as_long)) = (self.state(*number), other.state(*number));
+            mine != theirs && since.max(as_long) <= before
+        })
+    }
 }
 
 #[derive(Debug, Default)]
 struct Conn {
     user: Arc<str>,
     closed_at: Option<u64>,
+    /// When the server knew.
+    lost_at: Option<u64>,
     asked: BTreeMap<u64, Asked>,
     /// Joins not yet answered: session, reference, place shown, when.
     joins: Vec<(Arc<str>, u64, Option<u64>, u64)>,
@@ -211,10 +247,12 @@ struct Session {
     told: BTreeMap<(u64, u64), (Arc<str>, u64)>,
     /// Per user: the connection that asked for the seat last and got it.
     seats: BTreeMap<Arc<str>, Seat>,
+    /// When somebody was first told for good that it runs.
+    ran_at: Option<u64>,
     /// The end as told with `recorded`, and when.
     ended: Option<(Arc<str>, u64)>,
     /// First answers of requests with an id, per user.
-    answers: BTreeMap<Requested, FirstAnswer>,
+    answers: BTreeMap<Requested, Arc<str>>,
     /// What `ok`s promised, by user and id or connection and reference.
     promised: BTreeMap<Makes, u64>,
     /// Asked for and not acknowledged: may be there once.
@@ -237,6 +275,8 @@ struct Seat {
 
 #[derive(Debug, Clone)]
 struct Row {
+    /// When it was looked at.
+    at: u64,
     status: Arc<str>,
     reason: Option<Arc<str>>,
     epoch: u64,
@@ -254,6 +294,8 @@ struct Case {
     peace_at: Option<u64>,
     over_at: Option<u64>,
     last_at: u64,
+    /// The run says when the server knew that a connection was over.
+    notes_losses: bool,
     down_since: Option<u64>,
     /// Stretches without a server.
     downs: Vec<(u64, u64)>,
@@ -269,6 +311,7 @@ impl Case {
             peace_at: None,
             over_at: None,
             last_at: 0,
+            notes_losses: false,
             down_since: None,
             downs: Vec::new(),
             verdict: Verdict::default(),

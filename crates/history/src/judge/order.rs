@@ -1,9 +1,10 @@
 //! What can be judged while it happens: words, places, seats, answers, in the order they were seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Asked, Case, Conn, Link, Promise, Row, Seat};
-use crate::entry::{Entry, What};
+use super::{Asked, Case, Conn, Link, Members, Promise, Row, Seat};
+use crate::entry::{Entry, MemberState, What};
 use crate::tape::canary;
 
 /// Statuses in the order of a session's life; unknown words stand before all.
@@ -12,6 +13,13 @@ pub(super) fn rank(status: &str) -> usize {
     all.iter()
         .position(|known| *known == status)
         .map_or(0, |at| at + 1)
+}
+
+/// Whether an event says that its session runs: that it began, or what becomes of a question.
+pub(super) fn runs(body: &str) -> bool {
+    let began = r#""type":"session:status:updated""#;
+    body.contains(r#""type":"question:"#)
+        || (body.contains(began) && body.contains(r#""status":"active""#))
 }
 
 /// A durable event as it was told.
@@ -89,6 +97,12 @@ impl Case {
                     }
                 }
             }
+            What::Members {
+                conn,
+                session,
+                whole,
+                members,
+            } => self.members(at, *conn, session, *whole, members),
             What::Degraded {
                 conn,
                 session,
@@ -110,12 +124,18 @@ impl Case {
                 }
             }
             What::Replaced { conn, session } => {
-                self.last_word(*conn, session, "connection:replaced")
+                self.last_word(at, *conn, session, "connection:replaced");
             }
-            What::Left { conn, session } => self.last_word(*conn, session, "session:left"),
+            What::Left { conn, session } => self.last_word(at, *conn, session, "session:left"),
             What::Close { conn, .. } => {
                 if let Some(line) = self.conns.get_mut(conn) {
                     line.closed_at.get_or_insert(at);
+                }
+            }
+            What::Lost { conn } => {
+                self.notes_losses = true;
+                if let Some(line) = self.conns.get_mut(conn) {
+                    line.lost_at.get_or_insert(at);
                 }
             }
             What::Fault { .. } => {}
@@ -137,6 +157,7 @@ impl Case {
                 active,
             } => {
                 let row = Row {
+                    at,
                     status: Arc::clone(status),
                     reason: reason.clone(),
                     epoch: *epoch,
@@ -212,12 +233,16 @@ impl Case {
         // who left before it could be told.
         let place = { line.joins.iter() }.position(|(_, number, ..)| *number == reference);
         let join = place.map(|place| line.joins.remove(place));
-        if let Some((of, _, _, asked_at)) = join.filter(|_| ok)
-            && let Some(link) = line.links.get_mut(&of)
-        {
-            link.joined_at = link.joined_at.max(asked_at);
-        }
         let user = Arc::clone(&line.user);
+        if let Some((of, _, _, asked_at)) = join.filter(|_| ok) {
+            if let Some(link) = line.links.get_mut(&of) {
+                link.joined_at = link.joined_at.max(asked_at);
+            }
+            self.took_seat(at, conn, &of, &user, asked_at);
+        }
+        let Some(line) = self.conns.get_mut(&conn) else {
+            return;
+        };
         let Some(asked) = line.asked.get_mut(&reference) else {
             return self.violate(Promise::P10, at, || {
                 format!("connection {conn} is answered {reference}, which it never asked")
@@ -233,27 +258,37 @@ impl Case {
         if !ok {
             return;
         }
-        let lasts = makes.is_some();
         if let Some(makes) = makes {
             self.verdict.acknowledged += 1;
             *self.session(&session).promised.entry(makes).or_default() += 1;
         }
         self.live_seat(at, asked_at, conn, &session, "is served");
         let Some(id) = id else { return };
-        let downs: Vec<u64> = self.downs.iter().map(|(_, until)| *until).collect();
         let answers = &mut self.session(&session).answers;
-        let (first, first_at) = answers
+        let first = answers
             .entry((user, Arc::clone(&id)))
-            .or_insert_with(|| (Arc::clone(body), at));
-        // An answer that nothing stored may be given anew by another process.
-        let another = downs.iter().any(|until| *first_at <= *until);
-        if first != body && !lasts && another {
-            (*first, *first_at) = (Arc::clone(body), at);
-        } else if first != body {
+            .or_insert_with(|| Arc::clone(body));
+        if first != body {
             let first = Arc::clone(first);
             self.violate(Promise::P8, at, || {
                 format!("{session}: request {id} was answered {first}, now {body}")
             });
+        }
+    }
+
+    /// A join that was answered `ok` without the news of it had the seat all the same: whoever had
+    /// it before has it no more.
+    fn took_seat(&mut self, at: u64, conn: u64, of: &Arc<str>, user: &Arc<str>, asked_at: u64) {
+        let seats = &mut self.session(of).seats;
+        let Some(newest) = seats.get_mut(user).filter(|seat| seat.conn != conn) else {
+            return;
+        };
+        if newest.asked_at <= asked_at {
+            *newest = Seat {
+                conn,
+                asked_at,
+                joined_at: at,
+            };
         }
     }
 
@@ -361,34 +396,31 @@ impl Case {
         it.called_stored = it.called_stored.max(seq);
     }
 
-    /// P2: who hears a word of a session has joined it. P3: nothing comes after the last word.
-    /// True if the word may be looked at further.
+    /// P2: who hears a word of a session, sound too, was told before that they joined it. P3:
+    /// nothing comes after the last word, unless they join anew. True if the word may be looked at
+    /// further.
     fn word(&mut self, at: u64, conn: u64, session: &Arc<str>, event: &str) -> bool {
         self.tested(Promise::P2);
         let Some(line) = self.conns.get(&conn) else {
             return false;
         };
-        let Some(link) = line.links.get(session) else {
-            // Errors about a session are answers to whoever asked about it, and sound does not wait
-            // for the words before it: it may come before the news of one's seat.
-            let asked = line.asked.values().any(|asked| asked.session == *session);
-            let joining = line.joins.iter().any(|(of, ..)| of == session);
-            let early = joining && event == "audio:received";
-            if !early && (!asked || !event.ends_with("error")) {
-                self.violate(Promise::P2, at, || {
-                    format!("connection {conn} hears {event} of {session}, where it never was")
-                });
-            }
-            return false;
-        };
         let joining = line.joins.iter().any(|(of, ..)| of == session);
-        if let Some(word) = link.last_word.filter(|_| !joining) {
+        let last_word = line.links.get(session).map(|link| link.last_word);
+        if let Some(Some(word)) = last_word.filter(|_| !joining) {
+            let (word, _) = word;
             self.violate(Promise::P3, at, || {
                 format!("connection {conn} was told {word} of {session}, then {event}")
             });
             return false;
         }
-        if link.last_word.is_some() {
+        if last_word != Some(None) {
+            // Errors about a session are answers to whoever asked about it.
+            let asked = line.asked.values().any(|asked| asked.session == *session);
+            if !asked || !event.ends_with("error") {
+                self.violate(Promise::P2, at, || {
+                    format!("connection {conn} hears {event} of {session}, where it is not")
+                });
+            }
             return false;
         }
         self.live_seat(at, at, conn, session, "hears");
@@ -446,6 +478,9 @@ impl Case {
             });
         }
         self.called_stored(session, seq);
+        if runs(body) {
+            self.session(session).ran_at.get_or_insert(at);
+        }
         let known = self.session(session).told.entry((epoch, seq));
         let (first, whom) = known.or_insert_with(|| (Arc::clone(body), conn));
         if first != body {
@@ -503,9 +538,32 @@ impl Case {
         }
     }
 
+    fn members(
+        &mut self,
+        at: u64,
+        conn: u64,
+        session: &Arc<str>,
+        whole: bool,
+        told: &[MemberState],
+    ) {
+        let Some(link) = self.link(conn, session) else {
+            return;
+        };
+        if whole {
+            let states = BTreeMap::new();
+            link.members = Some(Members { all_at: at, states });
+        }
+        if let Some(members) = &mut link.members {
+            let told = told.iter().cloned();
+            members
+                .states
+                .extend(told.map(|(number, state)| (number, (state, at))));
+        }
+    }
+
     /// P6: one reason, told the same to everybody.
     fn ended(&mut self, at: u64, conn: u64, session: &Arc<str>, reason: &Arc<str>, recorded: bool) {
-        self.last_word(conn, session, "session_ended");
+        self.last_word(at, conn, session, "session_ended");
         if !recorded {
             return;
         }
@@ -520,9 +578,9 @@ impl Case {
         }
     }
 
-    fn last_word(&mut self, conn: u64, session: &Arc<str>, word: &'static str) {
+    fn last_word(&mut self, at: u64, conn: u64, session: &Arc<str>, word: &'static str) {
         if let Some(link) = self.link(conn, session) {
-            link.last_word = Some(word);
+            link.last_word = Some((word, at));
         }
     }
 

@@ -1,9 +1,11 @@
 //! What only the end can show: what is in the records, who is settled, which session was left alone.
 //! Sessions whose row was never noted are passed over here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Asked, Case, Promise, Session};
+use super::order::runs;
+use super::{Asked, Case, Link, Members, Promise, Session};
 use crate::entry::Makes;
 
 impl Case {
@@ -17,7 +19,9 @@ impl Case {
                 self.no_orphan(name, session);
             }
         }
+        self.noticed();
         self.settled(&sessions);
+        self.know_each_other(&sessions);
         self.sessions = sessions;
     }
 
@@ -128,44 +132,97 @@ impl Case {
         }
     }
 
-    /// P7: some time after the last connection's end the session is over. Time without a server
-    /// counts for nobody.
+    /// P7: some time after the last connection's end the session's end begins, and soon after that
+    /// it is over. Time without a server counts for nobody.
     fn no_orphan(&mut self, name: &Arc<str>, session: &Session) {
         let (over, Some(row)) = (self.over_at.unwrap_or(self.last_at), &session.row) else {
             return;
         };
-        if &*row.status == "scheduled" || row.reason.as_deref() == Some("expired") {
+        let ran = session.ran_at.is_some() || session.stored.values().any(|(_, body)| runs(body));
+        let waits = &*row.status == "scheduled" || row.reason.as_deref() == Some("expired");
+        if waits || (&*row.status == "ended" && !ran) {
             return;
         }
-        let mut last = None;
-        for conn in self.conns.values().filter(|conn| {
+        let (mut last, mut held) = (None, false);
+        for conn in self.conns.values() {
             // Whoever asked and heard nothing may have been let in all the same.
             let unheard = |asked: &Asked| !asked.answered && asked.session == *name;
-            conn.links.contains_key(name) || conn.asked.values().any(unheard)
-        }) {
-            match conn.closed_at {
-                None => return,
-                Some(closed) => last = last.max(Some(closed)),
+            let unheard = conn.asked.values().any(unheard);
+            let link = conn.links.get(name);
+            if link.is_none() && !unheard {
+                continue;
             }
+            let word = link.and_then(|link| link.last_word);
+            let end = match word.filter(|_| !unheard) {
+                Some((_, at)) => Some(at),
+                None if self.notes_losses => conn.lost_at,
+                None => conn.closed_at,
+            };
+            let Some(end) = end else { return };
+            last = last.max(Some(end));
+            held |= session.ran_at.is_some_and(|ran_at| ran_at < end)
+                && link.is_some_and(|link| link.role & 1 != 0 && self.is_known(link, end));
         }
         let Some(last) = last else { return };
-        let by = last + self.limits.orphan_ms + self.down_after(last);
-        if over < by && &*row.status != "ended" {
+        let seen = over.min(row.at);
+        let clocks = if held { 0 } else { self.limits.clocks_ms };
+        let most = self.limits.orphan_ms + clocks;
+        // What a dead process had not stored, an end or that somebody was gone, the next one finds
+        // anew: from its start on it has as long again.
+        let restarts = self.downs.iter().map(|(_, until)| *until);
+        let restart = restarts.filter(|until| *until >= last).max().unwrap_or(0);
+        let by = (last + self.down_after(last)).max(restart) + most;
+        let late = match &*row.status {
+            "ended" => row.ended_at.is_some_and(|ended| ended > by),
+            // Its end has begun, and every step of it has its own deadline.
+            "completing" => seen >= by + self.limits.settle_ms,
+            _ => seen >= by,
+        };
+        if late {
+            let (status, ended) = (Arc::clone(&row.status), row.ended_at);
+            self.violate(Promise::P7, over, || {
+                format!("{name} is {status} ({ended:?} ms), nobody was there since {last} ms: due by {by} ms")
+            });
+        }
+        if late || &*row.status == "ended" || seen >= by {
+            self.tested(Promise::P7);
+        }
+    }
+
+    /// Whether the records knew that this member was there until then, should a process have died
+    /// meanwhile: its seat was written long before, and nothing waited for the store.
+    fn is_known(&self, link: &Link, end: u64) -> bool {
+        let joined = link.joined_at;
+        let open = self.down_since.into_iter();
+        let downs = self.downs.iter().map(|(since, _)| *since).chain(open);
+        let death = downs.filter(|since| *since >= joined).min();
+        death.is_none_or(|death| {
+            let calm = !link.degraded && link.early.is_empty();
+            calm && joined + self.limits.settle_ms <= death.min(end)
+        })
+    }
+
+    /// P7 counts from when the server knows; so it must know in time.
+    fn noticed(&mut self) {
+        if !self.notes_losses {
             return;
         }
-        self.tested(Promise::P7);
-        if &*row.status != "ended" {
-            let status = Arc::clone(&row.status);
-            return self.violate(Promise::P7, over, || {
-                format!("{name} is {status}, and nobody was there since {last} ms")
-            });
+        let over = self.over_at.unwrap_or(self.last_at);
+        let mut wrong = Vec::new();
+        for (number, conn) in &self.conns {
+            let Some(closed) = conn.closed_at else {
+                continue;
+            };
+            let by = closed + self.limits.notice_ms + self.down_after(closed);
+            let known = conn.lost_at.unwrap_or(over);
+            if known > by {
+                wrong.push(format!(
+                    "connection {number} was over at {closed} ms, the server knew at {known} ms"
+                ));
+            }
         }
-        if let Some(ended) = row.ended_at.filter(|ended| *ended > by) {
-            self.violate(Promise::P7, over, || {
-                format!(
-                    "{name} ended at {ended} ms, nobody was there since {last} ms: due by {by} ms"
-                )
-            });
+        for what in wrong {
+            self.violate(Promise::P7, over, || what);
         }
     }
 
@@ -176,8 +233,37 @@ impl Case {
         all.map(|(from, to)| to.saturating_sub(from.max(at))).sum()
     }
 
+    /// P9: all who are there know the same of who else is there.
+    fn know_each_other(&mut self, sessions: &BTreeMap<Arc<str>, Session>) {
+        let Some(over) = self.over_at.filter(|_| self.peace_at.is_some()) else {
+            return;
+        };
+        let mut rooms: BTreeMap<&Arc<str>, (u64, &Members)> = BTreeMap::new();
+        let mut wrong = Vec::new();
+        let there = self.conns.iter();
+        for (number, conn) in there.filter(|(_, conn)| conn.closed_at.is_none()) {
+            let links = conn.links.iter();
+            for (name, link) in links.filter(|(_, link)| link.last_word.is_none()) {
+                let judged = sessions.get(name).is_some_and(|of| of.row.is_some());
+                let Some(mine) = link.members.as_ref().filter(|_| judged) else {
+                    continue;
+                };
+                let (other, theirs) = *rooms.entry(name).or_insert((*number, mine));
+                let settled = over.saturating_sub(self.limits.settle_ms);
+                if let Some(member) = mine.differ(theirs, settled) {
+                    wrong.push(format!(
+                        "connections {number} and {other} know two things of member {member} of {name}: {mine:?}, {theirs:?}"
+                    ));
+                }
+            }
+        }
+        for what in wrong {
+            self.violate(Promise::P9, over, || what);
+        }
+    }
+
     /// P9: some time after the last fault everybody who is there has all there is, and was answered.
-    fn settled(&mut self, sessions: &std::collections::BTreeMap<Arc<str>, Session>) {
+    fn settled(&mut self, sessions: &BTreeMap<Arc<str>, Session>) {
         let (Some(peace), Some(over)) = (self.peace_at, self.over_at) else {
             return;
         };

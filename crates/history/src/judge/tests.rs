@@ -323,6 +323,15 @@ fn who_takes_a_seat_and_leaves_before_the_news_of_it_arrives_had_it_all_the_same
         .answer(1, 4, true, "{}");
     let verdict = judge(&run.entries, Limits::default());
     assert!(verdict.holds(), "{:?}", verdict.violations);
+    // The one before has lost the seat by it.
+    let mut before = run.entries.clone();
+    run.at(7_000)
+        .invoke(2, 3, "user:visibility", None)
+        .answer(2, 3, true, "{}");
+    let verdict = judge(&run.entries, Limits::default());
+    let promises = verdict.violations.iter().map(|broken| broken.promise);
+    assert_eq!(promises.collect::<Vec<_>>(), [Promise::P5]);
+    std::mem::swap(&mut run.entries, &mut before);
     // Without the join it is a connection that is served where another one sits.
     run.entries.retain(|entry| {
         !matches!(
@@ -335,7 +344,7 @@ fn who_takes_a_seat_and_leaves_before_the_news_of_it_arrives_had_it_all_the_same
 }
 
 #[test]
-fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
+fn p2_sound_before_the_answer_to_ones_join() {
     let sound = |conn| What::Receive {
         conn,
         session: "s1".into(),
@@ -345,12 +354,25 @@ fn sound_may_come_before_the_news_of_ones_seat_but_not_to_who_never_asked() {
         provisional: false,
         body: "".into(),
     };
+    let promises = |run: &Run| -> Vec<Promise> {
+        let verdict = judge(&run.entries, Limits::default());
+        verdict.violations.iter().map(|v| v.promise).collect()
+    };
     let mut run = Run::default();
-    run.open(1, "ana").invoke(1, 1, "session:join", None);
-    run.push(sound(1));
-    assert!(judge(&run.entries, Limits::default()).holds());
-    run.open(2, "ben").push(sound(2));
-    assert!(!judge(&run.entries, Limits::default()).holds());
+    run.open(1, "ana").join(1, 1, None, 0).push(sound(1));
+    assert_eq!(promises(&run), []);
+    // Asked, and not answered yet.
+    run.open(2, "ben").invoke(2, 1, "session:join", None);
+    run.push(sound(2));
+    assert_eq!(promises(&run), [Promise::P2]);
+    // The same on the way back into a session that was left.
+    let mut run = Run::default();
+    run.open(1, "ana").join(1, 1, None, 0).push(What::Left {
+        conn: 1,
+        session: "s1".into(),
+    });
+    run.invoke(1, 3, "session:join", None).push(sound(1));
+    assert_eq!(promises(&run), [Promise::P2]);
 }
 
 #[test]
@@ -480,6 +502,71 @@ fn p7_a_session_left_alone_that_never_ends_or_ends_late() {
 }
 
 #[test]
+fn p7_only_a_session_that_no_candidate_was_in_may_wait_for_its_own_clocks() {
+    let alone = |conn: u64, ended_at: u64| {
+        let mut run = Run::default();
+        run.open(conn, "ben").join(conn, 1, None, 0);
+        run.push(What::Said {
+            session: "s1".into(),
+            canary: "canary:s1:q1".into(),
+        });
+        run.event(conn, 1, 0, "q1")
+            .push(What::Close { conn, code: None });
+        run.at(500_000).push(What::Over).push(What::Row {
+            session: "s1".into(),
+            status: "ended".into(),
+            reason: Some("inactivity".into()),
+            epoch: 1,
+            seq: 1,
+            ended_at: Some(ended_at),
+            active: false,
+        });
+        run.stored(1, "q1");
+        let limits = Limits {
+            clocks_ms: 300_000,
+            ..Limits::default()
+        };
+        judge(&run.entries, limits).holds()
+    };
+    // Connection 2 is an interviewer's, all others a candidate's.
+    assert!(alone(2, 300_000) && !alone(2, 400_000));
+    assert!(alone(1, 60_000) && !alone(1, 70_000));
+}
+
+#[test]
+fn p7_counts_from_when_the_server_knows_and_it_must_know_in_time() {
+    let run = |lost_at: u64, ended_at: u64| {
+        let mut run = Run::default();
+        run.open(1, "ana").join(1, 1, None, 0);
+        run.push(What::Said {
+            session: "s1".into(),
+            canary: "canary:s1:q1".into(),
+        });
+        run.event(1, 1, 0, "q1").push(What::Close {
+            conn: 1,
+            code: None,
+        });
+        run.at(lost_at).push(What::Lost { conn: 1 });
+        run.at(500_000).push(What::Over).push(What::Row {
+            session: "s1".into(),
+            status: "ended".into(),
+            reason: Some("abandoned".into()),
+            epoch: 1,
+            seq: 1,
+            ended_at: Some(ended_at),
+            active: false,
+        });
+        run.stored(1, "q1");
+        let verdict = judge(&run.entries, Limits::default());
+        let promises = verdict.violations.iter().map(|broken| broken.promise);
+        promises.collect::<Vec<_>>()
+    };
+    assert_eq!(run(40_000, 100_000), []);
+    assert_eq!(run(20_000, 100_000), [Promise::P7]);
+    assert_eq!(run(60_000, 100_000), [Promise::P7]);
+}
+
+#[test]
 fn p8_a_second_delivery_a_second_answer_and_a_second_effect() {
     let delivery = broken(|all| {
         let at = place(all, is_event(2, 2));
@@ -518,6 +605,35 @@ fn p8_a_second_delivery_a_second_answer_and_a_second_effect() {
         }
     });
     assert_eq!(other, [Promise::P8]);
+    // By another process too, and also where nothing is promised about the log.
+    let later = broken(|all| {
+        let moments = [
+            place(all, |what| matches!(what, What::Peace)),
+            place(all, |what| matches!(what, What::Down)),
+        ];
+        for (reference, at) in (8..).zip(moments) {
+            let asked = What::Invoke {
+                conn: 3,
+                session: "s1".into(),
+                reference,
+                event: "transcription:request".into(),
+                id: Some("t1".into()),
+                from: None,
+                makes: None,
+                canary: None,
+            };
+            let answered = What::Answer {
+                conn: 3,
+                reference,
+                ok: true,
+                body: format!(r#"{{"requestId":{reference}}}"#).into(),
+            };
+            let time = all[at].at;
+            let both = [asked, answered].map(|what| Entry { at: time, what });
+            all.splice(at..at, both);
+        }
+    });
+    assert_eq!(later, [Promise::P8]);
     let effect = broken(|all| {
         for entry in all.iter_mut() {
             match &mut entry.what {
@@ -569,6 +685,33 @@ fn p9_a_member_that_does_not_have_all_after_peace() {
         after(all, is_event(2, 2), on);
     });
     assert_eq!(degraded, [Promise::P9]);
+}
+
+#[test]
+fn p9_two_members_who_know_two_things_of_who_is_there() {
+    let told = |conn: u64, whole: bool, member: u64, state: &str| What::Members {
+        conn,
+        session: "s1".into(),
+        whole,
+        members: vec![(member, state.into())],
+    };
+    let holds = |last: What| {
+        broken(|all| {
+            let words = [
+                told(2, true, 1, "connected"),
+                told(3, true, 1, "connected"),
+                told(2, false, 4, "disconnected"),
+                last,
+            ];
+            let at = place(all, |what| matches!(what, What::Peace));
+            let time = all[at].at;
+            all.splice(at..at, words.map(|what| Entry { at: time, what }));
+        })
+    };
+    assert_eq!(holds(told(3, false, 4, "disconnected")), []);
+    assert_eq!(holds(told(2, false, 4, "left")), []);
+    assert_eq!(holds(told(3, false, 4, "connected")), [Promise::P9]);
+    assert_eq!(holds(told(3, false, 4, "left")), [Promise::P9]);
 }
 
 #[test]

@@ -96,8 +96,9 @@ pub enum Job {
     ForgetAudio(SessionId),
     /// Ends the user's running session, whichever it is, and answers the request.
     Clear(UserId, ReplyTo),
-    /// Makes a code that moves the user's seat to another device, and answers the request.
-    Transfer(SessionId, UserId, ReplyTo),
+    /// Makes a code that moves the user's seat to another device, and answers the request; asked
+    /// again with the same id, it is the same code.
+    Transfer(SessionId, UserId, Option<Box<str>>, ReplyTo),
 }
 
 /// Is shown every input before its turn: what a scenario leaves in the engine can be compared.
@@ -271,6 +272,15 @@ impl Core {
             Effect::Send { to, message } => self.send(now, &to, &message),
             Effect::Reply { to, reply } => self.reply(now, &to, &reply),
             Effect::Seat(seat) => self.seat(shard, hands, *seat),
+            Effect::Hear {
+                session,
+                conn,
+                generation,
+            } => {
+                if let Some(route) = hands.routes.get(&session) {
+                    route.hear(conn, generation);
+                }
+            }
             Effect::Unseat {
                 session,
                 conn,

@@ -80,6 +80,8 @@ struct Member {
     room: u16,
     role: Role,
     voice: Voice,
+    /// Was told of their seat: sound before that would be of a session they know nothing of.
+    hears: bool,
     /// The next chunk's number, by stream. Allocated with the first chunk.
     streams: Vec<(StreamId, u32)>,
 }
@@ -115,7 +117,7 @@ impl Route {
         })
     }
 
-    /// Lets a connection in, in place of its earlier self.
+    /// Lets a connection in, in place of its earlier self. It hears nothing before [`Self::hear`].
     pub(crate) fn admit(&self, conn: &Arc<Conn>, seated: Seated) {
         let mut inner = self.inner.lock();
         inner.members.retain(|m| m.conn.id() != conn.id());
@@ -127,6 +129,7 @@ impl Route {
             room: seated.room,
             role: seated.role,
             voice: seated.voice,
+            hears: false,
             streams: Vec::new(),
         });
     }
@@ -139,12 +142,21 @@ impl Route {
             .retain(|m| m.conn.id() != conn || m.generation != generation);
     }
 
+    /// From now on that holder of the seat hears who speaks.
+    pub(crate) fn hear(&self, conn: ConnectionId, generation: Generation) {
+        self.change(conn, generation, |member| member.hears = true);
+    }
+
     /// From now on that holder of the seat is heard, or not.
     pub(crate) fn set_voice(&self, conn: ConnectionId, generation: Generation, voice: Voice) {
+        self.change(conn, generation, |member| member.voice = voice);
+    }
+
+    fn change(&self, conn: ConnectionId, generation: Generation, how: impl FnOnce(&mut Member)) {
         let mut inner = self.inner.lock();
         let mut members = inner.members.iter_mut();
         if let Some(member) = members.find(|m| m.conn.id() == conn && m.generation == generation) {
-            member.voice = voice;
+            how(member);
         }
     }
 
@@ -194,7 +206,7 @@ impl Route {
         self.inner.lock().members.len()
     }
 
-    /// Passes a chunk on to everybody else. Returns the chunk's number in its stream.
+    /// Passes a chunk on to everybody else who hears. Returns the chunk's number in its stream.
     ///
     /// # Errors
     /// [`ErrorCode::NotInSession`] if that holder of a seat is not in the room (any more),
@@ -233,7 +245,8 @@ impl Route {
                 seq,
                 timestamp: now.wall,
             });
-            for member in inner.members.iter().filter(|m| m.conn.id() != conn) {
+            let others = inner.members.iter().filter(|m| m.conn.id() != conn);
+            for member in others.filter(|member| member.hears) {
                 let bytes = forms.bytes(member.conn.dialect(), member.conn.hears(), member.room);
                 let frame = Frame::audio(bytes, now.mono.0);
                 member.conn.push(now.mono, frame, counters);

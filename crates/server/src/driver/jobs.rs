@@ -62,8 +62,8 @@ pub(crate) fn start(driver: Arc<Driver>, job: Job) {
         Job::Clear(user, to) => {
             work.spawn(clear(driver, user, to));
         }
-        Job::Transfer(session, user, to) => {
-            work.spawn(super::transfer::offer(driver, session, user, to));
+        Job::Transfer(session, user, id, to) => {
+            work.spawn(super::transfer::offer(driver, (session, user), id, to));
         }
         job @ Job::MakeReport(..) => driver.press.queue(&driver, job),
         Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),

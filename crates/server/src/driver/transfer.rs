@@ -30,6 +30,9 @@ pub(crate) struct Offer {
     pub(crate) user: UserId,
     pub(crate) role: Role,
     until: Mono,
+    /// The id of the request that asked for it, and what it was answered: whoever lost the answer
+    /// asks again and gets the same one.
+    asked: Option<(Box<str>, String)>,
 }
 
 /// The codes that are good now.
@@ -49,6 +52,14 @@ impl Codes {
         Some(())
     }
 
+    /// The answer that a request with this id got, while its code is good.
+    fn answered(&self, seat: (&SessionId, &UserId), id: &str, now: Mono) -> Option<String> {
+        let codes = self.0.lock();
+        let mine = |offer: &&Offer| (&offer.session, &offer.user) == seat && offer.until > now;
+        let (asked, fields) = codes.values().find(mine)?.asked.as_ref()?;
+        (**asked == *id).then(|| fields.clone())
+    }
+
     /// Takes a code out; whatever it is good for, it is good once.
     pub(crate) fn take(&self, code: &str, now: Mono) -> Option<Offer> {
         let plain: String = code
@@ -62,8 +73,13 @@ impl Codes {
 }
 
 /// Answers `session:transfer`.
-pub(crate) async fn offer(driver: Arc<Driver>, session: SessionId, user: UserId, to: ReplyTo) {
-    let reply = match make(&driver, session, user).await {
+pub(crate) async fn offer(
+    driver: Arc<Driver>,
+    seat: (SessionId, UserId),
+    id: Option<Box<str>>,
+    to: ReplyTo,
+) {
+    let reply = match make(&driver, seat, id).await {
         Ok(fields) => Reply::Ok(fields.into()),
         Err(refusal) => Reply::Refused(refusal),
     };
@@ -72,7 +88,16 @@ pub(crate) async fn offer(driver: Arc<Driver>, session: SessionId, user: UserId,
     }
 }
 
-async fn make(driver: &Driver, session: SessionId, user: UserId) -> Result<String, Refusal> {
+async fn make(
+    driver: &Driver,
+    (session, user): (SessionId, UserId),
+    id: Option<Box<str>>,
+) -> Result<String, Refusal> {
+    let now = driver.clock.mono();
+    let known = { id.as_deref() }.and_then(|id| driver.codes.answered((&session, &user), id, now));
+    if let Some(fields) = known {
+        return Ok(fields);
+    }
     let ask = Ask::Transfer { user: user.clone() };
     let (role, lasts_ms) = match driver.ask_engine(session.clone(), ask).await? {
         Answer::Transfer { role, lasts_ms } => (role, lasts_ms),
@@ -95,6 +120,7 @@ async fn make(driver: &Driver, session: SessionId, user: UserId) -> Result<Strin
         user,
         role,
         until,
+        asked: id.map(|id| (id, fields.clone())),
     };
     let put = driver.codes.put(code, offer, now.mono);
     put.ok_or_else(|| Refusal::new(ErrorCode::Busy).retry_after(60_000))?;
@@ -121,6 +147,7 @@ mod tests {
             user: UserId::parse("ana").unwrap(),
             role: Role::Candidate,
             until: Mono(100),
+            asked: Some(("r1".into(), "the answer".to_owned())),
         };
         let put = |code: &str| codes.put(code.to_owned(), offer.clone(), Mono(1));
         put("ABCDE12345").unwrap();
@@ -130,6 +157,12 @@ mod tests {
         assert_eq!(codes.take("ABCDE12345", Mono(100)), None, "too late");
         put("ABCDE12345").unwrap();
         put("VWXYZ12345").unwrap();
+        let answered = |id: &str, now: u64| {
+            let seat = (&offer.session, &offer.user);
+            codes.answered(seat, id, Mono(now))
+        };
+        assert_eq!(answered("r1", 99).as_deref(), Some("the answer"));
+        assert_eq!((answered("r2", 99), answered("r1", 100)), (None, None));
         assert_eq!(
             codes.take("ABCDE12345", Mono(2)),
             None,

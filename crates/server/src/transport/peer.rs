@@ -260,7 +260,7 @@ impl Peer {
         };
         if request.message == ClientMessage::Transfer {
             let user = member.guest.who.user.clone();
-            let job = Job::Transfer(session, user, to(request.reply));
+            let job = Job::Transfer(session, user, request.id, to(request.reply));
             return here.core.outside().work(job);
         }
         // Whoever joins where they sit already keeps the handle they have.

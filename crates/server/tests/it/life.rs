@@ -59,6 +59,102 @@ fn after_a_death_in_mid_answer_the_words_are_made_from_the_audio_and_the_session
     running.shutdown();
 }
 
+/// The number and the words of the next single recognition.
+fn recognized(client: &mut Client) -> (Value, Value) {
+    loop {
+        let result = client.expect("transcription:result");
+        if let Some(number) = result.get("requestId") {
+            return (number.clone(), result["text"].clone());
+        }
+    }
+}
+
+#[test]
+fn a_recognition_asked_for_again_after_a_restart_has_the_same_answer_and_its_words() {
+    let speaks = |settings: &mut server::driver::server::Settings| {
+        settings.speech = Some(scripted());
+    };
+    let mut server = TestServer::with(speaks);
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let piece = |id: &str| {
+        json!({
+            "type": "transcription:request", "id": id, "format": "pcm16", "sampleRate": 16_000,
+            "audioData": base64(&voice()),
+        })
+    };
+    ana.ask(piece("first"));
+    recognized(&mut ana);
+    let before = ana.ask(piece("second"));
+    assert_eq!(before["type"], "ok", "{before}");
+    let (number, words) = recognized(&mut ana);
+    assert_eq!(number, before["requestId"]);
+    server.running.take().unwrap().abort();
+
+    server.running = Some(TestServer::start_in(server.dir.path(), speaks));
+    let mut ana = server.client("ana", Role::Candidate);
+    ana.join("s1");
+    assert_eq!(ana.ask(piece("second")), before);
+    assert_eq!(recognized(&mut ana), (number, words));
+    let other = ana.ask(piece("third"));
+    assert_ne!(other["requestId"], before["requestId"]);
+}
+
+/// The status of an attempt to move with this code.
+fn moved(server: &TestServer, offered: &Value) -> (u16, Value) {
+    let body = json!({"code": offered["code"]}).to_string();
+    let (status, answer) = http(server.addr(), "POST", "/api/transfers", "", &body);
+    (status, serde_json::from_str(&answer).unwrap())
+}
+
+#[test]
+fn what_lets_in_once_is_void_after_a_restart_and_a_new_one_is_to_be_had() {
+    let mut server = TestServer::with(|settings| settings.engine.takeover_newest = false);
+    let mut ana = server.client("ana", Role::Candidate);
+    start(&mut ana, "s1");
+    let bearer = token("ana", Role::Candidate);
+    let ticket = |server: &TestServer| {
+        let (status, made) = http(server.addr(), "POST", "/api/tickets", &bearer, "");
+        assert_eq!(status, 201, "{made}");
+        let made: Value = serde_json::from_str(&made).unwrap();
+        format!("/ws?ticket={}", made["ticket"].as_str().unwrap())
+    };
+    let used = ticket(&server);
+    let mut let_in = Client::open(server.addr(), &used, &[]);
+    let_in.expect("connection:success");
+    let unused = ticket(&server);
+    let first = ana.ask(json!({"type": "session:transfer"}));
+    assert_eq!(moved(&server, &first).0, 200);
+    let second = ana.ask(json!({"type": "session:transfer"}));
+    server.running.take().unwrap().abort();
+
+    let again = TestServer::start_in(server.dir.path(), |settings| {
+        settings.engine.takeover_newest = false;
+    });
+    server.running = Some(again);
+    for path in [&used, &unused] {
+        let mut refused = Client::open(server.addr(), path, &[]);
+        assert_eq!(refused.expect("connection:error")["code"], "token_invalid");
+        assert_eq!(refused.closed().0, 4401);
+    }
+    Client::open(server.addr(), &ticket(&server), &[]).expect("connection:success");
+    for offered in [&first, &second] {
+        let (status, answer) = moved(&server, offered);
+        assert_eq!((status, &answer["code"]), (409, &json!("transfer_invalid")));
+    }
+    // The interview goes on, and moves with a new code, also where takeovers are refused.
+    let mut ana = server.client("ana", Role::Candidate);
+    ana.join("s1");
+    let third = ana.ask(json!({"type": "session:transfer"}));
+    let (status, answer) = moved(&server, &third);
+    assert_eq!(status, 200, "{answer}");
+    let path = format!("/ws?token={}", answer["token"].as_str().unwrap());
+    let mut phone = Client::open(server.addr(), &path, &[]);
+    phone.expect("connection:success");
+    phone.join("s1");
+    assert_eq!(ana.closed().0, 4409);
+}
+
 #[test]
 fn a_drain_sends_everybody_away_to_come_back_and_stops_in_time() {
     let mut server = TestServer::start();
@@ -198,8 +294,10 @@ fn a_running_interview_moves_to_another_device_by_a_code_that_is_good_once() {
     let server = TestServer::start();
     let mut ana = server.client("ana", Role::Candidate);
     start(&mut ana, "s1");
-    let offered = ana.ask(json!({"type": "session:transfer"}));
+    let ask = json!({"type": "session:transfer", "id": "move"});
+    let offered = ana.ask(ask.clone());
     assert_eq!(offered["type"], "ok", "{offered}");
+    assert_eq!(ana.ask(ask), offered, "asked again after a lost answer");
     let body = json!({"code": offered["code"]}).to_string();
     let (status, moved) = http(server.addr(), "POST", "/api/transfers", "", &body);
     assert_eq!(status, 200, "{moved}");

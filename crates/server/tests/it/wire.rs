@@ -92,6 +92,42 @@ fn a_chunk_without_a_number_is_counted_by_the_server() {
 }
 
 #[test]
+fn nobody_hears_a_session_before_their_join_is_answered() {
+    let server = TestServer::with(|settings| settings.engine.save_slow_ms = 10_000);
+    let mut ana = server.client("ana", Role::Candidate);
+    ana.join("s1");
+    let question = |id| json!({"id": id, "text": "Who?", "limitMs": 600_000});
+    let questions = json!([question("q1"), question("q2")]);
+    let started = ana.ask(json!({"type": "interview:start", "questions": questions}));
+    assert_eq!(started["type"], "ok", "{started}");
+    // While nothing can be written, answers wait; sound does not.
+    let database = server.dir.path().join("greenroom.db");
+    let records = rusqlite::Connection::open(database).unwrap();
+    records.execute_batch("BEGIN IMMEDIATE").unwrap();
+    ana.send(json!({"type": "answer:done", "questionId": "q1", "ref": "done"}));
+    assert_eq!(ana.ask(json!({"type": "ping"}))["type"], "pong");
+    let mut ben = guest(&server, "ben", Role::Interviewer, "s1");
+    ben.send(json!({"type": "session:join", "sessionId": "s1", "ref": "join"}));
+    assert_eq!(ben.ask(json!({"type": "ping"}))["type"], "pong");
+    for seq in 0..5 {
+        ana.send(stream(seq, b"abcd"));
+    }
+    assert_eq!(ana.ask(json!({"type": "ping"}))["type"], "pong");
+    records.execute_batch("ROLLBACK").unwrap();
+    let mut before = Vec::new();
+    loop {
+        match ben.json() {
+            answer if answer["ref"] == "join" => break,
+            other => before.push(other["type"].clone()),
+        }
+    }
+    assert!(before.contains(&json!("session:joined")), "{before:?}");
+    assert!(!before.contains(&json!("audio:received")), "{before:?}");
+    ana.send(stream(5, b"abcd"));
+    assert_eq!(ben.expect("audio:received")["seq"], 5);
+}
+
+#[test]
 fn binary_audio_is_heard_as_json_by_those_who_did_not_ask_for_binary() {
     let server = TestServer::start();
     let (mut ana, mut ben) = pair(&server, "s1");

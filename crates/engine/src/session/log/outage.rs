@@ -114,7 +114,7 @@ impl Session {
                 to.retain(|known| *known != conn);
                 true
             }
-            Waiting::CatchUp { conn: behind } if *behind == conn => {
+            Waiting::CatchUp { conn: of } | Waiting::Hear { conn: of, .. } if *of == conn => {
                 freed += held.bytes;
                 false
             }
