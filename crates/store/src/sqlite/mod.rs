@@ -87,9 +87,6 @@ impl Config {
     }
 }
 
-/// Rows of `active_interview_sessions` put right in one transaction: some milliseconds.
-const REAP_ROWS: u32 = 1_000;
-
 /// How long the thread may take to leave beyond the time it was given.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -423,15 +420,17 @@ impl Store for Sqlite {
 
     fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError> {
         let mut all = Reaped::default();
-        // Readers look; the writer is asked only for what there is to do, a page at a time.
-        while self
-            .pool
-            .ask(|connection| read::active_is_wrong(connection, now, age_ms))?
-        {
+        // Readers look; the writer is asked only for what there is to do, so much at a time.
+        loop {
+            let look = |connection: &mut Connection| read::amiss(connection, now, age_ms);
+            let amiss = self.pool.ask(look)?;
+            if !amiss.anything() {
+                break;
+            }
             let metrics = Arc::clone(&self.metrics);
             let reaped = self.command(move |connection| {
                 let begun = Instant::now();
-                let reaped = admin::reap_active(connection, now, age_ms, REAP_ROWS);
+                let reaped = admin::reap_active(connection, amiss, now, age_ms);
                 let us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
                 metrics.reap_us.record(us);
                 reaped

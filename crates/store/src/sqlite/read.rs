@@ -319,30 +319,55 @@ pub(crate) fn happenings(
         .collect()
 }
 
-/// Whether something in `active_interview_sessions` is to be put right: see `admin::reap_active`.
-pub(crate) fn active_is_wrong(
-    connection: &Connection,
-    now: Wall,
-    age_ms: u64,
-) -> Result<bool, Error> {
-    let before = now.0.saturating_sub(number(age_ms));
-    let stale = format!(
-        "SELECT 1 FROM active_interview_sessions a LEFT JOIN sessions s
-             ON s.session = a.session_id
-         WHERE s.status = 'ended'
-             OR (s.session IS NULL AND coalesce({}, 0) < ?1) LIMIT 1",
+/// What is wrong with `active_interview_sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Amiss {
+    /// It has rows that must go.
+    pub(crate) stale: bool,
+    /// It lacks rows.
+    pub(crate) missing: bool,
+}
+
+impl Amiss {
+    pub(crate) fn anything(self) -> bool {
+        self.stale || self.missing
+    }
+}
+
+/// Where the rows are that must go, as `a`: their session is ended, or there is none of that name
+/// and they were made before parameter 1.
+pub(crate) fn stale_rows() -> String {
+    format!(
+        "FROM active_interview_sessions a LEFT JOIN sessions s ON s.session = a.session_id
+         WHERE s.status = 'ended' OR (s.session IS NULL AND coalesce({}, 0) < ?1)",
         CREATED_MS.replace("created_at", "a.created_at")
-    );
-    let missing = "SELECT 1 FROM sessions s WHERE s.status <> 'ended'
-         AND s.status IN ('active', 'completing') AND s.candidate IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)
-         LIMIT 1";
-    let asked = connection
-        .prepare_cached(&stale)
-        .and_then(|mut select| select.exists([before]))
-        .and_then(|stale| Ok(stale || connection.prepare_cached(missing)?.exists([])?));
-    match asked {
-        Err(error) if is_missing_table(&error) => Ok(true),
-        asked => asked,
+    )
+}
+
+/// Where the sessions are that lack a row. The index of what is not ended is the one to go by:
+/// by candidates, all that ever were would be visited, which is what the two odd conditions
+/// prevent.
+pub(crate) const MISSING_ROWS: &str = "FROM sessions s
+     WHERE status <> 'ended' AND owner_boot >= '' AND status IN ('active', 'completing')
+         AND +candidate IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)";
+
+/// What the reaper finds.
+pub(crate) fn amiss(connection: &Connection, now: Wall, age_ms: u64) -> Result<Amiss, Error> {
+    let before = now.0.saturating_sub(number(age_ms));
+    let look = || {
+        let stale = format!("SELECT 1 {} LIMIT 1", stale_rows());
+        let missing = format!("SELECT 1 {MISSING_ROWS} LIMIT 1");
+        Ok(Amiss {
+            stale: connection.prepare_cached(&stale)?.exists([before])?,
+            missing: connection.prepare_cached(&missing)?.exists([])?,
+        })
+    };
+    match look() {
+        Err(error) if is_missing_table(&error) => Ok(Amiss {
+            stale: false,
+            missing: true,
+        }),
+        found => found,
     }
 }

@@ -13,7 +13,7 @@ const LIBRARY_NEEDED: i32 = 3_051_003;
 
 /// Pages of the database a connection keeps, KiB. The system caches the file anyway; what each
 /// connection keeps besides would only grow with the file for a long time.
-const CACHE_KIB: i64 = 512;
+pub(crate) const CACHE_KIB: i64 = 512;
 
 /// Number, name and text of every migration; numbers grow by one.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
