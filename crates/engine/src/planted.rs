@@ -58,6 +58,8 @@ pub enum Bug {
     NoDeadline,
     /// Who asked for an end over the API never hears of it.
     LeaveApiWaiting,
+    /// A session lives on although its end was told and kept beside the records.
+    ForgetUnsavedEnd,
 }
 
 impl Bug {
@@ -90,6 +92,7 @@ impl Bug {
         Self::ReplyTwice,
         Self::NoDeadline,
         Self::LeaveApiWaiting,
+        Self::ForgetUnsavedEnd,
     ];
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn load(
         last_seq,
         happened,
         away_ms: 0,
+        unsaved_end: None,
     }))
 }
 
