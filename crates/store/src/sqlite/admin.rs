@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, OptionalExtension, TransactionBehavior, params
 
 use crate::rows::{Adopted, Forgotten, Kind, Reaped};
 use crate::sqlite::columns::{self, number};
-use crate::sqlite::read::{Amiss, MISSING_ROWS, stale_rows};
+use crate::sqlite::read::{Amiss, MISSING_ROWS, is_stale};
 use crate::sqlite::save::is_missing_table;
 
 /// How long the row of a boot that owns nothing is kept.
@@ -284,22 +284,19 @@ pub(crate) fn clear_active(connection: &mut Connection, user: &UserId) -> Result
     Ok(gone > 0)
 }
 
-/// Rows of `active_interview_sessions` that go in one transaction. Its commit costs as much as
-/// visiting a thousand of them; all together it must not make a save wait longer than 20 ms.
-const GO_ROWS: u32 = 10_000;
-
-/// Rows that come in one. Each costs thrice as much: two times as text, four places in trees.
-pub(crate) const COME_ROWS: u32 = 4_000;
+/// Rows that come into `active_interview_sessions` in one transaction. Each has two times as text and
+/// a place in four trees; a save must not wait longer than 20 ms behind them.
+pub(crate) const COME_ROWS: u32 = 2_500;
 
 /// Pages the writer keeps while it works at that table, KiB. With as few as it keeps otherwise
 /// every row's pages would be read, and written, many times over.
 const REAP_CACHE_KIB: i64 = 8_192;
 
 /// Puts `active_interview_sessions` right as far as something is `amiss`; see
-/// [`crate::Store::reap_active`]. At most [`GO_ROWS`] go and [`COME_ROWS`] come.
+/// [`crate::Store::reap_active`]. At most [`COME_ROWS`] come.
 pub(crate) fn reap_active(
     connection: &mut Connection,
-    amiss: Amiss,
+    amiss: &Amiss,
     now: Wall,
     age_ms: u64,
 ) -> Result<Reaped, Error> {
@@ -311,13 +308,12 @@ pub(crate) fn reap_active(
     Ok(reaped)
 }
 
-fn put_right(connection: &mut Connection, amiss: Amiss, before: i64) -> Result<Reaped, Error> {
+fn put_right(connection: &mut Connection, amiss: &Amiss, before: i64) -> Result<Reaped, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(super::schema::ACTIVE_TABLE)?;
-    let gone = if amiss.stale {
-        delete_stale(&transaction, before)?
-    } else {
-        0
+    let gone = match &amiss.stale {
+        Some(places) => delete_stale(&transaction, places, before)?,
+        None => 0,
     };
     let come = if amiss.missing {
         insert_missing(&transaction)?
@@ -332,20 +328,21 @@ fn put_right(connection: &mut Connection, amiss: Amiss, before: i64) -> Result<R
     })
 }
 
-/// Deletes rows whose session is ended, or that name none and were made before `before`.
-fn delete_stale(connection: &Connection, before: i64) -> Result<usize, Error> {
+/// Deletes those of the rows in these places that must go, also by what the writer sees.
+fn delete_stale(connection: &Connection, places: &str, before: i64) -> Result<usize, Error> {
     connection
         .execute_batch("CREATE TEMP TABLE IF NOT EXISTS stale (place INTEGER PRIMARY KEY)")?;
     connection
         .prepare_cached("DELETE FROM temp.stale")?
         .execute([])?;
     let sql = format!(
-        "INSERT INTO temp.stale SELECT a.rowid {} ORDER BY a.rowid LIMIT ?2",
-        stale_rows()
+        "INSERT INTO temp.stale SELECT a.rowid FROM json_each(?2) places
+             CROSS JOIN active_interview_sessions a ON a.rowid = places.value {}",
+        is_stale()
     );
     let stale = connection
         .prepare_cached(&sql)?
-        .execute(params![before, GO_ROWS])?;
+        .execute(params![before, places])?;
     let all: usize = connection
         .prepare_cached("SELECT count(*) FROM active_interview_sessions")?
         .query_row([], |row| columns::unsigned(row, 0))?;

@@ -15,6 +15,7 @@ mod read;
 mod reader;
 mod save;
 pub(crate) mod schema;
+mod stopwatch;
 mod writer;
 
 pub use desk::DeskFile;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
@@ -43,6 +44,7 @@ use crate::rows::{
 };
 use crate::sqlite::pool::Pool;
 use crate::sqlite::queue::{Queue, Queued};
+use crate::sqlite::stopwatch::Stopwatch;
 use crate::sqlite::writer::{Settings, Writer};
 use crate::{Callbacks, Store};
 
@@ -429,10 +431,13 @@ impl Store for Sqlite {
             }
             let metrics = Arc::clone(&self.metrics);
             let reaped = self.command(move |connection| {
-                let begun = Instant::now();
-                let reaped = admin::reap_active(connection, amiss, now, age_ms);
-                let us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-                metrics.reap_us.record(us);
+                let watch = Stopwatch::start();
+                let reaped = admin::reap_active(connection, &amiss, now, age_ms);
+                let shown = watch.show();
+                metrics.reap_us.record(shown.us);
+                metrics
+                    .reap_waited_us
+                    .fetch_add(shown.waited_us, Ordering::Relaxed);
                 reaped
             })?;
             all.gone += reaped.gone;

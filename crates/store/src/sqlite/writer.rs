@@ -240,10 +240,10 @@ impl Writer {
         };
         let now = (self.settings.now)().wall;
         let amiss = Amiss {
-            stale: false,
+            stale: None,
             missing: true,
         };
-        match admin::reap_active(connection, amiss, now, u64::MAX) {
+        match admin::reap_active(connection, &amiss, now, u64::MAX) {
             Ok(reaped) => {
                 self.commits += 1;
                 if reaped.come < u64::from(admin::COME_ROWS) {
