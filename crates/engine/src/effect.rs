@@ -6,7 +6,7 @@ use protocol::error::Refusal;
 use protocol::id::{
     ConnectionId, EffectId, Generation, Participant, PlanId, Seq, SessionId, UserId,
 };
-use protocol::record::Save;
+use protocol::record::{EndBegun, Save};
 use protocol::server::{Reply, ServerMessage};
 use protocol::time::Mono;
 use protocol::value::{EndReason, Question, Role, Status};
@@ -87,6 +87,19 @@ pub enum Effect {
     /// No more audio: close the taps, finish what was heard, then report `Flushed`.
     FlushSpeech {
         /// Where.
+        session: SessionId,
+    },
+    /// This end was told and is not stored: keep it beside the records, where the next process
+    /// finds it if this one has to stop first.
+    KeepEnd {
+        /// Which session's.
+        session: SessionId,
+        /// What is known of it.
+        end: Box<EndBegun>,
+    },
+    /// The end that was kept beside the records is in them now.
+    ForgetEnd {
+        /// Which session's.
         session: SessionId,
     },
     /// The session's audio route is over.

@@ -62,6 +62,8 @@ pub enum Bug {
     HearBeforeJoined,
     /// Nobody is told that the place of a member was given up.
     SilentLeave,
+    /// A session lives on although its end was told and kept beside the records.
+    ForgetUnsavedEnd,
 }
 
 impl Bug {
@@ -96,6 +98,7 @@ impl Bug {
         Self::LeaveApiWaiting,
         Self::HearBeforeJoined,
         Self::SilentLeave,
+        Self::ForgetUnsavedEnd,
     ];
 }
 

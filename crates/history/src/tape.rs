@@ -34,12 +34,15 @@ impl Tape {
     }
 
     /// A message was sent. Only requests with a whole number as `ref` are kept: nothing else can be
-    /// answered.
+    /// answered. A ping is none: its `pong` is about the line, not about a session.
     pub fn sent(&mut self, at: u64, conn: u64, message: &Value) {
         let (Some(event), Some(reference)) = (message["type"].as_str(), message["ref"].as_u64())
         else {
             return;
         };
+        if event == "ping" {
+            return;
+        }
         let named = message["sessionId"].as_str().map(Arc::from);
         if let (Some(session), "session:join") = (&named, event) {
             self.session_of.insert(conn, Arc::clone(session));
@@ -288,7 +291,8 @@ mod tests {
             "seq": 7, "prev": 6}),
         );
         tape.came(6, ana, &json!({"type": "ok", "ref": 2, "sessionId": "s1"}));
-        tape.came(7, ana, &json!({"type": "pong", "ref": 3}));
+        tape.sent(7, ana, &json!({"type": "ping", "ref": 3}));
+        tape.came(8, ana, &json!({"type": "pong", "ref": 3}));
         let kinds: Vec<&What> = tape.entries().iter().map(|entry| &entry.what).collect();
         assert_eq!(kinds.len(), 6, "{kinds:#?}");
         assert!(matches!(kinds[1], What::Invoke { from: Some(4), .. }));

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{
     BootId, Epoch, Generation, KeyHash, Participant, QuestionId, Seq, SessionId, StreamId, UserId,
 };
@@ -250,6 +252,19 @@ pub struct Elsewhere {
     pub seat: Option<ParticipantRow>,
 }
 
+/// An end as far as it has begun: what is known of it before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndBegun {
+    /// Why.
+    pub reason: EndReason,
+    /// Who ended it, where a person or program did.
+    pub by: Option<UserId>,
+    /// When.
+    pub at: Wall,
+    /// From start to end by the monotonic clock, milliseconds.
+    pub duration_ms: u64,
+}
+
 /// A session as read back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
@@ -268,6 +283,8 @@ pub struct Loaded {
     /// How long its owner had been gone, at least, when it was taken over, milliseconds; 0 when it
     /// was ours already.
     pub away_ms: u64,
+    /// An end that its owner told and could not save; it is not in the records but beside them.
+    pub unsaved_end: Option<EndBegun>,
 }
 
 words! {

@@ -266,6 +266,8 @@ impl World {
                     });
                 }
             }
+            Effect::KeepEnd { session, end } => self.keep_end(&session, *end),
+            Effect::ForgetEnd { session } => self.forget_end(&session),
             Effect::Answer { ask, answer } => self.answered(ask, &answer),
             Effect::Contest { other, mine, live } => {
                 self.took(Path::Contested);
@@ -598,7 +600,12 @@ impl World {
                 self.rooms[session_number(session)].generations.clear();
             }
             Event::Recovering { .. } => self.took(Path::Recovered),
-            Event::Revived { .. } => self.took(Path::Revived),
+            Event::Revived { session } => {
+                self.took(Path::Revived);
+                if self.rooms[session_number(session)].lost {
+                    self.violate(|| format!("{session}: its end was told, and it lives on"));
+                }
+            }
             Event::SessionOpened { new: false, .. } => self.took(Path::Reloaded),
             Event::SessionOpened { session, new: true } => {
                 let room = &mut self.rooms[session_number(session)];

@@ -168,7 +168,8 @@ impl World {
     fn judge_end_row(&mut self, room: usize, reason: Option<EndReason>) {
         let it = &self.rooms[room];
         let (allowed, told) = (it.reasons.clone(), it.told_unrecorded);
-        let (cut, rejected) = (it.cut, it.rejected);
+        let (cut, rejected, fenced) = (it.cut, it.rejected, it.fenced);
+        let lost = it.lost;
         let Some(reason) = reason else {
             self.violate(|| format!("s{room} is stored ended without a reason"));
             return;
@@ -183,6 +184,11 @@ impl World {
                 format!("s{room} was told ended {told:?} and is stored ended {reason}")
             });
         }
+        if (reason == EndReason::StoreLost) != lost && !rejected && !fenced {
+            self.violate(|| {
+                format!("s{room} is stored ended {reason}, an end of it was found beside: {lost}")
+            });
+        }
         self.took_end(reason);
     }
 
@@ -195,6 +201,7 @@ impl World {
             EndReason::Completed => self.took(Path::Completed),
             EndReason::Declined => self.took(Path::Declined),
             EndReason::ReplacedByNewSession => self.took(Path::Replaced),
+            EndReason::StoreLost => self.took(Path::EndLost),
             _ => {}
         }
     }

@@ -56,6 +56,8 @@ paths! {
     JoinDegraded = "join while degraded",
     /// An end went out unrecorded.
     EndUnrecorded = "end told unrecorded",
+    /// A process found an end that its predecessor had told and not saved.
+    EndLost = "end: store lost",
     /// A request was refused as busy.
     Busy = "busy",
     /// A start was refused because another session runs.

@@ -7,7 +7,7 @@ use history::entry::What;
 use protocol::client::ClientMessage;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{BootId, EffectId, Participant, SessionId, StreamId};
-use protocol::record::{Loaded, Saved};
+use protocol::record::{EndBegun, Loaded, Saved};
 use protocol::value::{EndReason, Status};
 
 use crate::path::Path;
@@ -99,8 +99,38 @@ impl World {
         let adopted = self.records.tables.adopt(&session, &boot, now)?;
         loaded.fence = adopted.fence;
         loaded.away_ms = adopted.away_ms;
-        self.rooms[session_number(&session)].fenced = false;
+        let room = &mut self.rooms[session_number(&session)];
+        room.fenced = false;
+        loaded.unsaved_end = room.kept_end.clone();
+        room.lost |= room.kept_end.is_some() && loaded.row.status != Status::Completing;
         Some(loaded)
+    }
+
+    /// An end was told that is not stored. Sometimes nothing can be written beside it either.
+    pub(crate) fn keep_end(&mut self, session: &SessionId, end: EndBegun) {
+        let room = session_number(session);
+        if self.rooms[room].mirror.status() == Some(Status::Ended) {
+            return;
+        }
+        if self.rng.chance(90) {
+            self.rooms[room].kept_end = Some(end);
+        }
+        // By itself a process seldom dies just then.
+        if self.rng.chance(25) {
+            let wait = self.rng.between(10, 2_000);
+            let away = self.rng.between(200, 12_000);
+            self.later(wait, Happening::Fault(Fault::Crash(away)));
+        }
+    }
+
+    /// The end is in the records.
+    pub(crate) fn forget_end(&mut self, session: &SessionId) {
+        let room = session_number(session);
+        let status = self.rooms[room].mirror.status();
+        if status != Some(Status::Ended) {
+            self.violate(|| format!("{session}: its end is forgotten while it is {status:?}"));
+        }
+        self.rooms[room].kept_end = None;
     }
 
     /// Speech says something in a session it listens to.

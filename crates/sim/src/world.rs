@@ -12,6 +12,7 @@ use engine::{Input, Node};
 use history::entry::Entry;
 use protocol::client::{ClientMessage, Resume};
 use protocol::id::{BootId, EffectId, Epoch, Participant, ResumeKey, SessionId};
+use protocol::record::EndBegun;
 use protocol::time::{Mono, Now, Wall};
 use protocol::value::{EndReason, Status};
 
@@ -207,6 +208,10 @@ pub(crate) struct Room {
     /// The reason told with `recorded: true`, and the one told without.
     pub(crate) told: Option<EndReason>,
     pub(crate) told_unrecorded: Option<EndReason>,
+    /// An end that lies beside the records, as a file does: a crash leaves it.
+    pub(crate) kept_end: Option<EndBegun>,
+    /// It was taken over with such an end, and its records know of none.
+    pub(crate) lost: bool,
     /// A crash or another owner has cut its memory off.
     pub(crate) cut: bool,
     /// Another process owned it for a moment.
@@ -562,6 +567,8 @@ impl Room {
             reasons: None,
             told: None,
             told_unrecorded: None,
+            kept_end: None,
+            lost: false,
             cut: false,
             fenced: false,
             strange: false,

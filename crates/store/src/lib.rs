@@ -24,6 +24,8 @@ mod contract;
 #[cfg(feature = "disk")]
 pub mod desk;
 #[cfg(feature = "disk")]
+pub mod ends;
+#[cfg(feature = "disk")]
 pub mod error;
 mod judge;
 pub mod memory;

@@ -83,8 +83,11 @@ pub struct Metrics {
     pub save_latency_us: Histogram<16>,
     /// The same for saves that begin an interview (X5).
     pub start_latency_us: Histogram<16>,
-    /// How long the writer's thread worked at one page of the reaper's rows, microseconds.
+    /// How long one step of the reaper's work held the writer's thread, microseconds.
     pub reap_us: Histogram<16>,
+    /// How much of all that the thread only stood in line for a processor, microseconds; 0 where
+    /// the system does not say.
+    pub reap_waited_us: AtomicU64,
     /// Saves answered `Temporary`.
     pub saves_temporary: AtomicU64,
     /// Saves answered `Rejected`.
@@ -119,6 +122,7 @@ impl Default for Metrics {
             save_latency_us: Histogram::new(LATENCY_BOUNDS_US),
             start_latency_us: Histogram::new(LATENCY_BOUNDS_US),
             reap_us: Histogram::new(LATENCY_BOUNDS_US),
+            reap_waited_us: AtomicU64::new(0),
             saves_temporary: AtomicU64::new(0),
             saves_rejected: AtomicU64::new(0),
             saves_fenced: AtomicU64::new(0),

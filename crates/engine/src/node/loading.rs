@@ -93,10 +93,11 @@ impl Node {
                 Missing::Ended(loaded.row.reason)
             }
             Found::Session(loaded) => {
-                if loaded.row.status == Status::Scheduled {
+                let over = must_end || loaded.unsaved_end.is_some();
+                if loaded.row.status == Status::Scheduled && loaded.unsaved_end.is_none() {
                     let restored = self.with_ctx(|ctx| Session::restore(ctx, *loaded));
                     self.insert(restored, false);
-                } else if must_end {
+                } else if over {
                     let ended = self.with_ctx(|ctx| Session::recover(ctx, *loaded));
                     self.insert(ended, false);
                 } else {

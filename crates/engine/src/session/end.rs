@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use protocol::close::CloseCode;
 use protocol::error::ErrorCode;
-use protocol::id::{EffectId, Seq, UserId};
+use protocol::id::{EffectId, Generation, Seq, UserId};
+use protocol::record::EndBegun;
 use protocol::server::{EndResult, EventBody, ServerMessage};
 use protocol::time::{Mono, Wall};
 use protocol::value::{Audience, EndReason, Outcome, Role, Status};
 
 use super::seat::{Rights, role_by_token};
-use super::snapshot::Begun;
 use super::status::{Step, Trigger, step};
 use super::{Asked, Ctx, Session};
 use crate::config::FOREIGN_FLUSH_MS;
@@ -37,6 +37,8 @@ pub(crate) struct Ending {
     enders: Vec<AskId>,
     /// How often our own fault has brought it here.
     faults: u8,
+    /// It is kept beside the records.
+    pub(super) kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ enum Stage {
 
 impl Ending {
     /// One that waits for words out of files.
-    pub(super) fn of_recovery(begun: Begun, by: Mono) -> Self {
+    pub(super) fn of_recovery(begun: EndBegun, by: Mono) -> Self {
         let stage = Stage::Flushing { by };
         Self::new(begun.reason, begun.by, begun.at, begun.duration_ms, stage)
     }
@@ -79,6 +81,7 @@ impl Ending {
             stage,
             enders,
             faults: 0,
+            kept: false,
         }
     }
 
@@ -394,6 +397,11 @@ impl Session {
         ctx.out(Effect::ForgetAudio {
             session: session.clone(),
         });
+        if self.end.as_ref().is_some_and(|end| end.kept) {
+            ctx.out(Effect::ForgetEnd {
+                session: session.clone(),
+            });
+        }
         if !planted::on(ctx.config, Bug::ForgetCleanup) {
             ctx.news(Event::CleanedUp { session });
             self.over = true;
@@ -414,9 +422,27 @@ impl Session {
         if matches!(end.stage, Stage::Storing { by } if by <= now) {
             self.degrade(ctx);
             self.refuse_held(ctx, ErrorCode::StoreUnavailable);
+            self.keep_end(ctx);
             self.say_ended(ctx, false);
             self.stage(Stage::Told);
         }
+    }
+
+    /// It is about to be told unsaved: should this process stop first, nobody must find the
+    /// session alive.
+    fn keep_end(&mut self, ctx: &mut Ctx<'_>) {
+        // One made without having seen the records ends for itself alone: under its id there may
+        // be another.
+        let blind = !self.stored && self.fence.generation == Generation(0);
+        let begun = self.begun().filter(|_| !blind);
+        let Some((end, begun)) = self.end.as_mut().zip(begun).filter(|(end, _)| !end.kept) else {
+            return;
+        };
+        end.kept = true;
+        ctx.out(Effect::KeepEnd {
+            session: self.id.clone(),
+            end: Box::new(begun),
+        });
     }
 
     pub(super) fn end_next(&self) -> Option<Mono> {
@@ -462,6 +488,7 @@ impl Session {
         self.drop_unstored(ctx);
         self.forget_early(ctx);
         let enders = self.end.as_mut().map(|end| std::mem::take(&mut end.enders));
+        let kept = self.end.as_ref().is_some_and(|end| end.kept);
         let duration_ms = self.session_ms(ctx.now.mono);
         let stage = Stage::Settling {
             by: ctx.now.mono.after(ctx.config.end_hold_ms),
@@ -469,6 +496,7 @@ impl Session {
         let reason = EndReason::InternalError;
         let mut end = Ending::new(reason, None, ctx.now.wall, duration_ms, stage);
         end.faults = 1;
+        end.kept = kept;
         end.enders = enders.unwrap_or_default();
         self.end = Some(Box::new(end));
         ctx.out(Effect::FlushSpeech {

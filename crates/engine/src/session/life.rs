@@ -4,7 +4,7 @@
 
 use protocol::error::ErrorCode;
 use protocol::id::UserId;
-use protocol::record::{Happening, HappeningRow, Loaded, ParticipantRow};
+use protocol::record::{EndBegun, Happening, HappeningRow, Loaded, ParticipantRow};
 use protocol::time::Mono;
 use protocol::value::{EndReason, Outcome, Role, Status};
 
@@ -12,17 +12,18 @@ use super::advice::Advice;
 use super::end::Ending;
 use super::interview::once_number;
 use super::seat::Seat;
-use super::snapshot::{Begun, Clocks, Restored};
+use super::snapshot::{Clocks, Restored};
 use super::timer::Countdown;
 use super::{Ctx, Flow, Live, Log, Seed, Session, snapshot};
 use crate::config::{ACTIVITY_SAVE_MS, HAPPENINGS_MAX, TRANSFER_MS};
 use crate::effect::{Answer, Effect};
 use crate::event::Event;
 use crate::input::AskId;
+use crate::planted::{self, Bug};
 
 impl Session {
-    /// An unfinished session of a dead process. It lives on if its candidate may still come back;
-    /// else it ends `server_crash`.
+    /// An unfinished session of a dead process. It lives on if its candidate may still come back
+    /// and nobody was told that it is over; else it ends, see [`Session::recover`].
     pub(crate) fn take_over(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
         let kept = snapshot::restore(&loaded.row.snapshot);
         let clocks = kept
@@ -81,44 +82,69 @@ impl Session {
     }
 
     /// What was heard is transcribed, then it ends by the ordinary way: with the reason of an end
-    /// that had begun, else `server_crash`.
-    pub(crate) fn recover(ctx: &mut Ctx<'_>, loaded: Loaded) -> Self {
+    /// that had begun by its records, else `store_lost` where one was told that they do not know,
+    /// else `server_crash`.
+    pub(crate) fn recover(ctx: &mut Ctx<'_>, mut loaded: Loaded) -> Self {
         let begun = snapshot::restore(&loaded.row.snapshot).and_then(|kept| kept.end);
+        let unsaved = loaded.unsaved_end.take();
         let mut session = Self::restore(ctx, loaded);
         session.recovered = true;
         ctx.news(Event::Recovering {
             session: session.id.clone(),
         });
-        session.happen(ctx, Happening::Recovered, None, "to be ended");
-        let heard = session.live.is_some();
-        if !heard {
-            session.begin_end(ctx, EndReason::ServerCrash, None);
+        let known = match &unsaved {
+            Some(end) => format!("to be ended, {} was told and not saved", end.reason),
+            None => "to be ended".to_owned(),
+        };
+        session.happen(ctx, Happening::Recovered, None, &known);
+        let kept = unsaved.is_some();
+        if session.live.is_none() {
+            let (reason, by) = match unsaved {
+                Some(end) => (EndReason::StoreLost, end.by),
+                None => (EndReason::ServerCrash, None),
+            };
+            session.begin_end(ctx, reason, by);
+            if let Some(end) = &mut session.end {
+                end.kept = kept;
+            }
             return session;
         }
-        let last = session.last_activity_at;
-        let live_ms = session.live.as_ref().map_or(0, |live| {
+        let begun = begun.or(unsaved.map(|end| EndBegun {
+            reason: EndReason::StoreLost,
+            ..end
+        }));
+        session.end_from_records(ctx, begun);
+        if let Some(end) = &mut session.end {
+            end.kept = kept;
+        }
+        session
+    }
+
+    /// Ends an interview that began in a dead process; without a known end when something was last
+    /// heard of it.
+    fn end_from_records(&mut self, ctx: &mut Ctx<'_>, begun: Option<EndBegun>) {
+        let last = self.last_activity_at;
+        let live_ms = self.live.as_ref().map_or(0, |live| {
             u64::try_from(last.0 - live.started_at.0).unwrap_or(0)
         });
-        session.close_question_at(ctx, Outcome::Lost, live_ms);
-        // It may have died on its way out: then its log says so already.
-        let told = session.status == Status::Completing;
-        session.status = Status::Completing;
-        let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
-        let crash = Begun {
+        let end = begun.unwrap_or(EndBegun {
             reason: EndReason::ServerCrash,
             by: None,
             at: last,
             duration_ms: live_ms,
-        };
-        let end = Ending::of_recovery(begun.unwrap_or(crash), by);
-        session.end = Some(Box::new(end));
+        });
+        self.close_question_at(ctx, Outcome::Lost, live_ms);
+        // It may have died on its way out: then its log says so already.
+        let told = self.status == Status::Completing;
+        self.status = Status::Completing;
+        let by = ctx.now.mono.after(ctx.config.recovery_flush_ms);
+        self.end = Some(Box::new(Ending::of_recovery(end, by)));
         if !told {
-            session.record_status(ctx, None);
+            self.record_status(ctx, None);
         }
         ctx.out(Effect::RecoverSpeech {
-            session: session.id.clone(),
+            session: self.id.clone(),
         });
-        session
     }
 
     /// A session as it was stored. Only a scheduled one goes on living from here as it is.
@@ -283,11 +309,12 @@ impl Live {
     }
 }
 
-/// Until when the candidate may come back to this session of a dead process; none: it ends. Their
-/// grace did not run while there was nobody to come back to.
+/// Until when the candidate may come back to this session of a dead process; none: it ends. An end
+/// they were told of stays one. Their grace did not run while there was nobody to come back to.
 fn kept_until(ctx: &Ctx<'_>, loaded: &Loaded, clocks: &Clocks) -> Option<Mono> {
     let grace = ctx.config.grace_ms;
-    if loaded.row.status != Status::Active || grace == 0 || loaded.away_ms > grace {
+    let over = loaded.unsaved_end.is_some() && !planted::on(ctx.config, Bug::ForgetUnsavedEnd);
+    if over || loaded.row.status != Status::Active || grace == 0 || loaded.away_ms > grace {
         return None;
     }
     let latest = ctx.now.mono.after(grace);

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use protocol::id::UserId;
+use protocol::record::EndBegun;
 use protocol::time::{Mono, Now, Wall};
-use protocol::value::{EndReason, Invited, Plan, Role};
+use protocol::value::{Invited, Plan, Role};
 use serde::{Deserialize, Serialize};
 
 use super::consent::Given;
@@ -56,15 +56,6 @@ struct ClocksIn {
     extensions: u32,
 }
 
-/// An end that has begun.
-#[derive(Serialize, Deserialize, Clone)]
-pub(crate) struct Begun {
-    pub(crate) reason: EndReason,
-    pub(crate) by: Option<UserId>,
-    pub(crate) at: Wall,
-    pub(crate) duration_ms: u64,
-}
-
 #[derive(Deserialize)]
 struct SnapshotIn {
     v: u32,
@@ -75,7 +66,7 @@ struct SnapshotIn {
     #[serde(default)]
     clocks: Option<ClocksIn>,
     #[serde(default)]
-    end: Option<Begun>,
+    end: Option<EndBegun>,
     fixed: FixedIn,
 }
 
@@ -87,7 +78,7 @@ pub(crate) struct Restored {
     pub(crate) flow: Flow,
     pub(crate) consent: Option<Given>,
     /// An end that has begun.
-    pub(crate) end: Option<Begun>,
+    pub(crate) end: Option<EndBegun>,
     open_by: u64,
     clocks: Option<ClocksIn>,
 }
@@ -182,9 +173,10 @@ impl Session {
         })
     }
 
-    fn begun(&self) -> Option<Begun> {
+    /// The end as far as it has begun.
+    pub(super) fn begun(&self) -> Option<EndBegun> {
         let end = self.end.as_ref()?;
-        Some(Begun {
+        Some(EndBegun {
             reason: end.reason,
             by: end.by.clone(),
             at: end.ended_at,

@@ -217,6 +217,113 @@ fn an_end_that_had_begun_keeps_its_reason_through_a_crash() {
     assert_eq!(w.stored_reason("s1"), Some(EndReason::CandidateEnded));
 }
 
+/// The store is away, ana's end is told unsaved, and the process stops.
+fn told_and_not_saved(w: &mut World) {
+    w.store = StoreMode::Silent;
+    w.message(1, &who("ana"), "s1", ClientMessage::End);
+    w.wait(20_000);
+    let told = "session_ended candidate_ended recorded=false".to_owned();
+    assert!(w.sent(1).contains(&told));
+}
+
+fn next_process(w: &mut World) {
+    w.waiting.clear();
+    w.store = StoreMode::Commits;
+    w.restart_after(1_000);
+}
+
+#[test]
+fn an_end_that_was_told_and_not_saved_is_found_by_the_next_process_as_store_lost() {
+    let mut w = running();
+    w.wait(30_000);
+    told_and_not_saved(&mut w);
+    let kept = w.kept_ends.get(&id("s1")).cloned().unwrap();
+    assert_eq!(kept.reason, EndReason::CandidateEnded);
+    assert_eq!(w.stored_status("s1"), Some(Status::Active));
+    next_process(&mut w);
+    w.resume(11, &who("ana"), "s1", 1, 3);
+    assert!(
+        w.sent(11)[0].starts_with("joined completing"),
+        "nobody goes on with what is over"
+    );
+    w.input(Input::Speech {
+        session: id("s1"),
+        report: SpeechReport::Flushed,
+    });
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::StoreLost));
+    let row = &w.rows.get(&id("s1")).unwrap().row;
+    assert_eq!(row.ended_at, Some(kept.at));
+    assert_eq!(row.duration_ms, Some(kept.duration_ms));
+    let sent = w.sent(11);
+    assert!(sent.contains(&"session_ended store_lost recorded=true".to_owned()));
+    assert!(w.kept_ends.is_empty(), "it is in the records now");
+    let details = w.happenings.iter().map(|row| &*row.detail);
+    let detail = "to be ended, candidate_ended was told and not saved";
+    assert!(details.into_iter().any(|known| known == detail));
+    assert!(w.node.is_empty());
+}
+
+#[test]
+fn a_second_crash_finds_an_unsaved_end_again() {
+    let mut w = running();
+    told_and_not_saved(&mut w);
+    next_process(&mut w);
+    next_process(&mut w);
+    w.input(Input::Speech {
+        session: id("s1"),
+        report: SpeechReport::Flushed,
+    });
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::StoreLost));
+    assert!(w.kept_ends.is_empty());
+}
+
+#[test]
+fn an_unsaved_end_that_its_own_process_saves_after_all_keeps_its_reason() {
+    let mut w = running();
+    told_and_not_saved(&mut w);
+    assert_eq!(w.kept_ends.len(), 1);
+    w.store_catches_up();
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::CandidateEnded));
+    assert!(w.kept_ends.is_empty());
+}
+
+#[test]
+fn an_unsaved_end_of_which_the_records_know_the_reason_keeps_it() {
+    let mut w = running();
+    w.flushes = false;
+    w.message(1, &who("ana"), "s1", ClientMessage::End);
+    assert_eq!(w.stored_status("s1"), Some(Status::Completing));
+    w.store = StoreMode::Silent;
+    w.wait(20_000);
+    assert_eq!(w.kept_ends.len(), 1);
+    next_process(&mut w);
+    w.input(Input::Speech {
+        session: id("s1"),
+        report: SpeechReport::Flushed,
+    });
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::CandidateEnded));
+    assert!(w.kept_ends.is_empty());
+}
+
+#[test]
+fn an_unsaved_end_before_any_beginning_is_lost_for_the_next_process_too() {
+    let mut w = World::new();
+    w.create("s1", room_of("ana", &[], None));
+    w.join(1, &who("ana"), "s1");
+    w.store = StoreMode::Silent;
+    w.end_by_api("s1");
+    w.wait(20_000);
+    assert_eq!(w.kept_ends.len(), 1);
+    w.waiting.clear();
+    w.store = StoreMode::Commits;
+    w.restart_after(1_000);
+    // Somebody who comes finds it over.
+    w.join(11, &who("ana"), "s1");
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::StoreLost));
+    assert!(w.kept_ends.is_empty());
+    assert!(w.node.is_empty());
+}
+
 #[test]
 fn a_request_with_an_id_is_not_done_twice_across_a_restart() {
     let mut w = running();

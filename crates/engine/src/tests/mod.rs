@@ -21,7 +21,8 @@ use protocol::id::{
     Seq, SessionId, StreamId, UserId,
 };
 use protocol::record::{
-    Elsewhere, EventRow, Fence, HappeningRow, Loaded, ParticipantRow, RequestRow, Save, Saved,
+    Elsewhere, EndBegun, EventRow, Fence, HappeningRow, Loaded, ParticipantRow, RequestRow, Save,
+    Saved,
 };
 use protocol::said::Said;
 use protocol::server::{PresenceChange, Reply, ServerMessage};
@@ -53,6 +54,8 @@ struct World {
     waiting: Vec<(EffectId, Box<Save>)>,
     log: Vec<EventRow>,
     rows: BTreeMap<SessionId, Loaded>,
+    /// Ends kept beside the records.
+    kept_ends: BTreeMap<SessionId, EndBegun>,
     active: BTreeMap<UserId, SessionId>,
     sent: BTreeMap<u64, Vec<String>>,
     /// Who hears others speak, and the last thing they were sent before.
@@ -134,6 +137,7 @@ impl World {
             waiting: Vec::new(),
             log: Vec::new(),
             rows: BTreeMap::new(),
+            kept_ends: BTreeMap::new(),
             active: BTreeMap::new(),
             sent: BTreeMap::new(),
             hears: BTreeMap::new(),
@@ -234,7 +238,10 @@ impl World {
             }
             Effect::LoadSession { id, session } => {
                 let found = match (self.store, self.rows.get(&session)) {
-                    (StoreMode::Commits, Some(row)) => Found::Session(Box::new(row.clone())),
+                    (StoreMode::Commits, Some(row)) => Found::Session(Box::new(Loaded {
+                        unsaved_end: self.kept_ends.get(&session).cloned(),
+                        ..row.clone()
+                    })),
                     (StoreMode::Commits, None) => Found::Nothing,
                     _ => Found::Unavailable,
                 };
@@ -284,6 +291,12 @@ impl World {
             Effect::ContestAnswer { session, won } => {
                 self.node
                     .handle_input(self.now, Input::ContestAnswered { session, won });
+            }
+            Effect::KeepEnd { session, end } => {
+                self.kept_ends.insert(session, *end);
+            }
+            Effect::ForgetEnd { session } => {
+                self.kept_ends.remove(&session);
             }
             Effect::Advise { id, session, asked } => self.advice.push((id, session, *asked)),
             other => self.effects.push(format!("{other:?}")),
@@ -345,6 +358,7 @@ impl World {
             ],
             happened: save.happenings.last().map_or(0, |row| row.place),
             away_ms: 0,
+            unsaved_end: None,
         };
         self.happenings.extend(save.happenings.iter().cloned());
         self.rows.insert(save.session.clone(), loaded);
@@ -388,6 +402,7 @@ impl World {
         for mut loaded in self.rows.values().cloned().collect::<Vec<_>>() {
             if matches!(loaded.row.status, Status::Active | Status::Completing) {
                 loaded.away_ms = ms;
+                loaded.unsaved_end = self.kept_ends.get(&loaded.row.session).cloned();
                 let loaded = Box::new(loaded);
                 self.input(Input::Recover { loaded });
             }

@@ -208,8 +208,9 @@ section! {
 section! {
     /// What lasts.
     Store = "store" {
-        /// The folder of everything that is kept: the database greenroom.db and the audio of answers
-        /// that are not transcribed yet. Made at the first start. Also set by --data.
+        /// The folder of everything that is kept: the database greenroom.db, the audio of answers that
+        /// are not transcribed yet, ends that wait for the database. Made at the first start. Also set by
+        /// --data.
         dir: PathBuf = PathBuf::from("data"),
         /// Memory of each of the five connections to the database for what they have read. The
         /// system keeps the file in memory besides; more helps where the disk is slow.

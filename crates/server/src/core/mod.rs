@@ -94,6 +94,10 @@ pub enum Job {
     RecoverSpeech(SessionId),
     /// Answers nothing.
     ForgetAudio(SessionId),
+    /// Answers nothing.
+    KeepEnd(SessionId, Box<protocol::record::EndBegun>),
+    /// Answers nothing.
+    ForgetEnd(SessionId),
     /// Ends the user's running session, whichever it is, and answers the request.
     Clear(UserId, ReplyTo),
     /// Makes a code that moves the user's seat to another device, and answers the request; asked
@@ -351,6 +355,8 @@ impl Core {
                 self.outside.work(Job::Advise(id, session, asked));
             }
             Effect::ForgetAudio { session } => self.outside.work(Job::ForgetAudio(session)),
+            Effect::KeepEnd { session, end } => self.outside.work(Job::KeepEnd(session, end)),
+            Effect::ForgetEnd { session } => self.outside.work(Job::ForgetEnd(session)),
         }
     }
 

@@ -67,6 +67,8 @@ pub(crate) fn start(driver: Arc<Driver>, job: Job) {
         }
         job @ Job::MakeReport(..) => driver.press.queue(&driver, job),
         Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
+        Job::KeepEnd(session, end) => driver.keep_end(session, *end),
+        Job::ForgetEnd(session) => driver.forget_end(session),
         job => {
             work.spawn_blocking(move || run(&driver, job));
         }
@@ -119,7 +121,11 @@ fn run(driver: &Driver, job: Job) {
             driver.hub.forget_session(&session);
             driver.recorder.delete_session(&session);
         }
-        Job::Clear(..) | Job::Transfer(..) | Job::RecoverSpeech(_) => {}
+        Job::Clear(..)
+        | Job::Transfer(..)
+        | Job::RecoverSpeech(_)
+        | Job::KeepEnd(..)
+        | Job::ForgetEnd(_) => {}
     }
 }
 
@@ -147,6 +153,7 @@ pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreE
         };
         loaded.fence = adopted.fence;
         loaded.away_ms = adopted.away_ms;
+        loaded.unsaved_end = driver.unsaved_end(session);
     }
     Ok(Found::Session(Box::new(loaded)))
 }

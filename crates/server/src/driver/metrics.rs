@@ -147,7 +147,7 @@ fn store(out: &mut String, driver: &Driver) {
     seconds(
         out,
         "greenroom_reap_seconds",
-        "The writer's work at one page of the reaper's rows.",
+        "How long one step of the reaper held the records' writer.",
         &metrics.reap_us.read(),
     );
     for (name, help, value) in [
@@ -176,6 +176,11 @@ fn store(out: &mut String, driver: &Driver) {
             "active_rows_reaped",
             "Rows of active_interview_sessions reaped.",
             &metrics.active_rows_reaped,
+        ),
+        (
+            "reap_waited_us",
+            "Microseconds of the reaper's steps in which the writer only waited for a processor.",
+            &metrics.reap_waited_us,
         ),
         (
             "lease_failures",

@@ -35,11 +35,12 @@ use engine::effect::Answer;
 use engine::input::AskId;
 use parking_lot::Mutex;
 use protocol::id::{BootId, EffectId, SessionId};
-use protocol::record::Save;
+use protocol::record::{EndBegun, Save};
 use protocol::time::Mono;
 use speech::Speech;
 use store::Store;
 use store::audio::Recorder;
+use store::ends::{Ends, Waiting};
 use tokio::sync::oneshot;
 
 use self::ears::Hub;
@@ -81,6 +82,10 @@ pub(crate) struct Driver {
     /// How long what is kept for how long.
     pub(crate) retention: retention::Retention,
     pub(crate) rehearing: rehear::Rehearing,
+    /// Keeps ends that were told and are not saved.
+    pub(crate) ends: Ends,
+    /// Those that an earlier process kept.
+    unsaved: Mutex<Waiting>,
     pub(crate) codes: transfer::Codes,
     /// The core; it owns us.
     pub(crate) core: OnceLock<Weak<Core>>,
@@ -92,6 +97,7 @@ pub(crate) struct Driver {
 
 /// What a driver is made of.
 pub(crate) struct Parts {
+    pub(crate) ends: (Ends, Waiting),
     pub(crate) boot: BootId,
     pub(crate) clock: Clock,
     pub(crate) inboxes: Arc<Inboxes>,
@@ -119,6 +125,8 @@ impl Driver {
             changing: Mutex::default(),
             retention: parts.retention,
             rehearing,
+            ends: parts.ends.0,
+            unsaved: Mutex::new(parts.ends.1),
             codes: transfer::Codes::default(),
             boot: parts.boot,
             clock: parts.clock,
@@ -171,6 +179,31 @@ impl Driver {
             speech: self.speech.clone(),
             recorder: Arc::clone(&self.recorder),
             since,
+        }
+    }
+
+    /// An end of this session that an earlier process told and could not save.
+    pub(crate) fn unsaved_end(&self, session: &SessionId) -> Option<EndBegun> {
+        self.unsaved.lock().get(session).cloned()
+    }
+
+    /// All of them.
+    pub(crate) fn unsaved_ends(&self) -> Waiting {
+        self.unsaved.lock().clone()
+    }
+
+    pub(crate) fn keep_end(&self, session: SessionId, end: EndBegun) {
+        if !self.ends.keep(session.clone(), end) {
+            tracing::error!(%session, "unsaved_end_not_kept");
+        }
+    }
+
+    /// It is in the records, or they know nothing of its session.
+    pub(crate) fn forget_end(&self, session: SessionId) {
+        self.unsaved.lock().remove(&session);
+        if !self.ends.forget(session.clone()) {
+            // The next process finds in the records that it is over.
+            tracing::debug!(%session, "unsaved_end_not_forgotten");
         }
     }
 

@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use engine::Input;
-use engine::input::{Ask, AskId, SpeechReport};
+use engine::input::{Ask, AskId, Found, SpeechReport};
 use protocol::id::{Participant, SessionId, StreamId, UserId};
 use protocol::record::Loaded;
 use protocol::time::Mono;
-use protocol::value::EndReason;
+use protocol::value::{EndReason, Status};
 use speech::format::{ChunkDecoder, Encoding};
 use speech::resample::Resampler;
 use store::StoreError;
@@ -21,7 +21,7 @@ use store::rows::Reaped;
 use super::Driver;
 use super::arrivals::Arrivals;
 use super::ears::{Hearing, Live, recorded_format};
-use super::retention;
+use super::{jobs, retention};
 
 /// Added to the nice value of the thread that recognizes what lay in files.
 const NICE: i32 = 10;
@@ -244,6 +244,7 @@ pub(crate) fn adopt_all(driver: &Driver) -> Result<usize, StoreError> {
                     let loaded = Box::new(Loaded {
                         fence: taken.fence,
                         away_ms: taken.away_ms,
+                        unsaved_end: driver.unsaved_end(&session),
                         ..loaded
                     });
                     driver.inboxes.post(Input::Recover { loaded });
@@ -255,13 +256,34 @@ pub(crate) fn adopt_all(driver: &Driver) -> Result<usize, StoreError> {
     }
 }
 
+/// What an earlier process told as ended and could not save is ended in the records, whatever they
+/// say of it. Returns how many sessions.
+fn end_unsaved(driver: &Driver) -> usize {
+    let mut ended = 0;
+    for (session, end) in driver.unsaved_ends() {
+        match jobs::load(driver, &session) {
+            Ok(Found::Session(loaded)) if loaded.row.status != Status::Ended => {
+                tracing::warn!(%session, reason = %end.reason, "end_was_not_saved");
+                driver.inboxes.post(Input::Recover { loaded });
+                ended += 1;
+            }
+            // It was saved after all, or nothing of it ever was.
+            Ok(Found::Session(_) | Found::Nothing) => driver.forget_end(session),
+            Ok(Found::Unavailable) => tracing::warn!(%session, "session_not_recovered"),
+            Err(error) => tracing::error!(%session, %error, "session_not_recovered"),
+        }
+    }
+    ended
+}
+
 /// Before the listener opens: what ran lives on with all it needs in the records, or ends, as far
 /// as that is done by the deadline.
 pub(crate) fn recover_before_start(driver: &Driver, wait: Duration) {
     let begun = Instant::now();
     let by = begun + wait;
+    let unsaved = end_unsaved(driver);
     let adopted = match adopt_all(driver) {
-        Ok(adopted) => adopted,
+        Ok(adopted) => adopted + unsaved,
         Err(error) => {
             tracing::error!(%error, "recovery_failed");
             return;

@@ -23,6 +23,7 @@ use protocol::limits::Limits;
 use protocol::outbox;
 use speech::{RecognizerFactory, Speech, SpeechConfig};
 use store::audio::Recorder;
+use store::ends::Ends;
 use store::sqlite::Sqlite;
 use store::{Callbacks, Store};
 use tokio::net::TcpListener;
@@ -274,6 +275,7 @@ impl Server {
             }
         };
         let driver = Driver::new(Parts {
+            ends: Ends::open(&settings.data)?,
             boot: boot.clone(),
             clock,
             inboxes: Arc::clone(&inboxes),
@@ -602,6 +604,9 @@ impl Running {
         drop(self.hooks.take());
         if !self.driver.store.shutdown(patience) {
             tracing::warn!("not_all_saved");
+        }
+        if !self.driver.ends.shutdown(patience) {
+            tracing::warn!("unsaved_ends_not_all_kept");
         }
         if let Some(work) = self.work.take() {
             work.shutdown_background();

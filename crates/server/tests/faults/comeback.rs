@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::records::Records;
 use crate::harness::server::{Server, Setup};
-use crate::harness::{SOON, sound, token};
+use crate::harness::{SOON, sound};
 use crate::{Pair, bodies, resume};
+use history::judge::Limits;
 
 /// Pause between two chunks: five times as fast as speech.
 const PACE: Duration = Duration::from_millis(20);
@@ -20,7 +21,7 @@ const BACK: Duration = Duration::from_secs(10);
 /// This page comes back over a new connection, having seen everything up to its position.
 fn back(server: &Server, before: &Client, user: &str, role: &str, session: &str) -> Client {
     let request = resume(before, session, before.position());
-    let mut client = Client::connect(server.address, &token::invited(user, role, session));
+    let mut client = server.connect(user, role, session);
     client.ask(request);
     let joined = client.expect("session:joined");
     assert_eq!(joined["recovered"], true, "{joined}");
@@ -42,7 +43,7 @@ fn answer_with_kills(kills: &[usize]) -> String {
     let setup = Setup::new(data.path()).with_speech();
     let chunks = sound::recording("two_cities.wav", 8_000);
     let mut server = setup.start();
-    let mut ana = Client::join(server.address, "ana", "candidate", "s1");
+    let mut ana = server.join("ana", "candidate", "s1");
     let questions = json!([{"id": "q1", "text": "How were the times?", "limitSeconds": 600}]);
     ana.ask(json!({"type": "interview:start", "questions": questions}));
     ana.expect("question:asked");
@@ -78,9 +79,9 @@ fn answer_with_kills(kills: &[usize]) -> String {
     ana.ask(json!({"type": "end_interview"}));
     ana.expect("session_ended");
     seen.extend(ana.stored());
+    setup.run.judge(data.path(), &["s1"], Limits::default());
     drop(server);
     let records = Records::of(data.path());
-    records.assert_sound();
     records.assert_holds("s1", &seen);
     let events = records.events("s1");
     let finals = { events.iter() }.filter(|(_, body)| body["type"] == "transcription:result");
@@ -145,8 +146,7 @@ fn after_each_of_five_kills_both_come_back_to_the_same_log_and_clock() {
             let said = json!({"type": "answer:done", "id": "d1"});
             candidate.ask(said.clone());
             candidate.ask(said);
-            let ben = token::invited("ben", "interviewer", "s1");
-            interviewer = Client::connect(server.address, &ben);
+            interviewer = server.connect("ben", "interviewer", "s1");
             interviewer.ask(again);
             interviewer.expect("question:asked");
             break;
@@ -172,6 +172,7 @@ fn after_each_of_five_kills_both_come_back_to_the_same_log_and_clock() {
     assert_eq!(row.reason.as_deref(), Some("candidate_ended"));
     let active = "SELECT count(*) FROM active_interview_sessions";
     assert_eq!(records.count(active), 0);
+    setup.run.judge(data.path(), &["s1"], Limits::default());
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn a_drain_ends_no_session_and_the_next_process_has_all_of_them() {
     let mut pages: Vec<(String, Client)> = Vec::new();
     for name in &names {
         let user = format!("ana-{name}");
-        let mut ana = Client::join(server.address, &user, "candidate", name);
+        let mut ana = server.join(&user, "candidate", name);
         ana.ask(json!({"type": "interview:start", "questions": [
             {"id": "q1", "text": "And then?", "limitSeconds": 600}]}));
         ana.expect("question:asked");
@@ -212,6 +213,8 @@ fn a_drain_ends_no_session_and_the_next_process_has_all_of_them() {
     }
     let reasons = "SELECT count(*) FROM sessions WHERE reason = 'completed'";
     assert_eq!(records.count(reasons), 12);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    setup.run.judge(data.path(), &names, Limits::default());
 }
 
 #[test]
@@ -248,6 +251,12 @@ fn whoever_does_not_come_back_is_waited_for_one_grace_and_no_longer() {
         (&*row.status, row.reason.as_deref()),
         ("ended", Some("server_crash"))
     );
+    // The grace, and a second.
+    let limits = Limits {
+        orphan_ms: 4_000,
+        ..Limits::default()
+    };
+    setup.run.judge(data.path(), &["s1", "s2"], limits);
 }
 
 #[test]
@@ -279,4 +288,5 @@ fn a_row_ended_by_another_program_closes_the_live_session_within_a_second() {
     assert!(records.report("s1").is_some());
     let active = "SELECT count(*) FROM active_interview_sessions";
     assert_eq!(records.count(active), 0);
+    setup.run.judge(data.path(), &["s1"], Limits::default());
 }

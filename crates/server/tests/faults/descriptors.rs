@@ -6,9 +6,11 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::json;
 
 use crate::Pair;
-use crate::harness::client::{self, Client};
+use crate::harness::client::Client;
+use crate::harness::run::Run;
 use crate::harness::server::{Server, Setup};
 use crate::harness::{SOON, token, until};
+use history::entry::What;
 
 /// Newcomers that find no place.
 const NEWCOMERS: usize = 8;
@@ -43,6 +45,7 @@ fn without_descriptors_those_inside_go_on_and_newcomers_get_in_as_soon_as_there_
         (open == open_files(&server)).then_some(open)
     });
     limit(&server, open);
+    server.run.fault("no descriptor is left");
 
     let sockets = (0..NEWCOMERS).map(|_| TcpStream::connect_timeout(&server.address, SOON));
     let sockets: Vec<TcpStream> = sockets.map(Result::unwrap).collect();
@@ -57,16 +60,17 @@ fn without_descriptors_those_inside_go_on_and_newcomers_get_in_as_soon_as_there_
     });
 
     limit(&server, 4_096);
-    let bearer = format!(
-        "Bearer {}",
-        token::invited("eve", "observer", "descriptors")
-    );
+    server.run.note(What::Peace);
+    let eve = token::invited("eve", "observer", "descriptors");
     for socket in sockets {
-        let opened = client::open(socket, "/ws", &[("Authorization", &bearer)]);
-        let eve = Client::from(opened.expect("whoever waited is let in"));
-        eve.expect("connection:success");
+        // Whoever waited is let in.
+        Client::taped_over(&server.run, socket, "eve", &eve);
     }
     assert_eq!(server.ready(), 200);
     ana.ask(json!({"type": "answer:done", "questionId": "q4"}));
     assert_eq!(ana.expect("session_ended")["reason"], "completed");
+    ben.expect("session_ended");
+    server
+        .run
+        .judge(data.path(), &["descriptors"], Run::limits());
 }

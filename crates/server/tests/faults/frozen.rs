@@ -6,8 +6,10 @@ use serde_json::json;
 
 use crate::Pair;
 use crate::harness::records::Records;
+use crate::harness::run::Run;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, sound, until};
+use history::entry::What;
 
 const STILL: Duration = Duration::from_secs(10);
 const SHORT_S: u32 = 6;
@@ -23,6 +25,7 @@ fn after_ten_seconds_of_standing_still_only_what_was_due_has_happened() {
         .start();
     let mut pair = Pair::start(&server, "frozen", &[SHORT_S, 600]);
     let (ana, ben) = (&mut pair.candidate, &mut pair.interviewer);
+    server.run.fault("the process stands still");
     server.freeze();
     let frozen = Instant::now();
     // What people do meanwhile waits in their sockets.
@@ -36,6 +39,7 @@ fn after_ten_seconds_of_standing_still_only_what_was_due_has_happened() {
         "it did not stand still"
     );
     server.thaw();
+    server.run.note(What::Peace);
     let thawed = Instant::now();
     ben.wait("the pong", SOON, |m| m["ref"] == ping);
     assert_eq!(ben.expect("audio:received")["seq"], 0);
@@ -82,4 +86,6 @@ fn after_ten_seconds_of_standing_still_only_what_was_due_has_happened() {
     assert_eq!(server.ready(), 200);
     ana.ask(json!({"type": "answer:done", "questionId": "q2"}));
     assert_eq!(ana.expect("session_ended")["reason"], "completed");
+    ben.expect("session_ended");
+    server.run.judge(data.path(), &["frozen"], Run::limits());
 }

@@ -2,21 +2,19 @@
 
 use serde_json::json;
 
-use crate::harness::client::{Client, answers};
+use crate::harness::client::answers;
 use crate::harness::run::Run;
 use crate::harness::server::Setup;
 use crate::harness::tracer::Tracer;
 use crate::harness::{SOON, until};
 use history::entry::What;
-use history::judge::Limits;
 
 #[test]
 fn while_fsync_fails_nothing_is_called_stored_and_afterwards_all_of_it_is() {
     let data = tempfile::tempdir().unwrap();
     let server = Setup::new(data.path()).start();
-    let run = Run::new();
-    let mut ana = Client::taped(&run, server.address, "ana", "candidate", "fsync");
-    let ben = Client::taped(&run, server.address, "ben", "interviewer", "fsync");
+    let mut ana = server.join("ana", "candidate", "fsync");
+    let ben = server.join("ben", "interviewer", "fsync");
     let question = |n: u32| json!({"id": format!("q{n}"), "text": "And?", "limitSeconds": 600});
     let questions: Vec<_> = (1..=4).map(question).collect();
     ana.ask(json!({"type": "interview:start", "id": "start", "questions": questions}));
@@ -24,9 +22,7 @@ fn while_fsync_fails_nothing_is_called_stored_and_afterwards_all_of_it_is() {
     let before = ana.position();
 
     let tracer = Tracer::attach(&server, "fsync,fdatasync", "error=EIO");
-    run.note(What::Fault {
-        what: "fsync fails".into(),
-    });
+    server.run.fault("fsync fails");
     let first = ana.post(json!({"type": "answer:done", "id": "a1", "questionId": "q1"}));
     for member in [&ana, &ben] {
         assert_eq!(member.expect("session:degraded")["on"], true);
@@ -42,7 +38,7 @@ fn while_fsync_fails_nothing_is_called_stored_and_afterwards_all_of_it_is() {
     assert!(!promised, "what no fsync confirmed was acknowledged");
     assert_eq!(ana.position(), before);
     tracer.detach();
-    run.note(What::Peace);
+    server.run.note(What::Peace);
 
     let answer = ana.wait("the answer", SOON, |m| answers(m, first));
     assert_eq!(answer["type"], "ok", "{answer}");
@@ -55,10 +51,5 @@ fn while_fsync_fails_nothing_is_called_stored_and_afterwards_all_of_it_is() {
     }
     assert_eq!(ana.expect("session_ended")["reason"], "completed");
     ben.expect("session_ended");
-    // The judge's own wait after peace is about pages that stay; these have been told the end.
-    let limits = Limits {
-        settle_ms: 0,
-        ..Limits::default()
-    };
-    run.judge(data.path(), &["fsync"], limits);
+    server.run.judge(data.path(), &["fsync"], Run::limits());
 }

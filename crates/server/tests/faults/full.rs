@@ -16,8 +16,10 @@ use serde_json::json;
 use crate::Pair;
 use crate::harness::client::answers;
 use crate::harness::records::Records;
+use crate::harness::run::Run;
 use crate::harness::server::{Server, Setup};
 use crate::harness::{SOON, sound, until};
+use history::entry::What;
 
 /// Mounts a small file system over the data folder, for this process and its children alone.
 const MOUNT: &str = "mount -t tmpfs -o size=8m none \"$0\" && exec \"$@\"";
@@ -145,6 +147,7 @@ fn while_the_disk_is_full_nothing_is_acknowledged_and_afterwards_all_is_stored()
     let before = ana.position();
 
     disk.fill();
+    server.run.fault("the disk is full");
     let first = ana.post(json!({"type": "answer:done", "questionId": "q1"}));
     for member in [&*ana, &*ben] {
         assert_eq!(member.expect("session:degraded")["on"], true);
@@ -191,6 +194,7 @@ fn while_the_disk_is_full_nothing_is_acknowledged_and_afterwards_all_is_stored()
     assert_eq!(ana.position(), before);
 
     disk.free();
+    server.run.note(What::Peace);
     for reference in [first, second] {
         let answer = ana.wait("the answer", SOON, |m| answers(m, reference));
         assert_eq!(answer["type"], "ok", "{answer}");
@@ -224,11 +228,12 @@ fn while_the_disk_is_full_nothing_is_acknowledged_and_afterwards_all_is_stored()
     });
     ana.ask(json!({"type": "answer:done", "questionId": "q3"}));
     assert_eq!(ana.expect("session_ended")["reason"], "completed");
+    ben.expect("session_ended");
     disk.looked_at(|records| {
         let row = records.session("full").unwrap();
         let ended = ("ended", Some("completed"));
         assert_eq!((&*row.status, row.reason.as_deref()), ended);
         assert!(records.report("full").is_some());
-        records.assert_sound();
+        server.run.judge_by(records, &["full"], Run::limits());
     });
 }

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::client::Client;
 use crate::harness::records::Records;
-use crate::harness::run::Run;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, until};
 use history::judge::Limits;
@@ -49,9 +47,8 @@ fn when_the_wall_clock_jumps_no_question_session_or_seat_ends_early_or_late() {
     let setup = Setup::new(data.path()).with("sessions.grace", "3s");
     let (setup, wall) = Wall::under(setup, clock.path());
     let server = setup.start();
-    let run = Run::new();
-    let mut ana = Client::taped(&run, server.address, "ana", "candidate", "jumps");
-    let ben = Client::taped(&run, server.address, "ben", "interviewer", "jumps");
+    let mut ana = server.join("ana", "candidate", "jumps");
+    let ben = server.join("ben", "interviewer", "jumps");
     let questions = json!([
         {"id": "q1", "text": "Soon?", "limitSeconds": SHORT.as_secs()},
         {"id": "q2", "text": "Later?", "limitSeconds": 600},
@@ -108,5 +105,5 @@ fn when_the_wall_clock_jumps_no_question_session_or_seat_ends_early_or_late() {
         (0..=all + 1_000).contains(&duration),
         "{duration} ms of {all} ms"
     );
-    run.judge(data.path(), &["jumps"], Limits::default());
+    server.run.judge(data.path(), &["jumps"], Limits::default());
 }

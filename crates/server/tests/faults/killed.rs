@@ -10,6 +10,7 @@ use crate::harness::client::Client;
 use crate::harness::records::Records;
 use crate::harness::server::{Server, Setup};
 use crate::harness::{SOON, now_ms, sound, until};
+use history::judge::Limits;
 
 const KILLS: u32 = 20;
 /// All of it together.
@@ -55,6 +56,9 @@ fn killed_twenty_times_in_mid_answer_the_server_loses_nothing_it_acknowledged() 
     until("all sound is deleted", SOON, || {
         (kept(data.path()) == 0).then_some(())
     });
+    let names: Vec<String> = (0..KILLS).map(|kill| format!("killed-{kill}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    setup.run.judge(data.path(), &names, Limits::default());
     let took = begun.elapsed();
     println!("{KILLS} kills in {took:?}");
     assert!(took < LIMIT, "{KILLS} kills took {took:?}");
@@ -75,7 +79,7 @@ impl Answer {
     /// Speaks until enough is written, and then a little longer, each time differently.
     fn give(server: &Server, kill: u32, chunks: &[Vec<u8>]) -> Self {
         let (session, user) = (format!("killed-{kill}"), format!("ana-{kill}"));
-        let mut ana = Client::join(server.address, &user, "candidate", &session);
+        let mut ana = server.join(&user, "candidate", &session);
         let questions = json!([{"id": "q1", "text": "How were the times?", "limitSeconds": 600}]);
         ana.ask(json!({"type": "interview:start", "questions": questions}));
         ana.expect("question:asked");

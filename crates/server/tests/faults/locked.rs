@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::Pair;
 use crate::harness::client::answers;
 use crate::harness::records::Records;
+use crate::harness::run::Run;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, until};
+use history::entry::What;
 
 /// How long the lock is kept.
 const LOCKED: Duration = Duration::from_secs(4);
@@ -26,6 +28,7 @@ fn while_the_database_is_locked_words_are_provisional_and_nothing_is_called_stor
     let records = Records::of(data.path());
     records.0.execute_batch("BEGIN IMMEDIATE").unwrap();
     let locked = Instant::now();
+    server.run.fault("the database is locked");
     let first = ana.post(json!({"type": "answer:done", "questionId": "q1"}));
     for member in [&*ana, &*ben] {
         let degraded = member.expect("session:degraded");
@@ -63,6 +66,7 @@ fn while_the_database_is_locked_words_are_provisional_and_nothing_is_called_stor
     );
     assert_eq!(server.ready(), 503);
     records.0.execute_batch("ROLLBACK").unwrap();
+    server.run.note(What::Peace);
 
     for reference in [first, second] {
         let answer = ana.wait("the answer", SOON, |m| answers(m, reference));
@@ -103,7 +107,10 @@ fn while_the_database_is_locked_words_are_provisional_and_nothing_is_called_stor
     });
     assert_eq!(closed["provisional"], serde_json::Value::Null);
     assert_eq!(ana.ended(SOON), Some((1000, "session_over".to_owned())));
-    records.assert_sound();
+    ben.expect("session_ended");
+    eve.candidate.settle();
+    let sessions = ["locked", "locked-too"];
+    server.run.judge(data.path(), &sessions, Run::limits());
 }
 
 /// A candidate whose interview began while nothing could be written.
@@ -114,8 +121,7 @@ struct Unrecorded {
 
 impl Pair {
     fn begin_unrecorded(server: &crate::harness::server::Server, session: &str) -> Unrecorded {
-        let token = crate::harness::token::invited("eve", "candidate", session);
-        let mut candidate = crate::harness::client::Client::connect(server.address, &token);
+        let mut candidate = server.connect("eve", "candidate", session);
         candidate.post(json!({"type": "session:join", "sessionId": session}));
         candidate.expect("session:joined");
         let questions = json!([{"text": "Who?", "limitSeconds": 600}]);

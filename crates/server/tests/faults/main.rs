@@ -15,6 +15,7 @@ mod jumps;
 mod killed;
 mod load;
 mod locked;
+mod lost;
 mod points;
 mod silent;
 mod slow;
@@ -35,8 +36,8 @@ impl Pair {
     /// In this session, with questions of so many seconds each.
     fn start(server: &Server, session: &'static str, limits_s: &[u32]) -> Self {
         Self::with(
-            Client::join(server.address, "ana", "candidate", session),
-            Client::join(server.address, "ben", "interviewer", session),
+            server.join("ana", "candidate", session),
+            server.join("ben", "interviewer", session),
             limits_s,
         )
     }

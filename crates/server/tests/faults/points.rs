@@ -5,11 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, answers};
-use crate::harness::run::Run;
 use crate::harness::server::{Server, Setup};
 use crate::harness::tracer::Tracer;
-use crate::harness::{SOON, token, until};
-use history::entry::What;
+use crate::harness::{SOON, until};
 use history::judge::Limits;
 
 /// The point in words, its system calls, and how many of them each thread may make first.
@@ -37,10 +35,9 @@ fn killed_at_the_commit_in_it_or_right_after_it_the_server_loses_and_doubles_not
 fn die_at(calls: &str, count: u32) {
     let data = tempfile::tempdir().unwrap();
     let setup = Setup::new(data.path());
-    let run = Run::new();
     let mut server = setup.start();
-    let mut ana = Client::taped(&run, server.address, "ana", "candidate", "points");
-    let mut ben = Client::taped(&run, server.address, "ben", "interviewer", "points");
+    let mut ana = server.join("ana", "candidate", "points");
+    let mut ben = server.join("ben", "interviewer", "points");
     let question = |n: u32| json!({"id": format!("q{n}"), "text": "And?", "limitSeconds": 600});
     let questions: Vec<Value> = (1..=QUESTIONS).map(question).collect();
     ana.ask(json!({"type": "interview:start", "id": "start", "questions": questions}));
@@ -50,12 +47,10 @@ fn die_at(calls: &str, count: u32) {
     let answered = answer_until_it_dies(&mut ana);
     server.exited(SOON);
     drop(tracer);
-    run.note(What::Down);
     server = setup.start();
-    run.note(What::Up);
-    come_back(&run, &server, &ana, answered);
+    come_back(&server, &ana, answered);
     drop(ben);
-    run.judge(data.path(), &["points"], Limits::default());
+    setup.run.judge(data.path(), &["points"], Limits::default());
 }
 
 /// Answers one question after the other; how many were acknowledged when the line broke.
@@ -79,9 +74,8 @@ fn answer_until_it_dies(ana: &mut Client) -> u32 {
 }
 
 /// The page comes back and asks again for what was not answered.
-fn come_back(run: &Run, server: &Server, before: &Client, answered: u32) {
-    let token = token::invited("ana", "candidate", "points");
-    let mut ana = Client::taped_only(run, server.address, "ana", &token);
+fn come_back(server: &Server, before: &Client, answered: u32) {
+    let mut ana = server.connect("ana", "candidate", "points");
     let joined = ana.request(crate::resume(before, "points", before.position()));
     if joined["type"] == "error" {
         assert_eq!(joined["code"], "session_ended", "{joined}");

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::client::Client;
+use crate::harness::SOON;
 use crate::harness::proxy::Proxy;
 use crate::harness::server::Setup;
-use crate::harness::{SOON, token};
 use crate::{Pair, bodies, resume};
+use history::judge::Limits;
 
 const PING: Duration = Duration::from_millis(800);
 const PONG: Duration = Duration::from_millis(600);
@@ -21,8 +21,8 @@ fn a_silent_connection_is_found_by_its_heartbeat_and_the_page_comes_back_without
         .with("limits.ping_timeout", "600ms")
         .start();
     let proxy = Proxy::before(server.address);
-    let ana = Client::join(proxy.address, "ana", "candidate", "silent");
-    let ben = Client::join(server.address, "ben", "interviewer", "silent");
+    let ana = server.join_at(proxy.address, "ana", "candidate", "silent");
+    let ben = server.join("ben", "interviewer", "silent");
     let Pair {
         candidate: ana,
         interviewer: ben,
@@ -32,6 +32,7 @@ fn a_silent_connection_is_found_by_its_heartbeat_and_the_page_comes_back_without
     assert_eq!(seen, 2);
 
     proxy.freeze();
+    server.run.fault("ana's line carries nothing");
     let frozen = Instant::now();
     let gone = ben.wait("the candidate is gone", SOON, |m| {
         m["type"] == "user:disconnected"
@@ -47,10 +48,7 @@ fn a_silent_connection_is_found_by_its_heartbeat_and_the_page_comes_back_without
         m["type"] == "question:asked" && m["index"] == 1
     });
 
-    let back = Client::connect(
-        server.address,
-        &token::invited("ana", "candidate", "silent"),
-    );
+    let back = server.connect("ana", "candidate", "silent");
     let mut back = back;
     back.ask(resume(&ana, "silent", seen));
     let joined = back.expect("session:joined");
@@ -67,4 +65,9 @@ fn a_silent_connection_is_found_by_its_heartbeat_and_the_page_comes_back_without
     assert_eq!(again["userId"], "ana");
     // Those who answer are left alone.
     assert!(!ben.is_over() && !back.is_over());
+    // Ana's own end of the frozen line never hears of its end.
+    drop(ana);
+    server
+        .run
+        .judge(data.path(), &["silent"], Limits::default());
 }

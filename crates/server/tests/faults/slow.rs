@@ -7,9 +7,11 @@ use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::client::Client;
+use crate::harness::run::Run;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, sound, token, until};
 use crate::{Pair, bodies, resume};
+use history::entry::What;
 
 /// More chunks than all buffers between the server and a reader can hold.
 const CHUNKS_MAX: u32 = 400;
@@ -24,10 +26,9 @@ fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
         .with("limits.audio_burst_bytes", "256MiB")
         .with("limits.write_timeout", "1500ms")
         .start();
-    let mut eve = Client::over(
-        small_socket(server.address),
-        &token::invited("eve", "observer", "slow"),
-    );
+    let token = token::invited("eve", "observer", "slow");
+    let socket = small_socket(server.address);
+    let mut eve = Client::taped_over(&server.run, socket, "eve", &token);
     let mut pair = Pair::start(&server, "slow", &[600, 600, 600]);
     eve.ask(json!({"type": "session:join", "sessionId": "slow"}));
     eve.settle();
@@ -36,6 +37,7 @@ fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
     let (ana, ben) = (&mut pair.candidate, &mut pair.interviewer);
 
     eve.stop_reading();
+    server.run.fault("eve does not read");
     let mut sent = 0;
     while server.metric("greenroom_audio_dropped_frames_total") == 0.0 {
         assert!(sent < CHUNKS_MAX, "no audio was dropped");
@@ -51,6 +53,7 @@ fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
         (server.metric("greenroom_slow_consumers_total") == 1.0).then_some(())
     });
     eve.read_on();
+    server.run.note(What::Peace);
     assert_eq!(eve.ended(SOON), Some((4421, "slow_consumer".to_owned())));
     let gone = ben.wait("the observer is gone", SOON, |m| {
         m["type"] == "user:disconnected"
@@ -62,7 +65,7 @@ fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
     });
 
     let position = eve.position().max(seen);
-    let mut back = Client::connect(server.address, &token::invited("eve", "observer", "slow"));
+    let mut back = server.connect("eve", "observer", "slow");
     back.ask(resume(&eve, "slow", position));
     let joined = back.expect("session:joined");
     assert_eq!(joined["recovered"], true, "{joined}");
@@ -83,6 +86,7 @@ fn who_does_not_read_loses_audio_then_the_connection_and_nobody_else_notices() {
         || (server.metric("greenroom_connections") == 3.0).then_some(()),
     );
     assert!(!ana.is_over() && !ben.is_over());
+    server.run.judge(data.path(), &["slow"], Run::limits());
 }
 
 /// A socket whose own buffer takes next to nothing.

@@ -6,6 +6,7 @@ use crate::Pair;
 use crate::harness::records::Records;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, sound};
+use history::judge::Limits;
 
 #[test]
 fn without_a_speech_model_everything_but_speech_works_and_it_says_so() {
@@ -66,4 +67,7 @@ fn without_a_speech_model_everything_but_speech_works_and_it_says_so() {
             .status,
         "ended"
     );
+    server
+        .run
+        .judge(data.path(), &["speechless"], Limits::default());
 }

@@ -9,6 +9,7 @@ use crate::harness::client::{self, Client, answers};
 use crate::harness::records::Records;
 use crate::harness::server::Setup;
 use crate::harness::{SOON, token};
+use history::judge::Limits;
 
 /// As configured, and what a busy machine may add.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -66,6 +67,9 @@ fn told_to_stop_the_server_sends_everybody_to_come_back_and_ends_no_session() {
         records.count("SELECT count(*) FROM active_interview_sessions"),
         1
     );
+    server
+        .run
+        .judge(data.path(), &["stopped"], Limits::default());
 }
 
 /// Whoever comes while it drains is told to come later.
@@ -82,9 +86,11 @@ fn refuses_newcomers(server: &crate::harness::server::Server) {
 fn a_second_signal_stops_the_server_at_once() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Setup::new(data.path()).with("server.drain", "30s").start();
-    let _ana = Client::join(server.address, "ana", "candidate", "hurry");
+    let mut ana = server.join("ana", "candidate", "hurry");
+    let question = json!([{"id": "q1", "text": "And then?", "limitSeconds": 600}]);
+    ana.ask(json!({"type": "interview:start", "questions": question}));
     let members: Vec<Client> = (0..6)
-        .map(|n| Client::join(server.address, &format!("ben-{n}"), "interviewer", "hurry"))
+        .map(|n| server.join(&format!("ben-{n}"), "interviewer", "hurry"))
         .collect();
     server.terminate();
     let told = |client: &Client| client.all().iter().any(|m| m["type"] == "server:draining");
@@ -96,6 +102,7 @@ fn a_second_signal_stops_the_server_at_once() {
     server.terminate();
     server.exited(Duration::from_secs(3));
     println!("gone {:?} after the second signal", hurried.elapsed());
+    server.run.judge(data.path(), &["hurry"], Limits::default());
 }
 
 #[test]

@@ -36,6 +36,7 @@ impl Tables {
             last_seq,
             happened: stored.happenings.keys().next_back().copied().unwrap_or(0),
             away_ms: 0,
+            unsaved_end: None,
         })
     }
 

@@ -15,6 +15,7 @@ mod read;
 mod reader;
 mod save;
 pub(crate) mod schema;
+mod stopwatch;
 mod writer;
 
 pub use desk::DeskFile;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use protocol::id::{BootId, EffectId, Seq, SessionId, UserId};
@@ -43,6 +44,7 @@ use crate::rows::{
 };
 use crate::sqlite::pool::Pool;
 use crate::sqlite::queue::{Queue, Queued};
+use crate::sqlite::stopwatch::Stopwatch;
 use crate::sqlite::writer::{Settings, Writer};
 use crate::{Callbacks, Store};
 
@@ -89,9 +91,6 @@ impl Config {
         }
     }
 }
-
-/// Rows of `active_interview_sessions` put right in one transaction: some milliseconds.
-const REAP_ROWS: u32 = 1_000;
 
 /// How long the thread may take to leave beyond the time it was given.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -425,17 +424,22 @@ impl Store for Sqlite {
 
     fn reap_active(&self, now: Wall, age_ms: u64) -> Result<Reaped, StoreError> {
         let mut all = Reaped::default();
-        // Readers look; the writer is asked only for what there is to do, a page at a time.
-        while self
-            .pool
-            .ask(|connection| read::active_is_wrong(connection, now, age_ms))?
-        {
+        // Readers look; the writer is asked only for what there is to do, so much at a time.
+        loop {
+            let look = |connection: &mut Connection| read::amiss(connection, now, age_ms);
+            let amiss = self.pool.ask(look)?;
+            if !amiss.anything() {
+                break;
+            }
             let metrics = Arc::clone(&self.metrics);
             let reaped = self.command(move |connection| {
-                let begun = Instant::now();
-                let reaped = admin::reap_active(connection, now, age_ms, REAP_ROWS);
-                let us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-                metrics.reap_us.record(us);
+                let watch = Stopwatch::start();
+                let reaped = admin::reap_active(connection, &amiss, now, age_ms);
+                let shown = watch.show();
+                metrics.reap_us.record(shown.us);
+                metrics
+                    .reap_waited_us
+                    .fetch_add(shown.waited_us, Ordering::Relaxed);
                 reaped
             })?;
             all.gone += reaped.gone;

@@ -61,6 +61,7 @@ pub(crate) fn load(
         last_seq,
         happened,
         away_ms: 0,
+        unsaved_end: None,
     }))
 }
 
@@ -319,30 +320,100 @@ pub(crate) fn happenings(
         .collect()
 }
 
-/// Whether something in `active_interview_sessions` is to be put right: see `admin::reap_active`.
-pub(crate) fn active_is_wrong(
-    connection: &Connection,
-    now: Wall,
-    age_ms: u64,
-) -> Result<bool, Error> {
-    let before = now.0.saturating_sub(number(age_ms));
-    let stale = format!(
-        "SELECT 1 FROM active_interview_sessions a LEFT JOIN sessions s
-             ON s.session = a.session_id
-         WHERE s.status = 'ended'
-             OR (s.session IS NULL AND coalesce({}, 0) < ?1) LIMIT 1",
+/// Rows of `active_interview_sessions` that go in one transaction. Its commit costs as much as
+/// visiting a thousand of them; all together it must not make a save wait longer than 20 ms.
+const GO_ROWS: u32 = 10_000;
+
+/// What is wrong with `active_interview_sessions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Amiss {
+    /// Places of rows that must go, as a JSON array: the writer visits only those, and decides.
+    pub(crate) stale: Option<String>,
+    /// It lacks rows.
+    pub(crate) missing: bool,
+}
+
+impl Amiss {
+    pub(crate) fn anything(&self) -> bool {
+        self.stale.is_some() || self.missing
+    }
+}
+
+/// Whether row `a` must go: its session `s` is ended, or there is none of that name and it was made
+/// before parameter 1.
+pub(crate) fn is_stale() -> String {
+    format!(
+        "LEFT JOIN sessions s ON s.session = a.session_id
+         WHERE (s.status = 'ended' OR (s.session IS NULL AND coalesce({}, 0) < ?1))",
         CREATED_MS.replace("created_at", "a.created_at")
-    );
-    let missing = "SELECT 1 FROM sessions s WHERE s.status <> 'ended'
-         AND s.status IN ('active', 'completing') AND s.candidate IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)
-         LIMIT 1";
-    let asked = connection
-        .prepare_cached(&stale)
-        .and_then(|mut select| select.exists([before]))
-        .and_then(|stale| Ok(stale || connection.prepare_cached(missing)?.exists([])?));
-    match asked {
-        Err(error) if is_missing_table(&error) => Ok(true),
-        asked => asked,
+    )
+}
+
+/// Where the sessions are that lack a row. The index of what is not ended is the one to go by:
+/// by candidates, all that ever were would be visited, which is what the two odd conditions
+/// prevent.
+pub(crate) const MISSING_ROWS: &str = "FROM sessions s
+     WHERE status <> 'ended' AND owner_boot >= '' AND status IN ('active', 'completing')
+         AND +candidate IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM active_interview_sessions WHERE user_id = s.candidate)";
+
+/// What the reaper finds.
+pub(crate) fn amiss(connection: &Connection, now: Wall, age_ms: u64) -> Result<Amiss, Error> {
+    let before = now.0.saturating_sub(number(age_ms));
+    let look = || {
+        let stale = format!(
+            "SELECT nullif(json_group_array(place), '[]') FROM (
+                 SELECT a.rowid AS place FROM active_interview_sessions a {} LIMIT {GO_ROWS})",
+            is_stale()
+        );
+        let missing = format!("SELECT 1 {MISSING_ROWS} LIMIT 1");
+        Ok(Amiss {
+            stale: connection
+                .prepare_cached(&stale)?
+                .query_row([before], |row| row.get(0))?,
+            missing: connection.prepare_cached(&missing)?.exists([])?,
+        })
+    };
+    match look() {
+        Err(error) if is_missing_table(&error) => Ok(Amiss {
+            stale: None,
+            missing: true,
+        }),
+        found => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut explained = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let rows = explained.query_map([], |row| row.get(3)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn the_reaper_visits_no_session_that_is_ended_and_each_row_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let mut connection = schema::open_writer(&path, std::time::Duration::ZERO, true).unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let missing = plan(&connection, &format!("SELECT 1 {MISSING_ROWS}"));
+        assert!(
+            missing[0].starts_with("SEARCH s USING INDEX sessions_unfinished"),
+            "{missing:?}"
+        );
+        let stale = format!(
+            "SELECT a.rowid FROM active_interview_sessions a {}",
+            is_stale()
+        );
+        let stale = plan(&connection, &stale.replace("?1", "0"));
+        assert_eq!(stale[0], "SCAN a");
+        assert!(stale[1].starts_with("SEARCH s USING INDEX"), "{stale:?}");
+        assert!(stale[1].contains("(session=?)"), "{stale:?}");
     }
 }

@@ -18,7 +18,8 @@ use rusqlite::{Connection, Error, ErrorCode, TransactionBehavior};
 
 use crate::metrics::Metrics;
 use crate::sqlite::queue::{Item, Queue, Work};
-use crate::sqlite::{REAP_ROWS, admin, save, schema};
+use crate::sqlite::read::Amiss;
+use crate::sqlite::{admin, save, schema};
 use crate::{Answers, Callbacks, StoreError};
 
 /// How often other programs' changes are looked for (S8).
@@ -238,10 +239,14 @@ impl Writer {
             return;
         };
         let now = (self.settings.now)().wall;
-        match admin::reap_active(connection, now, u64::MAX, REAP_ROWS) {
+        let amiss = Amiss {
+            stale: None,
+            missing: true,
+        };
+        match admin::reap_active(connection, &amiss, now, u64::MAX) {
             Ok(reaped) => {
                 self.commits += 1;
-                if reaped.come < u64::from(REAP_ROWS) {
+                if reaped.come < u64::from(admin::COME_ROWS) {
                     self.remake_at = None;
                     self.warned_table = false;
                     tracing::warn!("table active_interview_sessions was made anew");

@@ -124,6 +124,11 @@ impl Client {
     /// As [`Client::connect`], with all it says and hears in the run's history.
     pub(crate) fn taped_only(run: &Run, address: SocketAddr, user: &str, token: &str) -> Self {
         let socket = TcpStream::connect_timeout(&address, SOON).unwrap();
+        Self::taped_over(run, socket, user, token)
+    }
+
+    /// As [`Client::taped_only`], over a socket the caller made.
+    pub(crate) fn taped_over(run: &Run, socket: TcpStream, user: &str, token: &str) -> Self {
         let bearer = format!("Bearer {token}");
         let opened = open(socket, "/ws", &[("Authorization", &bearer)]);
         let taped = Some(run.opened(user));

@@ -1,6 +1,7 @@
 //! A run whose clients write one history, and the judge that reads it at the end.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -42,6 +43,24 @@ impl Taped {
         let at = self.run.now();
         self.run.tape.lock().unwrap().closed(at, self.conn, code);
     }
+}
+
+thread_local! {
+    /// Histories this test, which has a thread of its own, has left so far.
+    static LEFT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Leaves a history where it can be read after the run, in the place of the last one.
+fn keep(entries: &[Entry]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("histories");
+    std::fs::create_dir_all(&folder).unwrap();
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("unnamed").replace("::", "-");
+    let nth = LEFT.get() + 1;
+    LEFT.set(nth);
+    let path = folder.join(format!("{test}-{nth}.jsonl"));
+    std::fs::write(&path, write(entries)).unwrap();
+    path
 }
 
 impl Run {
@@ -115,24 +134,40 @@ impl Run {
 
     /// Everybody is done: the records of these sessions are noted and all of it is judged.
     pub(crate) fn judge(&self, data: &Path, sessions: &[&str], limits: Limits) {
+        self.judge_by(&Records::of(data), sessions, limits);
+    }
+
+    /// As [`Run::judge`], where the records are opened already.
+    pub(crate) fn judge_by(&self, records: &Records, sessions: &[&str], limits: Limits) {
         self.note(What::Over);
-        let records = Records::of(data);
         records.assert_sound();
         for session in sessions {
-            self.note_records(&records, session);
+            self.note_records(records, session);
         }
         self.judge_noted(limits);
+    }
+
+    /// Something is made to go wrong.
+    pub(crate) fn fault(&self, what: &str) {
+        self.note(What::Fault { what: what.into() });
+    }
+
+    /// How long the judge waits for everybody to be settled is about pages that stay: for those that
+    /// have been told the end, it need not.
+    pub(crate) fn limits() -> Limits {
+        Limits {
+            settle_ms: 0,
+            ..Limits::default()
+        }
     }
 
     /// Judges what is there.
     pub(crate) fn judge_noted(&self, limits: Limits) {
         let entries: Vec<Entry> = self.tape.lock().unwrap().entries().to_vec();
+        println!("history in {}", keep(&entries).display());
         let verdict = judge(&entries, limits);
         println!("{verdict}");
         assert!(verdict.received > 0, "nothing was put to the test");
-        if !verdict.holds() {
-            println!("--- the history\n{}", write(&entries));
-        }
         assert!(verdict.holds(), "{verdict}");
     }
 }

@@ -1,6 +1,7 @@
 //! The server as a child process: started on a free port, watched, signaled, killed by its own id
 //! when the test is over, whatever became of the test.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,9 +10,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use history::entry::What;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::client::Client;
+use super::run::Run;
 use super::{SOON, token, until};
 
 /// Lines of the log that are kept for a test that fails.
@@ -21,6 +25,10 @@ const START: Duration = Duration::from_secs(30);
 
 /// How to start a server.
 pub(crate) struct Setup {
+    /// The history of all its servers.
+    pub(crate) run: Run,
+    /// One of them has run before.
+    ran: Cell<bool>,
     data: PathBuf,
     settings: Vec<(String, String)>,
     program: Vec<String>,
@@ -28,6 +36,8 @@ pub(crate) struct Setup {
 
 /// A running server.
 pub(crate) struct Server {
+    /// The history of the test: its members' connections, and when there was no server.
+    pub(crate) run: Run,
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
@@ -38,6 +48,8 @@ impl Setup {
     /// With its records in this folder, candidates who may make sessions, and no speech.
     pub(crate) fn new(data: &Path) -> Self {
         let setup = Self {
+            run: Run::new(),
+            ran: Cell::new(false),
             data: data.to_owned(),
             settings: Vec::new(),
             program: vec![env!("CARGO_BIN_EXE_greenroom").to_owned()],
@@ -108,6 +120,7 @@ impl Setup {
         watch(errors, Arc::clone(&log), |_| {});
         // From here on the child is killed on drop, also when it never listens.
         let mut server = Server {
+            run: self.run.clone(),
             child,
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             log,
@@ -115,6 +128,9 @@ impl Setup {
         match told.recv_timeout(START) {
             Ok(address) => server.address = address,
             Err(_) => panic!("the server does not say where it listens"),
+        }
+        if self.ran.replace(true) {
+            self.run.note(What::Up);
         }
         server
     }
@@ -153,6 +169,7 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
+        self.run.note(What::Down);
     }
 
     /// SIGTERM.
@@ -180,7 +197,31 @@ impl Server {
 
     /// Waits until it exits by itself.
     pub(crate) fn exited(&mut self, limit: Duration) -> ExitStatus {
-        until("the server exits", limit, || self.child.try_wait().unwrap())
+        let status = until("the server exits", limit, || self.child.try_wait().unwrap());
+        self.run.note(What::Down);
+        status
+    }
+
+    /// This member connects, with all it says and hears in the history.
+    pub(crate) fn connect(&self, user: &str, role: &str, session: &str) -> Client {
+        let token = token::invited(user, role, session);
+        Client::taped_only(&self.run, self.address, user, &token)
+    }
+
+    /// This member connects and joins, with all it says and hears in the history.
+    pub(crate) fn join(&self, user: &str, role: &str, session: &str) -> Client {
+        self.join_at(self.address, user, role, session)
+    }
+
+    /// As [`Server::join`], by way of another address.
+    pub(crate) fn join_at(
+        &self,
+        address: SocketAddr,
+        user: &str,
+        role: &str,
+        session: &str,
+    ) -> Client {
+        Client::taped(&self.run, address, user, role, session)
     }
 
     /// Its process id.
