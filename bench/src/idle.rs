@@ -144,6 +144,7 @@ mod tests {
         let memory = |bytes| Memory {
             rss: bytes,
             pss: bytes,
+            anonymous: bytes,
         };
         Readings {
             before: memory(1_000_000),

@@ -268,7 +268,7 @@ fn end_unsaved(driver: &Driver) -> usize {
                 ended += 1;
             }
             // It was saved after all, or nothing of it ever was.
-            Ok(Found::Session(_) | Found::Nothing) => driver.forget_end(session),
+            Ok(Found::Session(_) | Found::Nothing | Found::Forgotten) => driver.forget_end(session),
             Ok(Found::Unavailable) => tracing::warn!(%session, "session_not_recovered"),
             Err(error) => tracing::error!(%session, %error, "session_not_recovered"),
         }

@@ -400,7 +400,12 @@ mod tests {
     fn the_reaper_visits_no_session_that_is_ended_and_each_row_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.db");
-        let mut connection = schema::open_writer(&path, std::time::Duration::ZERO, true).unwrap();
+        let mut connection = schema::open_writer(
+            &path,
+            schema::Opening::beside(std::time::Duration::ZERO),
+            true,
+        )
+        .unwrap();
         schema::migrate(&mut connection).unwrap();
         let missing = plan(&connection, &format!("SELECT 1 {MISSING_ROWS}"));
         assert!(
