@@ -91,12 +91,12 @@ const TIMES: Field = always(
 );
 const MORE: Field = always(
     "extensionMs",
-    Shape::Millis,
+    Shape::Whole(0, LIMIT_MS_MAX),
     "How much each time, milliseconds.",
 );
 const TOTAL: Field = always(
     "totalLimitMs",
-    Shape::Millis,
+    Shape::Whole(0, QUESTIONS_MAX as u64 * LIMIT_MS_MAX),
     "All limits together, milliseconds.",
 );
 
