@@ -74,6 +74,11 @@ fn let_loose(kind: Kind) {
     }
     let only = std::env::var("GREENROOM_ONLY").ok();
     deeds.retain(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
+    assert!(
+        !deeds.is_empty(),
+        "{}: no deed is called {only:?}",
+        kind.name
+    );
     let failed: Vec<&str> = std::thread::scope(|scope| {
         let running: Vec<_> = deeds
             .into_iter()
