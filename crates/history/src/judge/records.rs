@@ -153,14 +153,15 @@ impl Case {
                 continue;
             }
             let word = link.and_then(|link| link.last_word);
-            let end = match word.filter(|_| !unheard) {
-                Some((_, at)) => Some(at),
-                None if self.notes_losses => conn.lost_at,
-                None => conn.closed_at,
+            // A goodbye may be told late: what it ends was over so much earlier.
+            let (end, late) = match word.filter(|_| !unheard) {
+                Some((_, at)) => (Some(at), self.limits.switch_ms),
+                None if self.notes_losses => (conn.lost_at, 0),
+                None => (conn.closed_at, 0),
             };
             let Some(end) = end else { return };
             last = last.max(Some(end));
-            held |= session.ran_at.is_some_and(|ran_at| ran_at < end)
+            held |= session.ran_at.is_some_and(|ran_at| ran_at + late < end)
                 && link.is_some_and(|link| link.role & 1 != 0 && self.is_known(link, end));
         }
         let Some(last) = last else { return };
