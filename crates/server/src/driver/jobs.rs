@@ -153,8 +153,8 @@ pub(crate) fn load(driver: &Driver, session: &SessionId) -> Result<Found, StoreE
         };
         loaded.fence = adopted.fence;
         loaded.away_ms = adopted.away_ms;
-        loaded.unsaved_end = driver.unsaved_end(session);
     }
+    loaded.unsaved_end = driver.unsaved_end(session);
     Ok(Found::Session(Box::new(loaded)))
 }
 

@@ -84,7 +84,7 @@ pub(crate) struct Driver {
     pub(crate) rehearing: rehear::Rehearing,
     /// Keeps ends that were told and are not saved.
     pub(crate) ends: Ends,
-    /// Those that an earlier process kept.
+    /// Those that are kept, also by an earlier process.
     unsaved: Mutex<Waiting>,
     pub(crate) codes: transfer::Codes,
     /// The core; it owns us.
@@ -182,7 +182,7 @@ impl Driver {
         }
     }
 
-    /// An end of this session that an earlier process told and could not save.
+    /// An end of this session that was told and could not be saved.
     pub(crate) fn unsaved_end(&self, session: &SessionId) -> Option<EndBegun> {
         self.unsaved.lock().get(session).cloned()
     }
@@ -193,6 +193,7 @@ impl Driver {
     }
 
     pub(crate) fn keep_end(&self, session: SessionId, end: EndBegun) {
+        self.unsaved.lock().insert(session.clone(), end.clone());
         if !self.ends.keep(session.clone(), end) {
             tracing::error!(%session, "unsaved_end_not_kept");
         }

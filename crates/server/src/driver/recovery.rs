@@ -267,8 +267,12 @@ fn end_unsaved(driver: &Driver) -> usize {
                 driver.inboxes.post(Input::Recover { loaded });
                 ended += 1;
             }
-            // It was saved after all, or nothing of it ever was.
-            Ok(Found::Session(_) | Found::Nothing | Found::Forgotten) => driver.forget_end(session),
+            // It was saved after all, or deleted since.
+            Ok(Found::Session(_) | Found::Forgotten) => driver.forget_end(session),
+            Ok(Found::Nothing) => {
+                tracing::warn!(%session, reason = %end.reason, "session_was_never_saved");
+                driver.forget_end(session);
+            }
             Ok(Found::Unavailable) => tracing::warn!(%session, "session_not_recovered"),
             Err(error) => tracing::error!(%session, %error, "session_not_recovered"),
         }

@@ -32,6 +32,11 @@ fn through_links_that_are_cut_all_the_time_every_event_arrives_once_and_in_order
 }
 
 #[test]
+fn ten_thousand_wrong_rows_are_put_right_in_little_of_the_writers_time() {
+    holds_under("reaper");
+}
+
+#[test]
 fn while_the_database_is_away_interviews_go_on_and_afterwards_all_is_right() {
     holds_under("away");
 }
