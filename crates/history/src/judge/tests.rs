@@ -113,6 +113,20 @@ impl Run {
         })
     }
 
+    /// Nobody looks any more; the session of one event has ended.
+    fn over_and_ended(&mut self, reason: &str, ended_at: u64) -> &mut Self {
+        self.push(What::Over).push(What::Row {
+            session: "s1".into(),
+            status: "ended".into(),
+            reason: Some(reason.into()),
+            epoch: 1,
+            seq: 1,
+            ended_at: Some(ended_at),
+            active: false,
+        });
+        self.stored(1, "q1")
+    }
+
     fn row(&mut self, status: &str, reason: Option<&str>, seq: u64) -> &mut Self {
         self.push(What::Row {
             session: "s1".into(),
@@ -512,16 +526,7 @@ fn p7_only_a_session_that_no_candidate_was_in_may_wait_for_its_own_clocks() {
         });
         run.event(conn, 1, 0, "q1")
             .push(What::Close { conn, code: None });
-        run.at(500_000).push(What::Over).push(What::Row {
-            session: "s1".into(),
-            status: "ended".into(),
-            reason: Some("inactivity".into()),
-            epoch: 1,
-            seq: 1,
-            ended_at: Some(ended_at),
-            active: false,
-        });
-        run.stored(1, "q1");
+        run.at(500_000).over_and_ended("inactivity", ended_at);
         let limits = Limits {
             clocks_ms: 300_000,
             ..Limits::default()
@@ -531,6 +536,34 @@ fn p7_only_a_session_that_no_candidate_was_in_may_wait_for_its_own_clocks() {
     // Connection 2 is an interviewer's, all others a candidate's.
     assert!(alone(2, 300_000) && !alone(2, 400_000));
     assert!(alone(1, 60_000) && !alone(1, 70_000));
+}
+
+#[test]
+fn p7_a_candidate_who_left_as_the_session_began_may_not_have_been_in_it() {
+    let left_at = |at: u64| {
+        let mut run = Run::default();
+        run.open(1, "ana").join(1, 1, None, 0);
+        run.open(2, "ben").join(2, 2, None, 0).push(What::Said {
+            session: "s1".into(),
+            canary: "canary:s1:q1".into(),
+        });
+        run.event(2, 1, 0, "q1").at(at).push(What::Left {
+            conn: 1,
+            session: "s1".into(),
+        });
+        run.at(10_000).push(What::Close {
+            conn: 2,
+            code: None,
+        });
+        run.at(500_000).over_and_ended("inactivity", 200_000);
+        let limits = Limits {
+            clocks_ms: 300_000,
+            ..Limits::default()
+        };
+        judge(&run.entries, limits).holds()
+    };
+    assert!(left_at(500));
+    assert!(!left_at(5_000));
 }
 
 #[test]
@@ -547,16 +580,7 @@ fn p7_counts_from_when_the_server_knows_and_it_must_know_in_time() {
             code: None,
         });
         run.at(lost_at).push(What::Lost { conn: 1 });
-        run.at(500_000).push(What::Over).push(What::Row {
-            session: "s1".into(),
-            status: "ended".into(),
-            reason: Some("abandoned".into()),
-            epoch: 1,
-            seq: 1,
-            ended_at: Some(ended_at),
-            active: false,
-        });
-        run.stored(1, "q1");
+        run.at(500_000).over_and_ended("abandoned", ended_at);
         let verdict = judge(&run.entries, Limits::default());
         let promises = verdict.violations.iter().map(|broken| broken.promise);
         promises.collect::<Vec<_>>()
