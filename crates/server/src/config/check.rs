@@ -244,7 +244,7 @@ fn retention(config: &Config, found: &mut Vec<Problem>) {
 fn store(config: &Config, found: &mut Vec<Problem>) {
     // SQLite takes no fewer than ten of its pages, and five connections may have this much.
     if !(64 << 10..=1 << 30).contains(&config.store.cache.0) {
-        let message = "must be from 64KiB to 1GiB; each of the five connections may take it";
+        let message = "must be from 64KiB to 1024MiB; each of the five connections may take it";
         found.push(Problem::of("store.cache", message));
     }
 }
