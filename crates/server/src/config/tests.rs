@@ -457,6 +457,9 @@ fn a_database_cache_too_small_or_too_large_is_refused_by_name() {
     for size in ["1KiB", "2048MiB"] {
         let found = problems(&format!("[store]\ncache = \"{size}\"\n"), &[]);
         assert!(found[0].contains("store.cache"), "{size}: {found:?}");
-        assert!(found[0].contains("from 64KiB to 1024MiB"), "{size}: {found:?}");
+        assert!(
+            found[0].contains("from 64KiB to 1024MiB"),
+            "{size}: {found:?}"
+        );
     }
 }
