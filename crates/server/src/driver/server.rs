@@ -453,9 +453,26 @@ impl Running {
             reporting::make_due(driver).map(drop)
         });
         self.again(reaper, reaper, recovery::reap);
-        self.again(UPKEEP_EVERY, UPKEEP_EVERY, |driver| {
-            driver.upkeep.look(driver);
-            Ok(())
+        self.keep_memory_down();
+    }
+
+    /// The look is on a task of its own: on a thread of the pool it would keep idle ones from ending.
+    fn keep_memory_down(&self) {
+        let (driver, mut stop) = (Arc::clone(&self.driver), self.stop.subscribe());
+        let Some(work) = &self.work else {
+            return;
+        };
+        work.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(UPKEEP_EVERY) => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+                if driver.upkeep.is_due(&driver) {
+                    let given = tokio::task::spawn_blocking(heap::give_back).await;
+                    tracing::debug!(?given, "memory_given_back");
+                }
+            }
         });
     }
 

@@ -46,19 +46,12 @@ impl Seen {
 }
 
 impl Upkeep {
-    /// Looks, and gives back what is due.
-    pub(crate) fn look(&self, driver: &Driver) {
-        let Some(core) = driver.core() else {
-            return;
-        };
-        if self
-            .0
-            .lock()
-            .look(core.gauges().connections, core.counters().opened.get())
-        {
-            let given = heap::give_back();
-            tracing::debug!(given, "memory_given_back");
-        }
+    /// Looks whether memory should go back now.
+    pub(crate) fn is_due(&self, driver: &Driver) -> bool {
+        driver.core().is_some_and(|core| {
+            let ever = core.counters().opened.get();
+            self.0.lock().look(core.gauges().connections, ever)
+        })
     }
 }
 
