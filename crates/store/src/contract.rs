@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
-    Reaped, SpokenRow,
+    Reaped, SpokenRow, Trace,
 };
 
 /// Answers to saves, in the order they were decided.
@@ -53,6 +53,10 @@ pub trait Store: Coaching + Desk {
     /// # Errors
     /// `Saved::Temporary` at once when too many bytes wait, or the store is shut down.
     fn submit(&self, id: EffectId, save: Save) -> Result<(), Saved>;
+
+    /// What there is of each of these sessions, in their order: one question for a crowd that
+    /// comes at once.
+    fn find(&self, sessions: &[SessionId]) -> Result<Vec<Trace>, StoreError>;
 
     /// A session as recovery needs it.
     fn load(&self, session: &SessionId) -> Result<Option<Loaded>, StoreError>;

@@ -127,3 +127,14 @@ pub struct Reaped {
     /// Rows of running sessions that were missing.
     pub come: u64,
 }
+
+/// What the records have of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing.
+    Nothing,
+    /// Its row.
+    Kept,
+    /// That it was deleted as a whole: its id is never used again.
+    Deleted,
+}

@@ -56,18 +56,35 @@ impl Inboxes {
         }
     }
 
-    /// Hands many over, waking each thread once.
+    /// Hands many over and wakes each thread once, when all is there: one that is woken earlier
+    /// would find a part, and be woken again for the rest.
     pub fn post_all(&self, inputs: impl IntoIterator<Item = Input>) {
+        let mut threads = vec![false; self.inboxes.len()];
         for input in inputs {
-            self.post(input);
+            match input.session().map(|session| self.shard_of(session)) {
+                Some(shard) => threads[self.queue(shard, input)] = true,
+                None => self.post(input),
+            }
+        }
+        for (inbox, touched) in self.inboxes.iter().zip(threads) {
+            if touched {
+                inbox.arrived.notify_one();
+            }
         }
     }
 
     fn put(&self, shard: ShardId, input: Input) {
-        let inbox = &self.inboxes[self.thread_of(shard)];
-        inbox.queue.lock().push_back((shard, input));
+        let thread = self.queue(shard, input);
         // A permit is kept when nobody waits, and one is enough for all that is queued.
-        inbox.arrived.notify_one();
+        self.inboxes[thread].arrived.notify_one();
+    }
+
+    /// Queues an input and says for which thread.
+    fn queue(&self, shard: ShardId, input: Input) -> usize {
+        let thread = self.thread_of(shard);
+        let mut queue = self.inboxes[thread].queue.lock();
+        queue.push_back((shard, input));
+        thread
     }
 
     /// Waits until something is there for this thread, and takes all of it.

@@ -69,10 +69,15 @@ pub(crate) fn start(driver: Arc<Driver>, job: Job) {
         Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
         Job::KeepEnd(session, end) => driver.keep_end(session, *end),
         Job::ForgetEnd(session) => driver.forget_end(session),
-        job => {
-            work.spawn_blocking(move || run(&driver, job));
-        }
+        Job::LoadSession(id, session) => driver.finder.queue(&driver, id, session),
+        job => start_blocking(&driver, job),
     }
+}
+
+/// Starts a job on a thread that may block.
+pub(crate) fn start_blocking(driver: &Arc<Driver>, job: Job) {
+    let its = Arc::clone(driver);
+    driver.work.spawn_blocking(move || run(&its, job));
 }
 
 fn run(driver: &Driver, job: Job) {

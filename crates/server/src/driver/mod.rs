@@ -8,6 +8,7 @@ pub(crate) mod arrivals;
 pub(crate) mod coaching;
 pub(crate) mod desk;
 pub(crate) mod ears;
+mod finder;
 pub mod handle;
 pub(crate) mod jobs;
 pub(crate) mod memory;
@@ -72,6 +73,8 @@ pub(crate) struct Driver {
     pub(crate) upkeep: upkeep::Upkeep,
     /// Where reports of sessions that end are made.
     pub(crate) press: jobs::Press,
+    /// Where sessions are looked for that are not in memory.
+    pub(crate) finder: finder::Finder,
     pub(crate) recovery: recovery::Transcriber,
     /// Plans by name, as they are now.
     pub(crate) plans: Arc<Shelf>,
@@ -117,6 +120,7 @@ impl Driver {
         let recovery = recovery::Transcriber::start()?;
         let rehearing = rehear::Rehearing::start()?;
         let press = jobs::Press::start()?;
+        let finder = finder::Finder::start()?;
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
             recovery,
@@ -139,6 +143,7 @@ impl Driver {
             data: parts.data,
             work: parts.work,
             press,
+            finder,
             upkeep: upkeep::Upkeep::default(),
             core: OnceLock::new(),
             draining: AtomicBool::new(false),

@@ -12,10 +12,21 @@ use protocol::value::{EndReason, Role, Status};
 use super::{Stored, Tables};
 use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Kind, PAGE_ROWS_MAX, Page,
-    Reaped, SpokenRow,
+    Reaped, SpokenRow, Trace,
 };
 
 impl Tables {
+    /// What there is of a session.
+    pub fn find(&self, session: &SessionId) -> Trace {
+        if self.sessions.contains_key(session) {
+            Trace::Kept
+        } else if self.tombstones.contains_key(session) {
+            Trace::Deleted
+        } else {
+            Trace::Nothing
+        }
+    }
+
     /// A session as recovery needs it.
     pub fn load(&self, session: &SessionId) -> Option<Loaded> {
         let stored = self.sessions.get(session)?;

@@ -22,7 +22,7 @@ use crate::desk::{
 use crate::metrics::Metrics;
 use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
-    Reaped, SpokenRow,
+    Reaped, SpokenRow, Trace,
 };
 use crate::{Callbacks, Coaching as _, Store, StoreError};
 
@@ -196,6 +196,11 @@ impl Store for Memory {
         drop(queue);
         self.shared.wake.notify_one();
         Ok(())
+    }
+
+    fn find(&self, sessions: &[SessionId]) -> Result<Vec<Trace>, StoreError> {
+        let tables = self.shared.tables.lock();
+        Ok(sessions.iter().map(|s| tables.find(s)).collect())
     }
 
     fn load(&self, session: &SessionId) -> Result<Option<Loaded>, StoreError> {

@@ -40,7 +40,7 @@ use crate::error::StoreError;
 use crate::metrics::Metrics;
 use crate::rows::{
     ActiveRow, ActiveRows, Adopted, EndBucket, EndCounts, Filter, Forgotten, Health, Kind, Page,
-    Reaped, SpokenRow,
+    Reaped, SpokenRow, Trace,
 };
 use crate::sqlite::pool::Pool;
 use crate::sqlite::queue::{Queue, Queued};
@@ -291,6 +291,10 @@ impl Store for Sqlite {
                 Err(Saved::Temporary)
             }
         }
+    }
+
+    fn find(&self, sessions: &[SessionId]) -> Result<Vec<Trace>, StoreError> {
+        self.pool.ask(|connection| read::find(connection, sessions))
     }
 
     fn load(&self, session: &SessionId) -> Result<Option<Loaded>, StoreError> {

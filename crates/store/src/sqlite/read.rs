@@ -9,12 +9,38 @@ use protocol::value::{Role, Status};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use crate::rows::{
-    ActiveRow, ActiveRows, EndBucket, EndCounts, Filter, PAGE_ROWS_MAX, Page, SpokenRow,
+    ActiveRow, ActiveRows, EndBucket, EndCounts, Filter, PAGE_ROWS_MAX, Page, SpokenRow, Trace,
 };
 use crate::sqlite::columns::{self, CREATED_MS, PARTICIPANT_COLUMNS, SESSION_COLUMNS, number};
 use crate::sqlite::save::is_missing_table;
 
 /// Answers to one question come from one moment: several statements share a transaction.
+pub(crate) fn find(
+    connection: &mut Connection,
+    sessions: &[SessionId],
+) -> Result<Vec<Trace>, Error> {
+    let moment = connection.transaction()?;
+    let found = {
+        let mut kept = moment.prepare_cached("SELECT 1 FROM sessions WHERE session = ?1")?;
+        let mut deleted = moment.prepare_cached("SELECT 1 FROM tombstones WHERE session = ?1")?;
+        let mut look = |session: &SessionId| {
+            Ok(if kept.exists([session.as_str()])? {
+                Trace::Kept
+            } else if deleted.exists([session.as_str()])? {
+                Trace::Deleted
+            } else {
+                Trace::Nothing
+            })
+        };
+        sessions
+            .iter()
+            .map(&mut look)
+            .collect::<Result<_, Error>>()?
+    };
+    moment.commit()?;
+    Ok(found)
+}
+
 pub(crate) fn load(
     connection: &mut Connection,
     session: &SessionId,

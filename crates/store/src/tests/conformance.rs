@@ -9,7 +9,7 @@ use super::{
     NOW, PATIENCE, Rig, answer, boot, end, event, now, on_both, request, save, save_events, seat,
     segment, sid, start, uid,
 };
-use crate::rows::{ActiveRow, ActiveRows, Adopted, Filter, Forgotten, Kind, Page, Reaped};
+use crate::rows::{ActiveRow, ActiveRows, Adopted, Filter, Forgotten, Kind, Page, Reaped, Trace};
 
 on_both! {
     everything_saved_is_read_back
@@ -121,6 +121,12 @@ fn everything_saved_is_read_back(rig: &Rig) {
     };
     assert_eq!(store.active_rows(NOW.after(100)).unwrap(), rows);
     assert_eq!(store.load(&sid("s2")).unwrap(), None);
+    let asked = ["s2", "s1", "s2"].map(sid);
+    assert_eq!(
+        store.find(&asked).unwrap(),
+        [Trace::Nothing, Trace::Kept, Trace::Nothing],
+        "in the order they were asked for"
+    );
 
     // What the candidate may not see does not count for them.
     committed(rig, &save_events("s1", "ana", 5, 6));
@@ -745,5 +751,11 @@ fn old_records_go_by_kind(rig: &Rig) {
     assert_eq!(store.load(&sid("s1")).unwrap(), None);
     let gone = store.deletions(&sid("s1")).unwrap();
     assert_eq!(gone, [(Kind::Everything, NOW)]);
+    let asked = ["s1", "s2", "s3"].map(sid);
+    assert_eq!(
+        store.find(&asked).unwrap(),
+        [Trace::Deleted, Trace::Kept, Trace::Nothing],
+        "the id of one that was deleted is not free"
+    );
     assert!(store.load(&sid("s2")).unwrap().is_some());
 }
