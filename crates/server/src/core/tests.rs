@@ -6,6 +6,7 @@ use std::mem::size_of;
 use super::conn::{Conn, Seat};
 use super::inbox::shard_of;
 use super::route::Route;
+use crate::transport::served::Served;
 use crate::transport::socket::Socket;
 use crate::transport::socketio::SocketIo;
 
@@ -26,7 +27,7 @@ fn carried() -> Vec<(&'static str, usize)> {
     // A map's entry with its spare room.
     let entry = |value: usize| value * 2;
     vec![
-        ("task", size_of::<Socket>() + TASK),
+        ("task", size_of::<Served>() + TASK),
         ("connection", size_of::<Conn>() + ARC),
         ("seat", size_of::<Seat>()),
         ("route", size_of::<Route>() + ARC),
@@ -54,6 +55,7 @@ fn together(parts: Vec<(&'static str, usize)>) -> usize {
 fn an_idle_joined_connection_stays_within_its_budget() {
     let sum = together(carried());
     assert!(size_of::<Socket>() <= 512);
+    assert!(size_of::<Served>() <= size_of::<Socket>() + 8);
     assert!(sum <= BUDGET, "{sum}");
 }
 

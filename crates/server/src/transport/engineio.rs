@@ -18,7 +18,7 @@ use protocol::plain::handshake::parameter;
 use tokio::time::timeout;
 
 use super::guest::in_time;
-use super::handshake::{self, DoorKind, Doors, Wanted};
+use super::handshake::{self, Asking, DoorKind, Doors, Wanted};
 use super::http::{Http, error_body, refusal};
 use super::listener::Place;
 use super::peer::{Entry, Here};
@@ -154,7 +154,7 @@ async fn open(
     }
     let doors = &http.doors;
     let core = &http.core;
-    let (entry, _) = handshake::entry(http, &request, &[], core.clock().wall());
+    let (entry, _) = handshake::entry(http, Asking::of(&request, &[]), core.clock().wall());
     drop(request);
     let entry = match entry {
         Entry::Judged(later) => Entry::of(in_time(later).await),

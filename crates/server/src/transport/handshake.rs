@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
+use bytes::Bytes;
 use engine::gate::Gate;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -17,7 +18,7 @@ use parking_lot::Mutex;
 use protocol::dialect::Dialect;
 use protocol::error::{ErrorCode, Refusal};
 use protocol::limits::Limits;
-use protocol::outbox;
+use protocol::outbox::{self, Frame};
 use protocol::plain::handshake::{PROTOCOL, credentials};
 use protocol::time::Wall;
 use protocol::ws::{self, Ws, handshake};
@@ -34,6 +35,7 @@ use super::polling::{Polled, Polls};
 use super::probe::Probe;
 use super::socket::Socket;
 use super::socketio::SocketIo;
+use super::swift::Rewound;
 use crate::core::conn::{Carrier, Conn};
 
 /// When a client that comes while the server drains should come again, milliseconds.
@@ -171,7 +173,7 @@ pub(crate) fn answer(
         }
     };
     let (entry, chosen) = match &wanted {
-        Wanted::Door(_) => entry(http, &request, &shake.protocols, now.wall),
+        Wanted::Door(_) => entry(http, Asking::of(&request, &shake.protocols), now.wall),
         // Who it is was judged when it opened. What its address still carries may be over by now,
         // and a ticket is.
         Wanted::Upgrade(_) => match unwelcome(http, request.headers()) {
@@ -231,20 +233,36 @@ fn unwelcome(http: &Http, headers: &HeaderMap) -> Option<Refusal> {
     (!welcome).then(|| ErrorCode::OriginNotAllowed.into())
 }
 
-/// What the request says about who comes, and the subprotocol to answer with.
-pub(crate) fn entry(
-    http: &Http,
-    request: &Request<Incoming>,
-    protocols: &[&str],
-    now: Wall,
-) -> (Entry, Option<&'static str>) {
+/// What a request says of who comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'r> {
+    /// Has its `Origin` and `Host`.
+    pub(crate) page: &'r HeaderMap,
+    pub(crate) authorization: Option<&'r HeaderValue>,
+    /// The subprotocols it offers.
+    pub(crate) protocols: &'r [&'r str],
+    pub(crate) query: Option<&'r str>,
+}
+
+impl<'r> Asking<'r> {
+    pub(crate) fn of(request: &'r Request<Incoming>, protocols: &'r [&'r str]) -> Self {
+        Self {
+            page: request.headers(),
+            authorization: request.headers().get(header::AUTHORIZATION),
+            protocols,
+            query: request.uri().query(),
+        }
+    }
+}
+
+/// Who comes, and the subprotocol to answer with.
+pub(crate) fn entry(http: &Http, asking: Asking<'_>, now: Wall) -> (Entry, Option<&'static str>) {
     let doors = &http.doors;
-    let offered = protocols.contains(&PROTOCOL).then_some(PROTOCOL);
-    if let Some(refusal) = unwelcome(http, request.headers()) {
+    let offered = asking.protocols.contains(&PROTOCOL).then_some(PROTOCOL);
+    if let Some(refusal) = unwelcome(http, asking.page) {
         return (Entry::Refused(refusal), offered);
     }
-    let header = request.headers().get(header::AUTHORIZATION);
-    let header = match header.map(HeaderValue::to_str) {
+    let header = match asking.authorization.map(HeaderValue::to_str) {
         Some(Err(_)) => {
             let refusal = ErrorCode::TokenInvalid.into();
             return (Entry::Refused(refusal), offered);
@@ -252,7 +270,7 @@ pub(crate) fn entry(
         Some(Ok(text)) => Some(text),
         None => None,
     };
-    let found = match credentials(header, protocols, request.uri().query()) {
+    let found = match credentials(header, asking.protocols, asking.query) {
         Ok(found) => found,
         Err(refusal) => return (Entry::Refused(refusal), offered),
     };
@@ -266,8 +284,7 @@ pub(crate) fn entry(
     (entry, found.protocol)
 }
 
-/// Takes the socket over from hyper and starts a task of its own for it, so that an idle
-/// connection does not keep the handshake's future.
+/// Takes the socket over from hyper.
 async fn open(
     http: Arc<Http>,
     wanted: Wanted,
@@ -278,7 +295,7 @@ async fn open(
     let Ok(upgraded) = upgrade.await else {
         return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else {
         tracing::error!("an upgraded socket is not ours");
         return;
     };
@@ -286,7 +303,39 @@ async fn open(
         Entry::Judged(later) => Entry::of(in_time(later).await),
         entry => entry,
     };
-    let (read, write) = parts.io.into_inner().into_split();
+    let (stream, unread) = parts.io.into_inner().into_parts();
+    let early = match unread.is_empty() {
+        true => parts.read_buf,
+        // Hyper read less than had come.
+        false => Bytes::from([parts.read_buf, unread].concat()),
+    };
+    let opened = Opened {
+        stream,
+        answer: None,
+        early,
+    };
+    // A task of its own, so that an idle connection does not keep this future.
+    tokio::spawn(begin(&http, wanted, entry, opened, place));
+}
+
+/// A socket that became a WebSocket.
+pub(crate) struct Opened {
+    pub(crate) stream: TcpStream,
+    /// The head of the response, if it is not out yet.
+    pub(crate) answer: Option<Bytes>,
+    /// What came behind the request.
+    pub(crate) early: Bytes,
+}
+
+/// A connection's task; the door's first words are out.
+pub(crate) fn begin(
+    http: &Arc<Http>,
+    wanted: Wanted,
+    entry: Entry,
+    opened: Opened,
+    place: Arc<Place>,
+) -> Socket {
+    let (read, write) = opened.stream.into_split();
     let doors = &http.doors;
     let core = Arc::clone(&http.core);
     let dialect = match wanted {
@@ -304,6 +353,9 @@ async fn open(
         conn: &conn,
         now: core.clock().now(),
     };
+    if let Some(answer) = opened.answer {
+        conn.push(here.now.mono, Frame::control(answer), core.counters());
+    }
     let door = match wanted {
         Wanted::Door(kind) => {
             if kind.is_engineio() {
@@ -315,8 +367,8 @@ async fn open(
     };
     let timeout = doors.limits.write_timeout_ms;
     let mut socket = Socket::new(core, conn, read, (doors.ws(), door), timeout, place);
-    socket.begin(&parts.read_buf);
-    tokio::spawn(socket);
+    socket.begin(&opened.early);
+    socket
 }
 
 impl DoorKind {

@@ -1,5 +1,5 @@
-//! Sockets in: one listener per io thread on the same port, an accept loop with a cap, and hyper's
-//! HTTP/1 with deadlines. No decision about who may come: that is `handshake`'s.
+//! Sockets in: one listener per io thread on the same port, and an accept loop with a cap. What a
+//! socket speaks is `served`'s business.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -7,21 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::http::Http;
+use super::served::serve;
 
 /// Handshakes that may wait in the kernel.
 const BACKLOG: i32 = 4_096;
-/// How long a client may take to send a request's head.
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of a request's head.
-const HEAD_BYTES: usize = 16 * 1024;
-/// Lines of a request's head.
-const HEAD_LINES: usize = 64;
 /// How long written bytes may stay unacknowledged before the kernel gives the socket up.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// When the kernel asks a silent peer whether it is there.
@@ -66,6 +60,9 @@ pub(crate) async fn accept_loop(
     options: SocketOptions,
     mut stop: watch::Receiver<bool>,
 ) {
+    if let Err(error) = prepare(&listener, options) {
+        tracing::warn!(%error, "socket_options_refused");
+    }
     let mut pause = Duration::from_millis(10);
     loop {
         let accepted = tokio::select! {
@@ -80,9 +77,6 @@ pub(crate) async fn accept_loop(
                     continue;
                 };
                 http.core.counters().accepted.add(1);
-                if let Err(error) = prepare(&stream, options) {
-                    tracing::debug!(%error, "socket_options_refused");
-                }
                 tokio::spawn(serve(stream, peer, Arc::clone(&http), place, stop.clone()));
             }
             Err(error) if is_of_one_peer(&error) => {}
@@ -107,8 +101,9 @@ fn is_of_one_peer(error: &io::Error) -> bool {
     )
 }
 
-fn prepare(stream: &TcpStream, options: SocketOptions) -> io::Result<()> {
-    let socket = SockRef::from(stream);
+/// Sets what its sockets inherit on a listener, where it costs nothing for each of them.
+fn prepare(listener: &TcpListener, options: SocketOptions) -> io::Result<()> {
+    let socket = SockRef::from(listener);
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(options.send_buffer)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
@@ -135,32 +130,29 @@ impl Drop for Place {
     }
 }
 
-/// Serves one socket's requests until it closes or becomes a WebSocket.
-async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    http: Arc<Http>,
-    place: Place,
-    mut stop: watch::Receiver<bool>,
-) {
-    let place = Arc::new(place);
-    let service = hyper::service::service_fn(|request| {
-        let (http, place) = (Arc::clone(&http), Arc::clone(&place));
-        async move { http.answer(request, peer, place).await }
-    });
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEAD_LINES);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Options are set once, on the listener: an accepted socket has them from the first moment.
+    #[tokio::test]
+    async fn an_accepted_socket_has_the_options_of_its_listener() {
+        let options = SocketOptions {
+            send_buffer: 64 * 1024,
+            sockets_max: 1,
+        };
+        let bound = bind(([127, 0, 0, 1], 0).into(), 1).unwrap().remove(0);
+        let addr = bound.local_addr().unwrap();
+        let listener = TcpListener::from_std(bound).unwrap();
+        prepare(&listener, options).unwrap();
+        let _peer = TcpStream::connect(addr).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        // The kernel doubles it, for its own bookkeeping.
+        assert_eq!(socket.send_buffer_size().unwrap(), 2 * options.send_buffer);
     }
-    let _ = connection.await;
 }

@@ -14,5 +14,7 @@ pub(crate) mod peer;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod probe;
+pub(crate) mod served;
 pub(crate) mod socket;
 pub(crate) mod socketio;
+mod swift;
