@@ -37,6 +37,7 @@ use crate::core::inbox::Inboxes;
 use crate::core::{Core, Watch};
 use crate::guard::DoorGuard;
 use crate::hooks::{HookSettings, Hooks};
+use crate::telemetry;
 use crate::transport::beat::{beat, see_to_inbox};
 use crate::transport::handshake::{Doors, Welcome};
 use crate::transport::http::Http;
@@ -395,6 +396,7 @@ impl IoThread {
     fn start(self, listener: StdListener) -> io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .on_thread_park(telemetry::let_go)
             .build()?;
         let listener = {
             let _guard = runtime.enter();
@@ -403,6 +405,7 @@ impl IoThread {
         std::thread::Builder::new()
             .name(format!("io-{}", self.index))
             .spawn(move || {
+                telemetry::hold();
                 runtime.block_on(self.run(listener));
                 // Drops every connection's task, which gives its seats back.
                 drop(runtime);

@@ -12,9 +12,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::lines::Lines;
+pub(crate) use self::lines::{hold, let_go};
 use crate::config::Log;
 use crate::config::setting::LogFormat;
 
+mod lines;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +33,7 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let layer = layer(json, terminal, || Redacting(io::stderr()));
+    let layer = layer(json, terminal, Lines);
     tracing_subscriber::registry()
         .with(layer.with_filter(filter))
         .try_init()?;
