@@ -3,12 +3,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::http::Http;
@@ -64,10 +65,12 @@ pub(crate) async fn accept_loop(
         tracing::warn!(%error, "socket_options_refused");
     }
     let mut pause = Duration::from_millis(10);
+    let stopped = stop.clone();
+    let mut stopping = pin!(stop.wait_for(|stop| *stop));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stopping.as_mut() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -77,7 +80,13 @@ pub(crate) async fn accept_loop(
                     continue;
                 };
                 http.core.counters().accepted.add(1);
-                tokio::spawn(serve(stream, peer, Arc::clone(&http), place, stop.clone()));
+                tokio::spawn(serve(
+                    stream,
+                    peer,
+                    Arc::clone(&http),
+                    place,
+                    stopped.clone(),
+                ));
             }
             Err(error) if is_of_one_peer(&error) => {}
             Err(error) => {
@@ -132,6 +141,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     /// Options are set once, on the listener: an accepted socket has them from the first moment.

@@ -81,15 +81,12 @@ async fn begin(
     peer: SocketAddr,
     http: Arc<Http>,
     place: Place,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Began {
     let place = Arc::new(place);
     let first = swift::first(&http, stream, peer, &place);
-    let first = tokio::select! {
-        first = tokio::time::timeout(HEAD_DEADLINE, first) => first,
-        _ = stop.wait_for(|stop| *stop) => return Began::Nothing,
-    };
-    match first {
+    // Not told when the server stops: hyper is, and closes at once.
+    match tokio::time::timeout(HEAD_DEADLINE, first).await {
         Ok(First::Upgraded(socket)) => Began::Connected(socket),
         Ok(First::Other(stream)) => {
             Began::Other(Box::pin(converse(stream, peer, http, place, stop)))

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod arrive;
 mod coaching;
 mod comeback;
 mod documents;
