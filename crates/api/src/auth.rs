@@ -230,6 +230,8 @@ impl Claims {
 /// a public key some hundred; the latter is remembered, since clients show a token again and again.
 pub struct Verifier {
     settings: AuthSettings,
+    /// Headers that are known to be good, as they stand in a token.
+    headers: [String; 2],
     decoding: DecodingKey,
     encoding: EncodingKey,
     seen: Mutex<Seen>,
@@ -285,7 +287,14 @@ impl Verifier {
     /// Ready to judge. Whether the secret is strong enough is the configuration's question.
     pub fn new(settings: AuthSettings) -> Self {
         let key = settings.secret.reveal().as_bytes();
+        let alg = settings.algorithm.as_str();
+        // As nearly every library writes it; what is written otherwise is read.
+        let headers = [
+            format!("{{\"alg\":\"{alg}\",\"typ\":\"JWT\"}}"),
+            format!("{{\"typ\":\"JWT\",\"alg\":\"{alg}\"}}"),
+        ];
         Self {
+            headers: headers.map(|header| URL_SAFE_NO_PAD.encode(header)),
             decoding: DecodingKey::from_secret(key),
             encoding: EncodingKey::from_secret(key),
             seen: Mutex::default(),
@@ -324,23 +333,11 @@ impl Verifier {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(AuthError::Malformed)?;
         let (header, claims) = message.split_once('.').ok_or(AuthError::Malformed)?;
-        let header = object(header).ok_or(AuthError::Malformed)?;
+        let kid = self.header(header)?;
         if claims.contains('.') {
             return Err(AuthError::Malformed);
         }
         let algorithm = self.settings.algorithm;
-        let wanted = algorithm.as_str();
-        match header.get("alg").and_then(Value::as_str) {
-            Some(found) if found == wanted => {}
-            Some(other) => {
-                let found = showable(other);
-                return Err(AuthError::Algorithm { found, wanted });
-            }
-            None => return Err(AuthError::Malformed),
-        }
-        if header.contains_key("crit") {
-            return Err(AuthError::Critical);
-        }
         let message = message.as_bytes();
         let check = |key: &DecodingKey| {
             jsonwebtoken::crypto::verify(signature, message, key, algorithm.library())
@@ -358,9 +355,8 @@ impl Verifier {
         if let Some(claims) = self.seen.lock().get(keys, &hash) {
             return Ok(claims);
         }
-        let kid = header.get("kid").and_then(Value::as_str);
         let fits = |key: &crate::keyring::PublicKey| check(key.decoding()).unwrap_or(false);
-        match keyring.any(kid, fits) {
+        match keyring.any(kid.as_deref(), fits) {
             Some(true) => {}
             Some(false) => return Err(AuthError::Signature),
             None if keyring.is_empty() => return Err(AuthError::NoKeys),
@@ -369,6 +365,28 @@ impl Verifier {
         let claims = Arc::new(object(claims).ok_or(AuthError::Malformed)?);
         self.seen.lock().insert(keys, hash, &claims);
         Ok(claims)
+    }
+
+    /// Whether a header asks for what this server does; the name of its key, if it has one.
+    fn header(&self, header: &str) -> Result<Option<String>, AuthError> {
+        if self.headers.iter().any(|known| known == header) {
+            return Ok(None);
+        }
+        let header = object(header).ok_or(AuthError::Malformed)?;
+        let wanted = self.settings.algorithm.as_str();
+        match header.get("alg").and_then(Value::as_str) {
+            Some(found) if found == wanted => {}
+            Some(other) => {
+                let found = showable(other);
+                return Err(AuthError::Algorithm { found, wanted });
+            }
+            None => return Err(AuthError::Malformed),
+        }
+        if header.contains_key("crit") {
+            return Err(AuthError::Critical);
+        }
+        let kid = header.get("kid").and_then(Value::as_str);
+        Ok(kid.map(str::to_owned))
     }
 
     fn judge(&self, claims: &Map<String, Value>, now: Wall) -> Result<Identity, AuthError> {

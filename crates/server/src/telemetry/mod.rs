@@ -17,6 +17,7 @@ pub(crate) use self::lines::{hold, let_go};
 use crate::config::Log;
 use crate::config::setting::LogFormat;
 
+mod json;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ where
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
+            .map_event_format(|stock| json::Json { stock })
             .boxed()
     } else {
         layer.with_ansi(color).boxed()

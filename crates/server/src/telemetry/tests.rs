@@ -67,6 +67,75 @@ fn a_json_line_has_its_fields_at_the_top_and_the_sessions_id_from_its_span() {
     assert_eq!(line["span"]["session"], "s1");
 }
 
+/// Everything a line may hold, with and without a span.
+fn all_sorts() {
+    let odd = "a \"quote\", a \\ and\na\ttab\r\u{1}\u{7f} – ü";
+    tracing::info!(
+        odd,
+        ?odd,
+        n = -7,
+        big = u64::MAX,
+        yes = true,
+        x = 0.5,
+        "said {}",
+        odd
+    );
+    tracing::warn!(target: "a\"b", whole = 3.0, none = f64::NAN, huge = i128::MAX, r#type = %"t");
+    tracing::error!(error = ?Some("x"), "");
+    tracing::info!(e = %io::Error::other("gone\n"));
+}
+
+fn stock(write: impl FnOnce()) -> String {
+    let buffer = Buffer::default();
+    let sink = buffer.clone();
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(move || sink.clone())
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false);
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, write);
+    String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
+}
+
+/// Lines without their times, which are looked at by themselves.
+fn untimed(text: &str) -> Vec<(serde_json::Value, usize)> {
+    let line = |line: &str| {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        let time = value.as_object_mut().unwrap().remove("timestamp").unwrap();
+        let time = time.as_str().unwrap();
+        assert_eq!(time.as_bytes()[10], b'T', "{time}");
+        assert!(time.ends_with('Z'), "{time}");
+        (value, time.len())
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_json_line_is_the_stock_formats() {
+    let (ours, theirs) = (logged(true, "trace", all_sorts), stock(all_sorts));
+    assert_eq!(untimed(&ours), untimed(&theirs), "{ours}\n{theirs}");
+    let spanned = || tracing::info_span!("session", session = "s1").in_scope(all_sorts);
+    let (ours, theirs) = (logged(true, "trace", spanned), stock(spanned));
+    assert_eq!(untimed(&ours), untimed(&theirs), "{ours}\n{theirs}");
+}
+
+#[test]
+fn the_time_of_a_json_line_is_now() {
+    let before = std::time::SystemTime::now();
+    let text = logged(true, "info", || tracing::info!("now"));
+    let theirs = stock(|| tracing::info!("now"));
+    let time = |text: &str| {
+        let value: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        value["timestamp"].as_str().unwrap().to_owned()
+    };
+    // Sorted as text they are sorted in time: ours was written first.
+    assert!(time(&text) <= time(&theirs), "{text} {theirs}");
+    assert!(before.elapsed().unwrap().as_secs() < 5);
+    assert_eq!(time(&text)[..16], time(&theirs)[..16], "{text} {theirs}");
+}
+
 #[test]
 fn levels_are_kept_apart_by_module() {
     let text = logged(false, "warn,telemetry_test=debug", || {

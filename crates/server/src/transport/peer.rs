@@ -2,6 +2,7 @@
 //! machine hands up goes. What packets mean, heartbeat and limits are the doors' machines' in
 //! `protocol`; what requests do is the engine's.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -363,11 +364,24 @@ fn limited() -> Refusal {
     Refusal::new(ErrorCode::Limited).retry_after(5_000)
 }
 
+/// Resume keys whose randomness is asked for at once: a call of the kernel for each is dear.
+const KEYS: usize = 64;
+
+thread_local! {
+    /// Random numbers nobody has had; each is taken out when it is used.
+    static RANDOM: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
+}
+
 /// 128 random bits; none if the system has no randomness.
 fn resume_key() -> Option<ResumeKey> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(ResumeKey(u128::from_le_bytes(bytes)))
+    RANDOM.with_borrow_mut(|numbers| {
+        if numbers.is_empty() {
+            let mut bytes = [[0; 16]; KEYS];
+            getrandom::fill(bytes.as_flattened_mut()).ok()?;
+            numbers.extend(bytes.map(u128::from_le_bytes));
+        }
+        numbers.pop().map(ResumeKey)
+    })
 }
 
 /// How a connection is closed that was refused for this.

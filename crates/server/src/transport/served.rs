@@ -25,6 +25,10 @@ pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 pub(crate) const HEAD_LINES: usize = 64;
 /// The task of one socket, until it closes. An enum and no `async` block, since a WebSocket stays
 /// in it for its whole life: it is as large as that and no larger.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is its task's place, which is allocated once"
+)]
 pub(crate) enum Served {
     /// Its first bytes are to come.
     New(Boxed<Began>),
@@ -37,6 +41,10 @@ pub(crate) enum Served {
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a new socket became.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and it is moved once"
+)]
 pub(crate) enum Began {
     /// A WebSocket.
     Connected(Socket),

@@ -31,6 +31,10 @@ thread_local! {
 }
 
 /// What a socket began with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one, and it is moved once"
+)]
 pub(crate) enum First {
     /// With an upgrade: this is its connection's task.
     Upgraded(Socket),
