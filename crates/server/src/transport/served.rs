@@ -92,10 +92,12 @@ async fn begin(
     stop: watch::Receiver<bool>,
 ) -> Began {
     let place = Arc::new(place);
-    let first = swift::first(&http, stream, peer, &place);
+    let first = swift::first(&http, stream, peer);
     // Not told when the server stops: hyper is, and closes at once.
     match tokio::time::timeout(HEAD_DEADLINE, first).await {
-        Ok(First::Upgraded(socket)) => Began::Connected(socket),
+        Ok(First::Upgrade(stream, coming)) => {
+            Began::Connected(swift::enter(&http, stream, coming, place).await)
+        }
         Ok(First::Other(stream)) => {
             Began::Other(Box::pin(converse(stream, peer, http, place, stop)))
         }

@@ -31,13 +31,9 @@ thread_local! {
 }
 
 /// What a socket began with.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are the large one, and it is moved once"
-)]
 pub(crate) enum First {
-    /// With an upgrade: this is its connection's task.
-    Upgraded(Socket),
+    /// With an upgrade.
+    Upgrade(TcpStream, Coming),
     /// With something else, of which so much was read.
     Other(Rewound),
     /// With its end.
@@ -45,7 +41,7 @@ pub(crate) enum First {
 }
 
 /// A request that may come in this way.
-struct Coming {
+pub(crate) struct Coming {
     kind: DoorKind,
     entry: Entry,
     /// The response's head.
@@ -54,13 +50,8 @@ struct Coming {
     early: Bytes,
 }
 
-/// Reads a socket's first bytes, and opens its connection if they are an upgrade.
-pub(crate) async fn first(
-    http: &Arc<Http>,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    place: &Arc<Place>,
-) -> First {
+/// Reads a socket's first bytes.
+pub(crate) async fn first(http: &Arc<Http>, mut stream: TcpStream, peer: SocketAddr) -> First {
     let looked = poll_fn(|cx| {
         HEAD.with_borrow_mut(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
@@ -78,7 +69,7 @@ pub(crate) async fn first(
     match looked {
         Err(bytes) if bytes.is_empty() => First::Nothing,
         Err(bytes) => First::Other(Rewound { bytes, stream }),
-        Ok(coming) => First::Upgraded(enter(http, stream, coming, place).await),
+        Ok(coming) => First::Upgrade(stream, coming),
     }
 }
 
@@ -178,8 +169,13 @@ fn judge(
     (entry, upgrade::response(shake, chosen).into())
 }
 
-/// Opens the connection. Its first words wait behind the answer.
-async fn enter(http: &Arc<Http>, stream: TcpStream, coming: Coming, place: &Arc<Place>) -> Socket {
+/// Opens the connection, once it is known who comes. Its first words wait behind the answer.
+pub(crate) async fn enter(
+    http: &Arc<Http>,
+    stream: TcpStream,
+    coming: Coming,
+    place: Arc<Place>,
+) -> Socket {
     let Coming {
         kind,
         entry,
@@ -196,7 +192,7 @@ async fn enter(http: &Arc<Http>, stream: TcpStream, coming: Coming, place: &Arc<
         Entry::Judged(later) => Entry::of(Box::pin(in_time(later)).await),
         entry => entry,
     };
-    begin(http, Wanted::Door(kind), entry, opened, Arc::clone(place))
+    begin(http, Wanted::Door(kind), entry, opened, place)
 }
 
 /// A socket of which some was read that its reader has yet to see.
