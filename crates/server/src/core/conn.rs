@@ -190,7 +190,7 @@ impl Conn {
             opened_at: since,
             closed_at: now,
             code,
-            reason: reason.into(),
+            reason,
         })
     }
 

@@ -458,7 +458,7 @@ impl Core {
     pub(crate) fn connection_gone(&self, conn: &Conn) {
         self.conns.leave(conn.id());
         if let Some(closed) = conn.epitaph(self.clock.wall()) {
-            self.closed.add(closed);
+            self.closed.add(&closed);
         }
         self.vacate(conn, conn.retire());
     }

@@ -232,7 +232,7 @@ impl Handle for Driver {
             opened_at: closed.opened_at,
             closed_at: closed.closed_at,
             code: closed.code,
-            reason: closed.reason,
+            reason: closed.reason.into(),
         };
         core.closed().latest().into_iter().map(closed).collect()
     }
