@@ -398,13 +398,7 @@ impl Node {
         if self.slots.contains_key(&id) || loaded.row.status == Status::Ended {
             return;
         }
-        if loaded.row.status == Status::Scheduled && loaded.unsaved_end.is_none() {
-            let session = self.with_ctx(|ctx| Session::restore(ctx, loaded));
-            self.insert(session, false);
-        } else {
-            let session = self.with_ctx(|ctx| Session::take_over(ctx, loaded));
-            self.insert(session, false);
-        }
+        self.read_back(loaded, false);
         self.turn(&id, |_, _| {});
     }
 

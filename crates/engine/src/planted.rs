@@ -64,6 +64,9 @@ pub enum Bug {
     SilentLeave,
     /// A session lives on although its end was told and kept beside the records.
     ForgetUnsavedEnd,
+    /// A candidate who says goodbye in a running interview is waited for far beyond
+    /// the grace.
+    WaitAfterGoodbye,
 }
 
 impl Bug {
@@ -99,6 +102,7 @@ impl Bug {
         Self::HearBeforeJoined,
         Self::SilentLeave,
         Self::ForgetUnsavedEnd,
+        Self::WaitAfterGoodbye,
     ];
 }
 

@@ -277,7 +277,6 @@ impl World {
         message: &ClientMessage,
         id: Option<&str>,
     ) {
-        let join = matches!(message, ClientMessage::Join { .. });
         let from = match message {
             ClientMessage::Join {
                 resume: Some(Resume { seq, .. }),
@@ -286,11 +285,16 @@ impl World {
         };
         let starts = matches!(message, ClientMessage::Start { .. });
         let words = &self.words;
+        let event = match message {
+            ClientMessage::Join { .. } => &words.join,
+            ClientMessage::Leave => &words.leave,
+            _ => &words.word,
+        };
         let what = What::Invoke {
             conn,
             session: Arc::clone(&self.names[room]),
             reference: number.into(),
-            event: Arc::clone(if join { &words.join } else { &words.word }),
+            event: Arc::clone(event),
             id: id.map(Arc::from),
             from,
             makes: starts.then(|| words.starts.clone()),
@@ -548,6 +552,7 @@ fn without(entries: &mut Vec<Entry>, sessions: &[Arc<str>]) {
 #[derive(Debug)]
 pub(crate) struct Words {
     join: Arc<str>,
+    leave: Arc<str>,
     event: Arc<str>,
     error: Arc<str>,
     word: Arc<str>,
@@ -560,6 +565,7 @@ impl Default for Words {
     fn default() -> Self {
         Self {
             join: "session:join".into(),
+            leave: "session:leave".into(),
             event: "event".into(),
             error: "session:error".into(),
             word: "word".into(),

@@ -22,6 +22,11 @@ const FOUND: &[u64] = &[
     131_733, 511_297, 537_826, 605_596, 618_595, 704_599, 758_626, 949_841,
     // The judges: which of two joins is answered, who left before it was, who waits by clocks alone.
     152_743, 402_964, 659_270, 925_149,
+    // The judge took an open connection for a seat, and asked for the grace of a candidate who was
+    // gone when the interview began. They had left, and the goodbye never reached them:
+    161_540, 192_910, 578_133, // The goodbye did, but not the refusal of a later join:
+    382_876, // A newer connection of theirs had the seat, and was lost, before the older one was:
+    144_920, 327_332, 381_083, 520_908, 598_513,
 ];
 
 fn threads() -> usize {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protocol::client::{ClientMessage, ReplyTo};
 use protocol::error::{ErrorCode, Refusal};
 use protocol::id::{ConnectionId, EffectId, Epoch, Generation, SessionId, UserId};
+use protocol::record::Loaded;
 use protocol::said::Said;
 use protocol::time::Mono;
 use protocol::value::{Audience, EndReason, Status};
@@ -93,16 +94,7 @@ impl Node {
                 Missing::Ended(loaded.row.reason)
             }
             Found::Session(loaded) => {
-                let over = must_end || loaded.unsaved_end.is_some();
-                if loaded.row.status == Status::Scheduled && loaded.unsaved_end.is_none() {
-                    let restored = self.with_ctx(|ctx| Session::restore(ctx, *loaded));
-                    self.insert(restored, false);
-                } else if over {
-                    let ended = self.with_ctx(|ctx| Session::recover(ctx, *loaded));
-                    self.insert(ended, false);
-                } else {
-                    self.recover(*loaded);
-                }
+                self.read_back(*loaded, must_end);
                 Missing::Found
             }
             Found::Nothing => Missing::Nothing,
@@ -120,7 +112,20 @@ impl Node {
             }
             self.admit(session, waiting, Some(&missing));
         }
-        self.drop_if_done(session);
+        self.turn(session, |_, _| {});
+    }
+
+    /// A session comes back into memory. One that waits goes on waiting; any other lives on or
+    /// ends, as its records say, and ends in any case if it must.
+    pub(super) fn read_back(&mut self, loaded: Loaded, must_end: bool) {
+        let waits = loaded.row.status == Status::Scheduled && loaded.unsaved_end.is_none();
+        let make = match (waits, must_end) {
+            (true, _) => Session::restore,
+            (false, true) => Session::recover,
+            (false, false) => Session::take_over,
+        };
+        let session = self.with_ctx(|ctx| make(ctx, loaded));
+        self.insert(session, false);
     }
 
     /// Whether an order after the first `before` ones closes this connection: somebody who waited

@@ -339,6 +339,11 @@ impl Session {
         // The candidate of a running interview may come back; a goodbye is no end (C3).
         let keeps = asked.role == Role::Candidate && self.status == Status::Active;
         self.detached(ctx, at);
+        if keeps && planted::on(ctx.config, Bug::WaitAfterGoodbye) {
+            let far = ctx.now.mono.after(ctx.config.max_duration_ms);
+            let left = self.seats.iter_mut().find(|s| s.user == asked.user);
+            left.into_iter().for_each(|seat| seat.gone_at = Some(far));
+        }
         if !keeps {
             let at = self
                 .seats

@@ -264,6 +264,32 @@ fn an_end_that_was_told_and_not_saved_is_found_by_the_next_process_as_store_lost
 }
 
 #[test]
+fn a_session_that_was_not_read_at_the_start_is_taken_over_or_ended_when_somebody_comes() {
+    let mut w = running();
+    w.restart_blindly_after(1_000);
+    w.resume(11, &who("ana"), "s1", 1, 3);
+    let sent = w.sent(11);
+    assert!(sent[0].starts_with("joined active"), "{sent:?}");
+    assert_eq!(w.stored_status("s1"), Some(Status::Active));
+
+    let mut w = running();
+    told_and_not_saved(&mut w);
+    w.waiting.clear();
+    w.store = StoreMode::Commits;
+    w.restart_blindly_after(1_000);
+    w.resume(11, &who("ana"), "s1", 1, 3);
+    let sent = w.sent(11);
+    assert!(sent[0].starts_with("joined completing"), "{sent:?}");
+    assert_eq!(w.stored_status("s1"), Some(Status::Completing));
+    w.input(Input::Speech {
+        session: id("s1"),
+        report: SpeechReport::Flushed,
+    });
+    assert_eq!(w.stored_reason("s1"), Some(EndReason::StoreLost));
+    assert!(w.kept_ends.is_empty());
+}
+
+#[test]
 fn a_second_crash_finds_an_unsaved_end_again() {
     let mut w = running();
     told_and_not_saved(&mut w);

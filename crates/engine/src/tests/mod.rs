@@ -394,11 +394,7 @@ impl World {
 
     /// A fresh process on the same records, `ms` after this one died; what ran is taken over.
     fn restart_after(&mut self, ms: u64) {
-        self.advance(self.now.mono.after(ms));
-        let boot = BootId::parse("boot-2").unwrap();
-        let (config, plans) = (Arc::clone(&self.config), Arc::clone(&self.plans));
-        self.node = Node::new(config, plans, boot, 8);
-        self.effects.clear();
+        self.restart_blindly_after(ms);
         for mut loaded in self.rows.values().cloned().collect::<Vec<_>>() {
             if matches!(loaded.row.status, Status::Active | Status::Completing) {
                 loaded.away_ms = ms;
@@ -407,6 +403,15 @@ impl World {
                 self.input(Input::Recover { loaded });
             }
         }
+    }
+
+    /// A fresh process, which could not read what ran before it.
+    fn restart_blindly_after(&mut self, ms: u64) {
+        self.advance(self.now.mono.after(ms));
+        let boot = BootId::parse("boot-2").unwrap();
+        let (config, plans) = (Arc::clone(&self.config), Arc::clone(&self.plans));
+        self.node = Node::new(config, plans, boot, 8);
+        self.effects.clear();
     }
 
     fn store_catches_up(&mut self) {

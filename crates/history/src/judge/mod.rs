@@ -1,8 +1,9 @@
 //! The judge: one pass over a history, then a look at the records it ends with. What each promise
 //! means exactly is written at the place that checks it: `order` for what is seen while it happens,
-//! `records` for what only the end can show.
+//! `records` for what only the end can show, `orphans` for who was left alone.
 
 mod order;
+mod orphans;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -175,7 +176,17 @@ struct Asked {
     id: Option<Arc<str>>,
     makes: Option<Makes>,
     at: u64,
-    answered: bool,
+    kind: Kind,
+    /// When it was answered, and whether with `ok`.
+    answer: Option<(u64, bool)>,
+}
+
+/// What a request does to the seat of whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Join,
+    Leave,
+    Other,
 }
 
 /// By user and id.
@@ -184,6 +195,8 @@ type Requested = (Arc<str>, Arc<str>);
 /// A session on a connection.
 #[derive(Debug, Default)]
 struct Link {
+    /// When the join was asked for that made it.
+    asked_at: u64,
     joined_at: u64,
     role: u8,
     epoch: u64,
@@ -197,6 +210,8 @@ struct Link {
     /// where it is.
     unsure: bool,
     degraded: bool,
+    /// Was told for good that the session runs, or of its questions: was in it while it ran.
+    saw_run: bool,
     /// Who is in it; none: never told.
     members: Option<Members>,
     /// `session_ended`, `connection:replaced` or `session:left`, and when.

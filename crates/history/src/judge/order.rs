@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Asked, Case, Conn, Link, Members, Promise, Row, Seat};
+use super::{Asked, Case, Conn, Kind, Link, Members, Promise, Row, Seat};
 use crate::entry::{Entry, MemberState, What};
 use crate::tape::canary;
 
@@ -208,7 +208,12 @@ impl Case {
         let Some(line) = self.conns.get_mut(conn) else {
             return;
         };
-        if &**event == "session:join" {
+        let kind = match &**event {
+            "session:join" => Kind::Join,
+            "session:leave" => Kind::Leave,
+            _ => Kind::Other,
+        };
+        if kind == Kind::Join {
             line.joins
                 .push((Arc::clone(session), *reference, *from, at));
         }
@@ -217,7 +222,8 @@ impl Case {
             id: id.clone(),
             makes: makes.clone(),
             at,
-            answered: false,
+            kind,
+            answer: None,
         };
         line.asked.insert(*reference, asked);
     }
@@ -248,7 +254,7 @@ impl Case {
                 format!("connection {conn} is answered {reference}, which it never asked")
             });
         };
-        if std::mem::replace(&mut asked.answered, true) {
+        if asked.answer.replace((at, ok)).is_some() {
             return self.violate(Promise::P8, at, || {
                 format!("connection {conn} is answered {reference} twice")
             });
@@ -349,6 +355,7 @@ impl Case {
             _ => *seq,
         };
         let link = Link {
+            asked_at,
             joined_at: at,
             role: *role,
             epoch: *epoch,
@@ -470,6 +477,7 @@ impl Case {
         link.pos = seq;
         link.had.push(seq);
         link.early.retain(|early| *early > seq);
+        link.saw_run |= runs(body);
         if prev > pos && !unsure {
             self.violate(Promise::P3, at, || {
                 format!(

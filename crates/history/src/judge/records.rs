@@ -1,11 +1,10 @@
-//! What only the end can show: what is in the records, who is settled, which session was left alone.
-//! Sessions whose row was never noted are passed over here.
+//! What only the end can show: what is in the records, who is settled. Sessions whose row was never
+//! noted are passed over here, and by `orphans`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::order::runs;
-use super::{Asked, Case, Link, Members, Promise, Session};
+use super::{Case, Members, Promise, Session};
 use crate::entry::Makes;
 
 impl Case {
@@ -132,108 +131,6 @@ impl Case {
         }
     }
 
-    /// P7: some time after the last connection's end the session's end begins, and soon after that
-    /// it is over. Time without a server counts for nobody.
-    fn no_orphan(&mut self, name: &Arc<str>, session: &Session) {
-        let (over, Some(row)) = (self.over_at.unwrap_or(self.last_at), &session.row) else {
-            return;
-        };
-        let ran = session.ran_at.is_some() || session.stored.values().any(|(_, body)| runs(body));
-        let waits = &*row.status == "scheduled" || row.reason.as_deref() == Some("expired");
-        if waits || (&*row.status == "ended" && !ran) {
-            return;
-        }
-        let (mut last, mut held) = (None, false);
-        for conn in self.conns.values() {
-            // Whoever asked and heard nothing may have been let in all the same.
-            let unheard = |asked: &Asked| !asked.answered && asked.session == *name;
-            let unheard = conn.asked.values().any(unheard);
-            let link = conn.links.get(name);
-            if link.is_none() && !unheard {
-                continue;
-            }
-            let word = link.and_then(|link| link.last_word);
-            // A goodbye may be told late: what it ends was over so much earlier.
-            let (end, late) = match word.filter(|_| !unheard) {
-                Some((_, at)) => (Some(at), self.limits.switch_ms),
-                None if self.notes_losses => (conn.lost_at, 0),
-                None => (conn.closed_at, 0),
-            };
-            let Some(end) = end else { return };
-            last = last.max(Some(end));
-            held |= session.ran_at.is_some_and(|ran_at| ran_at + late < end)
-                && link.is_some_and(|link| link.role & 1 != 0 && self.is_known(link, end));
-        }
-        let Some(last) = last else { return };
-        let seen = over.min(row.at);
-        let clocks = if held { 0 } else { self.limits.clocks_ms };
-        let most = self.limits.orphan_ms + clocks;
-        // What a dead process had not stored, an end or that somebody was gone, the next one finds
-        // anew: from its start on it has as long again.
-        let restarts = self.downs.iter().map(|(_, until)| *until);
-        let restart = restarts.filter(|until| *until >= last).max().unwrap_or(0);
-        let by = (last + self.down_after(last)).max(restart) + most;
-        let late = match &*row.status {
-            "ended" => row.ended_at.is_some_and(|ended| ended > by),
-            // Its end has begun, and every step of it has its own deadline.
-            "completing" => seen >= by + self.limits.settle_ms,
-            _ => seen >= by,
-        };
-        if late {
-            let (status, ended) = (Arc::clone(&row.status), row.ended_at);
-            self.violate(Promise::P7, over, || {
-                format!("{name} is {status} ({ended:?} ms), nobody was there since {last} ms: due by {by} ms")
-            });
-        }
-        if late || &*row.status == "ended" || seen >= by {
-            self.tested(Promise::P7);
-        }
-    }
-
-    /// Whether the records knew that this member was there until then, should a process have died
-    /// meanwhile: its seat was written long before, and nothing waited for the store.
-    fn is_known(&self, link: &Link, end: u64) -> bool {
-        let joined = link.joined_at;
-        let open = self.down_since.into_iter();
-        let downs = self.downs.iter().map(|(since, _)| *since).chain(open);
-        let death = downs.filter(|since| *since >= joined).min();
-        death.is_none_or(|death| {
-            let calm = !link.degraded && link.early.is_empty();
-            calm && joined + self.limits.settle_ms <= death.min(end)
-        })
-    }
-
-    /// P7 counts from when the server knows; so it must know in time.
-    fn noticed(&mut self) {
-        if !self.notes_losses {
-            return;
-        }
-        let over = self.over_at.unwrap_or(self.last_at);
-        let mut wrong = Vec::new();
-        for (number, conn) in &self.conns {
-            let Some(closed) = conn.closed_at else {
-                continue;
-            };
-            let by = closed + self.limits.notice_ms + self.down_after(closed);
-            let known = conn.lost_at.unwrap_or(over);
-            if known > by {
-                wrong.push(format!(
-                    "connection {number} was over at {closed} ms, the server knew at {known} ms"
-                ));
-            }
-        }
-        for what in wrong {
-            self.violate(Promise::P7, over, || what);
-        }
-    }
-
-    /// Milliseconds without a server after a time.
-    fn down_after(&self, at: u64) -> u64 {
-        let open = self.down_since.map(|since| (since, self.last_at));
-        let all = self.downs.iter().copied().chain(open);
-        all.map(|(from, to)| to.saturating_sub(from.max(at))).sum()
-    }
-
     /// P9: all who are there know the same of who else is there.
     fn know_each_other(&mut self, sessions: &BTreeMap<Arc<str>, Session>) {
         let Some(over) = self.over_at.filter(|_| self.peace_at.is_some()) else {
@@ -284,7 +181,7 @@ impl Case {
             let silent = conn
                 .asked
                 .iter()
-                .find(|(_, asked)| !asked.answered && asked.at + settle <= over);
+                .find(|(_, asked)| asked.answer.is_none() && asked.at + settle <= over);
             if let Some((reference, asked)) = silent {
                 let session = &asked.session;
                 wrong.push(format!(

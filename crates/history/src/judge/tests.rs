@@ -1,5 +1,7 @@
 //! A history that holds, and the smallest change to it that breaks each promise.
 
+mod orphans;
+
 use super::{Limits, Promise, judge};
 use crate::entry::{Entry, Makes, What};
 
@@ -478,116 +480,6 @@ fn p6_two_reasons_and_a_way_back() {
         after(all, |what| matches!(what, What::Peace), before);
     });
     assert_eq!(back, [Promise::P6]);
-}
-
-#[test]
-fn p7_a_session_left_alone_that_never_ends_or_ends_late() {
-    let close_all = |all: &mut Vec<Entry>, over: u64| {
-        for conn in [2, 3] {
-            after(
-                all,
-                |what| matches!(what, What::Up),
-                What::Close { conn, code: None },
-            );
-        }
-        let at = place(all, |what| matches!(what, What::Over));
-        for entry in &mut all[at..] {
-            entry.at += over;
-        }
-    };
-    let never = broken(|all| close_all(all, 70_000));
-    assert_eq!(never, [Promise::P7]);
-    let soon_enough = broken(|all| close_all(all, 1_000));
-    assert_eq!(soon_enough, []);
-    let late = broken(|all| {
-        close_all(all, 90_000);
-        let at = place(all, is_row);
-        all[at].what = What::Row {
-            session: "s1".into(),
-            status: "ended".into(),
-            reason: Some("abandoned".into()),
-            epoch: 1,
-            seq: 2,
-            ended_at: Some(80_000),
-            active: false,
-        };
-    });
-    assert_eq!(late, [Promise::P7]);
-}
-
-#[test]
-fn p7_only_a_session_that_no_candidate_was_in_may_wait_for_its_own_clocks() {
-    let alone = |conn: u64, ended_at: u64| {
-        let mut run = Run::default();
-        run.open(conn, "ben").join(conn, 1, None, 0);
-        run.push(What::Said {
-            session: "s1".into(),
-            canary: "canary:s1:q1".into(),
-        });
-        run.event(conn, 1, 0, "q1")
-            .push(What::Close { conn, code: None });
-        run.at(500_000).over_and_ended("inactivity", ended_at);
-        let limits = Limits {
-            clocks_ms: 300_000,
-            ..Limits::default()
-        };
-        judge(&run.entries, limits).holds()
-    };
-    // Connection 2 is an interviewer's, all others a candidate's.
-    assert!(alone(2, 300_000) && !alone(2, 400_000));
-    assert!(alone(1, 60_000) && !alone(1, 70_000));
-}
-
-#[test]
-fn p7_a_candidate_who_left_as_the_session_began_may_not_have_been_in_it() {
-    let left_at = |at: u64| {
-        let mut run = Run::default();
-        run.open(1, "ana").join(1, 1, None, 0);
-        run.open(2, "ben").join(2, 2, None, 0).push(What::Said {
-            session: "s1".into(),
-            canary: "canary:s1:q1".into(),
-        });
-        run.event(2, 1, 0, "q1").at(at).push(What::Left {
-            conn: 1,
-            session: "s1".into(),
-        });
-        run.at(10_000).push(What::Close {
-            conn: 2,
-            code: None,
-        });
-        run.at(500_000).over_and_ended("inactivity", 200_000);
-        let limits = Limits {
-            clocks_ms: 300_000,
-            ..Limits::default()
-        };
-        judge(&run.entries, limits).holds()
-    };
-    assert!(left_at(500));
-    assert!(!left_at(5_000));
-}
-
-#[test]
-fn p7_counts_from_when_the_server_knows_and_it_must_know_in_time() {
-    let run = |lost_at: u64, ended_at: u64| {
-        let mut run = Run::default();
-        run.open(1, "ana").join(1, 1, None, 0);
-        run.push(What::Said {
-            session: "s1".into(),
-            canary: "canary:s1:q1".into(),
-        });
-        run.event(1, 1, 0, "q1").push(What::Close {
-            conn: 1,
-            code: None,
-        });
-        run.at(lost_at).push(What::Lost { conn: 1 });
-        run.at(500_000).over_and_ended("abandoned", ended_at);
-        let verdict = judge(&run.entries, Limits::default());
-        let promises = verdict.violations.iter().map(|broken| broken.promise);
-        promises.collect::<Vec<_>>()
-    };
-    assert_eq!(run(40_000, 100_000), []);
-    assert_eq!(run(20_000, 100_000), [Promise::P7]);
-    assert_eq!(run(60_000, 100_000), [Promise::P7]);
 }
 
 #[test]
