@@ -1,9 +1,12 @@
 //! Puts the table `active_interview_sessions` right: readers look what is amiss, the thread that
 //! writes does only what they found, so much in one transaction. No rules of an interview.
 
+use std::ops::Range;
+
 use protocol::time::Wall;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, Row, TransactionBehavior, params, params_from_iter};
+use rusqlite::{
+    CachedStatement, Connection, Error, Row, TransactionBehavior, params, params_from_iter,
+};
 
 use crate::rows::Reaped;
 use crate::sqlite::columns::{self, CREATED_MS, number};
@@ -33,26 +36,33 @@ pub(crate) struct Amiss {
     /// Places of rows that must go, as a JSON array: the writer visits only those, and decides.
     stale: Option<String>,
     /// Rows it lacks, by candidate: the two indexes by candidate then grow in order.
-    missing: Vec<Missing>,
+    missing: Missing,
     /// There is no such table.
     gone: bool,
 }
 
-/// A row that should be there, ready to be written.
-#[derive(Debug)]
+/// Rows that should be there, ready to be written. Their texts lie in one piece: fifty thousand
+/// small ones would cost the writer two milliseconds to give back.
+#[derive(Debug, Default)]
 struct Missing {
-    /// Of the session.
-    place: i64,
-    user: String,
-    session: String,
-    status: String,
-    created_at: String,
-    updated_at: String,
+    text: String,
+    rows: Vec<Place>,
 }
+
+/// One of them.
+#[derive(Debug)]
+struct Place {
+    /// Of its session.
+    session: i64,
+    /// Where in the text its columns are: user, session, status, and two times.
+    columns: [Range<usize>; COLUMNS],
+}
+
+const COLUMNS: usize = 5;
 
 impl Amiss {
     pub(crate) fn anything(&self) -> bool {
-        self.stale.is_some() || !self.missing.is_empty() || self.gone
+        self.stale.is_some() || !self.missing.rows.is_empty() || self.gone
     }
 }
 
@@ -124,56 +134,46 @@ fn without_table(connection: &Connection, limit: u32) -> Result<Amiss, Error> {
     })
 }
 
-fn missing(connection: &Connection, lacking: &str, limit: u32) -> Result<Vec<Missing>, Error> {
+fn missing(connection: &Connection, lacking: &str, limit: u32) -> Result<Missing, Error> {
     let sql = format!(
-        "SELECT rowid, candidate, session, status,
+        "SELECT candidate, session, status,
              strftime('%Y-%m-%d %H:%M:%f', coalesce(started_at, created_at) / 1000.0, 'unixepoch'),
-             strftime('%Y-%m-%d %H:%M:%f', last_activity_at / 1000.0, 'unixepoch')
+             strftime('%Y-%m-%d %H:%M:%f', last_activity_at / 1000.0, 'unixepoch'), rowid
          {RUNNING} {lacking} LIMIT ?1"
     );
     let mut select = connection.prepare_cached(&sql)?;
     let mut rows = select.query([limit])?;
-    let mut found = Vec::new();
+    let mut found = Missing::default();
     while let Some(row) = rows.next()? {
-        // What no version of this program can have written is no interview it could run.
-        found.extend(Missing::read(row)?);
+        found.read(row)?;
     }
-    found.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+    let Missing { text, rows } = &mut found;
+    let user = |row: &Place| &text[row.columns[0].clone()];
+    rows.sort_unstable_by(|one, other| user(one).cmp(user(other)));
     Ok(found)
 }
 
 impl Missing {
-    fn read(row: &Row<'_>) -> Result<Option<Self>, Error> {
-        let text = |column| -> Result<Option<String>, Error> {
-            Ok(match row.get_ref(column)? {
-                ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec()).ok(),
-                _ => None,
-            })
-        };
-        let place = row.get(0)?;
-        let all = (text(1)?, text(2)?, text(3)?, text(4)?, text(5)?);
-        let (Some(user), Some(session), Some(status), Some(created_at), Some(updated_at)) = all
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            place,
-            user,
-            session,
-            status,
-            created_at,
-            updated_at,
-        }))
+    fn read(&mut self, row: &Row<'_>) -> Result<(), Error> {
+        let mut columns = [const { 0..0 }; COLUMNS];
+        for (n, place) in columns.iter_mut().enumerate() {
+            // What no version of this program can have written is no interview it could run.
+            let Ok(text) = row.get_ref(n)?.as_str() else {
+                return Ok(());
+            };
+            let from = self.text.len();
+            self.text.push_str(text);
+            *place = from..self.text.len();
+        }
+        self.rows.push(Place {
+            session: row.get(COLUMNS)?,
+            columns,
+        });
+        Ok(())
     }
 
-    fn values(&self) -> [&str; 5] {
-        [
-            &self.user,
-            &self.session,
-            &self.status,
-            &self.created_at,
-            &self.updated_at,
-        ]
+    fn values<'a>(&'a self, row: &'a Place) -> impl Iterator<Item = &'a str> {
+        row.columns.iter().map(|place| &self.text[place.clone()])
     }
 }
 
@@ -240,22 +240,25 @@ fn delete(connection: &Connection, places: &str, before: i64) -> Result<usize, E
 
 /// Inserts those of the rows whose sessions still run. A row that came meanwhile stays: whoever
 /// wrote it knew more.
-fn insert(connection: &Connection, mut rows: Vec<Missing>) -> Result<usize, Error> {
-    retain_running(connection, &mut rows)?;
-    let (groups, rest) = rows.as_chunks::<ROWS_A_STATEMENT>();
+fn insert(connection: &Connection, mut missing: Missing) -> Result<usize, Error> {
+    retain_running(connection, &mut missing)?;
+    let (groups, rest) = missing.rows.as_chunks::<ROWS_A_STATEMENT>();
+    let run = |insert: &mut CachedStatement<'_>, some: &[Place]| {
+        let values = some.iter().flat_map(|row| missing.values(row));
+        insert.execute(params_from_iter(values))
+    };
     let mut come = 0;
     if !groups.is_empty() {
         let mut insert = connection.prepare_cached(&insertion(ROWS_A_STATEMENT))?;
         for group in groups {
-            let values = group.iter().flat_map(Missing::values);
-            come += insert.execute(params_from_iter(values))?;
+            come += run(&mut insert, group)?;
         }
     }
     if !rest.is_empty() {
-        let values = rest.iter().flat_map(Missing::values);
-        come += connection
-            .prepare_cached(&insertion(rest.len()))?
-            .execute(params_from_iter(values))?;
+        come += run(
+            &mut connection.prepare_cached(&insertion(rest.len()))?,
+            rest,
+        )?;
     }
     Ok(come)
 }
@@ -274,14 +277,15 @@ fn insertion(rows: usize) -> String {
 /// `scheduled`; with which status makes no difference, because the save that changed it has made the
 /// row. A place becomes another session's only if its own ended and was forgotten since the look,
 /// a moment ago; such a row would go like every other that has no session.
-fn retain_running(connection: &Connection, rows: &mut Vec<Missing>) -> Result<(), Error> {
+fn retain_running(connection: &Connection, missing: &mut Missing) -> Result<(), Error> {
+    let Missing { text, rows } = missing;
     if rows.len() <= FEW {
         let mut select = connection.prepare_cached(
             "SELECT 1 FROM sessions WHERE rowid = ?1 AND session = ?2 AND status <> 'ended'",
         )?;
         let mut failed = None;
         rows.retain(|row| {
-            let found = select.exists(params![row.place, row.session]);
+            let found = select.exists(params![row.session, &text[row.columns[1].clone()]]);
             found.unwrap_or_else(|error| {
                 failed.get_or_insert(error);
                 false
@@ -289,7 +293,7 @@ fn retain_running(connection: &Connection, rows: &mut Vec<Missing>) -> Result<()
         });
         return failed.map_or(Ok(()), Err);
     }
-    let mut places: Vec<(i64, bool)> = rows.iter().map(|row| (row.place, false)).collect();
+    let mut places: Vec<(i64, bool)> = rows.iter().map(|row| (row.session, false)).collect();
     places.sort_unstable();
     let mut select = connection.prepare_cached(UNFINISHED)?;
     let mut unfinished = select.query([])?;
@@ -300,7 +304,7 @@ fn retain_running(connection: &Connection, rows: &mut Vec<Missing>) -> Result<()
         }
     }
     rows.retain(|row| {
-        let at = places.binary_search_by_key(&row.place, |(place, _)| *place);
+        let at = places.binary_search_by_key(&row.session, |(place, _)| *place);
         at.is_ok_and(|at| places[at].1)
     });
     Ok(())
@@ -385,7 +389,7 @@ mod tests {
             let mut connection = records(folder.path());
             run(&connection, many);
             let amiss = amiss(&connection, Wall(1), 0).unwrap();
-            assert_eq!(amiss.missing.len(), many as usize);
+            assert_eq!(amiss.missing.rows.len(), many as usize);
             connection
                 .execute_batch(
                     "UPDATE sessions SET status = 'ended', reason = 'completed', ended_at = 1
@@ -422,8 +426,8 @@ mod tests {
             .unwrap();
         let amiss = amiss(&connection, Wall(1), 0).unwrap();
         let places: Vec<i64> = serde_json::from_str(amiss.stale.as_deref().unwrap()).unwrap();
-        assert_eq!((places.len(), amiss.missing.len()), (4_000, 6_000));
+        assert_eq!((places.len(), amiss.missing.rows.len()), (4_000, 6_000));
         let alone = amiss_alone(&connection).unwrap();
-        assert_eq!(alone.missing.len(), ALONE_ROWS as usize);
+        assert_eq!(alone.missing.rows.len(), ALONE_ROWS as usize);
     }
 }
