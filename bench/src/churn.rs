@@ -4,7 +4,7 @@ use crate::crowd::{Crowd, Habits};
 use crate::faults;
 use crate::judge::Sheet;
 use crate::limits::Churn;
-use crate::stand::{self, Stand};
+use crate::stand::{self, CACHE_KIB, Stand};
 use crate::sys::Memory;
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -13,9 +13,6 @@ use std::time::{Duration, Instant};
 /// Candidates, and so the most connections at a time.
 const POOL: u32 = 400;
 const EMPTY_LIMIT: Duration = Duration::from_secs(60);
-/// What SQLite may keep of its file for each of its connections in this run: the least there is, so
-/// that its cache, which fills up with the file, is not taken for a leak.
-const CACHE_KIB: u64 = 64;
 
 /// Lets `limits.connections` come and vanish.
 ///

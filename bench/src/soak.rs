@@ -5,7 +5,7 @@ use crate::crowd::{Crowd, Habits, Mode, Room};
 use crate::faults;
 use crate::judge::Sheet;
 use crate::limits::Soak;
-use crate::stand::{self, Stand};
+use crate::stand::{self, CACHE_KIB, Stand};
 use crate::sys::Memory;
 use anyhow::Result;
 use history::entry::What;
@@ -51,6 +51,7 @@ pub fn run(
 ) -> Result<()> {
     let sessions = "grace = \"5s\"";
     let stand = Stand::new(binary, core, sessions, "")?;
+    stand.set("store", &format!("cache = \"{CACHE_KIB}KiB\""))?;
     let (server, _) = stand.start()?;
     // Pools, caches and arenas grow to their size before the base is taken.
     let warm = length
