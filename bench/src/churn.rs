@@ -4,7 +4,7 @@ use crate::crowd::{Crowd, Habits};
 use crate::faults;
 use crate::judge::Sheet;
 use crate::limits::Churn;
-use crate::stand::{self, Stand};
+use crate::stand::{self, CACHE_KIB, Stand};
 use crate::sys::Memory;
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -13,13 +13,6 @@ use std::time::{Duration, Instant};
 /// Candidates, and so the most connections at a time.
 const POOL: u32 = 400;
 const EMPTY_LIMIT: Duration = Duration::from_secs(60);
-/// What SQLite may keep of its file for each of its connections in this run: the least there is, so
-/// that its cache, which fills up with the file, is not taken for a leak.
-const CACHE_KIB: u64 = 64;
-/// Memory counts when it has stood still for so long: reports of the last ends are made by then, and
-/// the server has given back what it needs no longer.
-const STILL: Duration = Duration::from_secs(21);
-const STILL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Lets `limits.connections` come and vanish.
 ///
@@ -48,13 +41,12 @@ pub fn run(
     faults::empty("churn: half of the base", &stand, EMPTY_LIMIT, sheet)?;
     let one = half.and(crowd.churn(first - first / 2, POOL)?);
     faults::empty("churn: base", &stand, EMPTY_LIMIT, sheet)?;
-    let before = still(server.pid())?;
-    let (base, _) = stand::held(server.pid())?;
+    let base = faults::still("churn: base", server.pid(), sheet)?;
     let two = crowd.churn(all - first, POOL)?;
     ensure!(one.joined > 0 && two.joined > 0, "nobody got in");
     faults::empty("churn", &stand, EMPTY_LIMIT, sheet)?;
-    let after = still(server.pid())?;
-    let (descriptors, _) = stand::held(server.pid())?;
+    let end = faults::still("churn", server.pid(), sheet)?;
+    let (before, after) = (base.memory, end.memory);
 
     let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
     sheet.note(
@@ -88,31 +80,18 @@ pub fn run(
     );
     sheet.exactly(
         "churn: descriptors more than before",
-        descriptors.saturating_sub(base) as u64,
+        end.descriptors.saturating_sub(base.descriptors) as u64,
         0,
     );
     sheet.note(
         "churn: descriptors",
-        format!("fresh {fresh}, base {base}, end {descriptors}"),
+        format!(
+            "fresh {fresh}, base {}, end {}",
+            base.descriptors, end.descriptors
+        ),
     );
     sheet.note("churn: SQLite's cache", cache(&stand, server.pid())?);
     Ok(())
-}
-
-/// The memory once it stands still.
-fn still(pid: u32) -> Result<Memory> {
-    let begun = Instant::now();
-    let mut memory = Memory::read(pid)?;
-    let mut since = Instant::now();
-    while since.elapsed() < STILL && begun.elapsed() < STILL_LIMIT {
-        std::thread::sleep(Duration::from_millis(100));
-        let now = Memory::read(pid)?;
-        if now.anonymous != memory.anonymous {
-            since = Instant::now();
-        }
-        memory = now;
-    }
-    Ok(memory)
 }
 
 /// What SQLite may keep of its file in memory; how much of it it does, cannot be seen from outside.

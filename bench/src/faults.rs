@@ -7,7 +7,7 @@ use crate::crowd::{Crowd, Habits, Mode};
 use crate::judge::Sheet;
 use crate::limits;
 use crate::reaper::reaper;
-use crate::stand::{self, Stand};
+use crate::stand::{self, Holds, Stand};
 use anyhow::{Context, Result, ensure};
 use history::entry::What;
 use history::judge::Limits;
@@ -334,4 +334,25 @@ pub fn empty(name: &str, stand: &Stand, limit: Duration, sheet: &mut Sheet) -> R
         Err(left) => sheet.fault(format!("{name}: still there after {limit:?}: {left}")),
     }
     Ok(())
+}
+
+/// Waits until the server is still, and says what it holds; one that does not come to rest is put on
+/// the sheet, with what moved last. Used by soak and churn.
+///
+/// # Errors
+/// When the process is gone.
+pub fn still(name: &str, pid: u32, sheet: &mut Sheet) -> Result<Holds> {
+    match stand::until_still(pid)? {
+        Ok((holds, took)) => {
+            sheet.note(
+                &format!("{name}: still after"),
+                format!("{:.1} s", took.as_secs_f64()),
+            );
+            Ok(holds)
+        }
+        Err(moved) => {
+            sheet.fault(format!("{name}: does not come to rest: {moved}"));
+            Holds::read(pid)
+        }
+    }
 }

@@ -5,13 +5,13 @@ use crate::crowd::{Crowd, Habits, Mode, Room};
 use crate::faults;
 use crate::judge::Sheet;
 use crate::limits::Soak;
-use crate::stand::{self, Stand};
+use crate::stand::{self, CACHE_KIB, Stand};
 use crate::sys::Memory;
 use anyhow::Result;
 use history::entry::What;
 use history::judge::Limits;
 use history::tape::Tape;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -38,26 +38,6 @@ fn habits() -> Habits {
     }
 }
 
-/// What a process has.
-#[derive(Debug, Clone)]
-struct Holds {
-    rss: u64,
-    descriptors: usize,
-    threads: usize,
-    kinds: BTreeMap<String, usize>,
-}
-
-fn holds(pid: u32) -> Result<Holds> {
-    let (descriptors, threads) = stand::held(pid)?;
-    let rss = Memory::read(pid)?.rss;
-    Ok(Holds {
-        rss,
-        descriptors,
-        threads,
-        kinds: stand::kinds(pid)?,
-    })
-}
-
 /// Soaks for `length` and puts on the sheet what is left.
 ///
 /// # Errors
@@ -71,6 +51,7 @@ pub fn run(
 ) -> Result<()> {
     let sessions = "grace = \"5s\"";
     let stand = Stand::new(binary, core, sessions, "")?;
+    stand.set("store", &format!("cache = \"{CACHE_KIB}KiB\""))?;
     let (server, _) = stand.start()?;
     // Pools, caches and arenas grow to their size before the base is taken.
     let warm = length
@@ -79,28 +60,35 @@ pub fn run(
     let mut judged = Judged::default();
     spell(&stand, "warm", warm, &mut judged)?;
     faults::empty("soak: warm", &stand, EMPTY_LIMIT, sheet)?;
-    let before = holds(server.pid())?;
+    let before = faults::still("soak: warm", server.pid(), sheet)?;
+    let kinds_before = stand::kinds(server.pid())?;
     spell(&stand, "soak", length, &mut judged)?;
     faults::empty("soak", &stand, EMPTY_LIMIT, sheet)?;
-    let after = holds(server.pid())?;
+    let after = faults::still("soak", server.pid(), sheet)?;
+    let kinds_after = stand::kinds(server.pid())?;
 
     let mib = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
-    let ratio = before.rss as f64 * (limits.memory_ratio - 1.0);
-    let most = before.rss as f64 + ratio.max(limits.memory_bytes as f64);
+    let base = before.memory.rss as f64;
+    let most = base + (base * (limits.memory_ratio - 1.0)).max(limits.memory_bytes as f64);
     sheet.at_most(
         "soak: memory afterwards",
-        mib(after.rss),
+        mib(after.memory.rss),
         most / 1024.0 / 1024.0,
         "MiB",
     );
-    sheet.note("soak: memory before", format!("{:.1} MiB", mib(before.rss)));
+    let parts = |memory: Memory| {
+        let (all, own) = (mib(memory.rss), mib(memory.anonymous));
+        format!("{all:.1} MiB, {own:.1} of it heaps and stacks")
+    };
+    sheet.note("soak: memory before", parts(before.memory));
+    sheet.note("soak: memory after", parts(after.memory));
     sheet.exactly(
         "soak: descriptors more than before",
         after.descriptors.saturating_sub(before.descriptors) as u64,
         0,
     );
-    for (kind, count) in &after.kinds {
-        let base = before.kinds.get(kind).copied().unwrap_or(0);
+    for (kind, count) in &kinds_after {
+        let base = kinds_before.get(kind).copied().unwrap_or(0);
         if *count > base {
             sheet.note(
                 &format!("soak: more of {kind}"),

@@ -2,6 +2,7 @@
 //! stopped, frozen. Nothing is measured here.
 
 use crate::child::Guarded;
+use crate::sys::Memory;
 use crate::target::{self, Identity};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -12,6 +13,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
+/// A server is still when nothing of it has moved for so long: reports of the last ends are made by
+/// then, idle threads have ended, and the server has given back what it needs no longer.
+const STILL: Duration = Duration::from_secs(21);
+const STILL_LIMIT: Duration = Duration::from_secs(120);
+/// Heaps and stacks that do not count as moved, KiB: what is done every few seconds touches a page
+/// here and there again that had been given back.
+const TREMBLE_KIB: u64 = 64;
+/// What SQLite may keep of its file for each of its connections where memory is compared: the least
+/// there is, so that its cache, which fills up with the file, is not taken for a leak.
+pub const CACHE_KIB: u64 = 64;
 
 /// Where servers of one run live.
 pub struct Stand {
@@ -156,6 +167,76 @@ pub fn held(pid: u32) -> Result<(usize, usize)> {
     Ok((count("fd")?, count("task")?))
 }
 
+/// What a process holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds {
+    /// Its memory.
+    pub memory: Memory,
+    /// Its descriptors.
+    pub descriptors: usize,
+    /// Its threads.
+    pub threads: usize,
+}
+
+impl Holds {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn read(pid: u32) -> Result<Holds> {
+        let (descriptors, threads) = held(pid)?;
+        Ok(Holds {
+            memory: Memory::read(pid)?,
+            descriptors,
+            threads,
+        })
+    }
+
+    /// What has moved until `now`, in words; nothing when nothing has. Pages of files come and go as
+    /// the kernel likes and do not count.
+    fn moved(&self, now: &Holds) -> Option<String> {
+        let kib = |holds: &Holds| holds.memory.anonymous / 1024;
+        let (were, are) = (self.descriptors as u64, now.descriptors as u64);
+        let figures = [
+            ("KiB of heaps and stacks", kib(self), kib(now), TREMBLE_KIB),
+            ("descriptors", were, are, 0),
+            ("threads", self.threads as u64, now.threads as u64, 0),
+        ];
+        let moved = figures
+            .iter()
+            .filter(|(_, was, is, free)| was.abs_diff(*is) > *free);
+        let moved: Vec<String> = moved
+            .map(|(what, was, is, _)| format!("{was} -> {is} {what}"))
+            .collect();
+        (!moved.is_empty()).then(|| moved.join(", "))
+    }
+}
+
+/// Waits until a process is still and says what it holds then, and how long that took; or what still
+/// moved when there was no more patience.
+///
+/// # Errors
+/// When the process is gone.
+pub fn until_still(pid: u32) -> Result<std::result::Result<(Holds, Duration), String>> {
+    let begun = Instant::now();
+    let mut holds = Holds::read(pid)?;
+    let mut since = begun;
+    let mut last = String::new();
+    while since.elapsed() < STILL {
+        if begun.elapsed() > STILL_LIMIT {
+            return Ok(Err(last));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let now = Holds::read(pid)?;
+        if let Some(moved) = holds.moved(&now) {
+            since = Instant::now();
+            last = moved;
+            holds = now;
+        }
+    }
+    Ok(Ok((Holds::read(pid)?, begun.elapsed())))
+}
+
 /// The descriptors of a process by kind: `socket`, `pipe`, or the name of a file.
 ///
 /// # Errors
@@ -232,6 +313,29 @@ pub fn until_empty(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moved_is_named_and_pages_of_files_are_not() {
+        let memory = Memory {
+            rss: 9 << 20,
+            pss: 9 << 20,
+            anonymous: 4 << 20,
+        };
+        let holds = Holds {
+            memory,
+            descriptors: 7,
+            threads: 5,
+        };
+        let mut now = holds;
+        now.memory.rss += 4096;
+        assert_eq!(holds.moved(&now), None);
+        now.memory.anonymous += TREMBLE_KIB << 10;
+        assert_eq!(holds.moved(&now), None);
+        now.memory.anonymous += 4096;
+        now.threads = 4;
+        let words = "4096 -> 4164 KiB of heaps and stacks, 5 -> 4 threads";
+        assert_eq!(holds.moved(&now).as_deref(), Some(words));
+    }
 
     #[test]
     fn a_figure_is_the_sum_of_its_labels_and_of_no_other_name() {

@@ -13,7 +13,6 @@ use protocol::id::{EffectId, SessionId};
 use store::rows::Trace;
 
 use super::{Driver, jobs};
-use crate::core::Job;
 
 /// Sessions of one question: it holds a reading connection.
 const BATCH: usize = 256;
@@ -112,7 +111,7 @@ fn find(driver: &Arc<Driver>, asked: Asked) {
             Trace::Nothing => answers.push(answer(id, session, Found::Nothing)),
             Trace::Deleted => answers.push(answer(id, session, Found::Forgotten)),
             // Reading it takes longer, and it may be taken over from a dead process.
-            Trace::Kept => jobs::start_blocking(driver, Job::LoadSession(id, session)),
+            Trace::Kept => jobs::load_session(driver, id, session),
         }
     }
     driver.inboxes.post_all(answers);

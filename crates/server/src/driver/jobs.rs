@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use engine::Input;
+use engine::effect::ReportFacts;
 use engine::input::{Found, LogRange, SpeechReport};
 use protocol::client::{ReplyTo, TranscribeRequest};
 use protocol::error::{ErrorCode, Refusal};
-use protocol::id::{SessionId, UserId};
+use protocol::id::{EffectId, SessionId, UserId};
 use protocol::record::{DataKind, EventRow};
 use protocol::server::Reply;
 use protocol::value::Status;
@@ -26,22 +27,30 @@ const LOG_BYTES: usize = 256 * 1024;
 /// How long a single piece may wait for a recognizer.
 const ONCE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// A report that a session's end ordered.
+struct Order {
+    driver: Arc<Driver>,
+    id: EffectId,
+    session: SessionId,
+    facts: Box<ReportFacts>,
+}
+
 /// The one thread that makes the reports of sessions that end, one after the other: each holds a
 /// whole log for a moment, so that a crowd that leaves at once costs the memory of one, and sound
 /// comes first. At most one of each live session waits.
-pub(crate) struct Press(Sender<(Arc<Driver>, Job)>);
+pub(crate) struct Press(Sender<Order>);
 
 impl Press {
     /// Starts it. It ends with its sender.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let (sender, orders): (_, Receiver<(Arc<Driver>, Job)>) = channel();
+        let (sender, orders): (_, Receiver<Order>) = channel();
         std::thread::Builder::new()
             .name("reports".to_owned())
             .spawn(move || {
-                for (driver, job) in orders {
+                for order in orders {
                     // One that cannot be made keeps none of the others from being made; its
                     // session waits for the answer no longer than its deadline.
-                    if catch_unwind(AssertUnwindSafe(|| run(&driver, job))).is_err() {
+                    if catch_unwind(AssertUnwindSafe(|| make_report(order))).is_err() {
                         tracing::error!("report_panicked");
                     }
                 }
@@ -49,9 +58,9 @@ impl Press {
         Ok(Self(sender))
     }
 
-    fn queue(&self, driver: &Arc<Driver>, job: Job) {
+    fn queue(&self, order: Order) {
         // The thread lives as long as we do.
-        let _ = self.0.send((Arc::clone(driver), job));
+        let _ = self.0.send(order);
     }
 }
 
@@ -59,60 +68,20 @@ impl Press {
 pub(crate) fn start(driver: Arc<Driver>, job: Job) {
     let work = driver.work.clone();
     match job {
-        Job::Clear(user, to) => {
-            work.spawn(clear(driver, user, to));
-        }
-        Job::Transfer(session, user, id, to) => {
-            work.spawn(super::transfer::offer(driver, (session, user), id, to));
-        }
-        job @ Job::MakeReport(..) => driver.press.queue(&driver, job),
-        Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
-        Job::KeepEnd(session, end) => driver.keep_end(session, *end),
-        Job::ForgetEnd(session) => driver.forget_end(session),
         Job::LoadSession(id, session) => driver.finder.queue(&driver, id, session),
-        job => start_blocking(&driver, job),
-    }
-}
-
-/// Starts a job on a thread that may block.
-pub(crate) fn start_blocking(driver: &Arc<Driver>, job: Job) {
-    let its = Arc::clone(driver);
-    driver.work.spawn_blocking(move || run(&its, job));
-}
-
-fn run(driver: &Driver, job: Job) {
-    match job {
-        Job::LoadSession(id, session) => {
-            let found = load(driver, &session).unwrap_or_else(|error| {
-                tracing::warn!(%session, %error, "session_not_read");
-                Found::Unavailable
-            });
-            driver
-                .inboxes
-                .post(Input::SessionLoaded { id, session, found });
-        }
-        Job::LoadLog(id, session, range) => {
-            let events = log(driver, &session, range);
-            let events = events.inspect_err(|error| {
-                tracing::warn!(%session, %error, "log_not_read");
-            });
-            driver.inboxes.post(Input::LogLoaded {
-                id,
-                session,
-                events: events.ok(),
-            });
-        }
+        Job::LoadLog(id, session, range) => block(driver, move |driver| {
+            load_log(driver, id, session, range);
+        }),
         Job::MakeReport(id, session, facts) => {
-            let made = report::make(driver, &session, &facts).inspect_err(|error| {
-                tracing::error!(%session, %error, "report_not_made");
-            });
-            driver.inboxes.post(Input::ReportMade {
+            let order = Order {
+                driver: Arc::clone(&driver),
                 id,
                 session,
-                report: made.ok(),
-            });
+                facts,
+            };
+            driver.press.queue(order);
         }
-        Job::Advise(id, session, asked) => {
+        Job::Advise(id, session, asked) => block(driver, move |driver| {
             let suggestion = super::coaching::suggestion(driver, &asked);
             driver.inboxes.post(Input::Advised {
                 id,
@@ -120,18 +89,71 @@ fn run(driver: &Driver, job: Job) {
                 question: asked.question.id,
                 suggestion,
             });
-        }
-        Job::TranscribeOnce(session, request, audio) => once(driver, session, request, &audio),
-        Job::ForgetAudio(session) => {
+        }),
+        Job::TranscribeOnce(session, request, audio) => block(driver, move |driver| {
+            once(driver, session, request, &audio);
+        }),
+        Job::ForgetAudio(session) => block(driver, move |driver| {
             driver.hub.forget_session(&session);
             driver.recorder.delete_session(&session);
+        }),
+        Job::RecoverSpeech(session) => driver.recovery.queue(&driver, session),
+        Job::KeepEnd(session, end) => driver.keep_end(session, *end),
+        Job::ForgetEnd(session) => driver.forget_end(session),
+        Job::Clear(user, to) => {
+            work.spawn(clear(driver, user, to));
         }
-        Job::Clear(..)
-        | Job::Transfer(..)
-        | Job::RecoverSpeech(_)
-        | Job::KeepEnd(..)
-        | Job::ForgetEnd(_) => {}
+        Job::Transfer(session, user, id, to) => {
+            work.spawn(super::transfer::offer(driver, (session, user), id, to));
+        }
     }
+}
+
+fn block(driver: Arc<Driver>, job: impl FnOnce(&Driver) + Send + 'static) {
+    let work = driver.work.clone();
+    work.spawn_blocking(move || job(&driver));
+}
+
+fn make_report(order: Order) {
+    let Order {
+        driver,
+        id,
+        session,
+        facts,
+    } = order;
+    let made = report::make(&driver, &session, &facts).inspect_err(|error| {
+        tracing::error!(%session, %error, "report_not_made");
+    });
+    driver.inboxes.post(Input::ReportMade {
+        id,
+        session,
+        report: made.ok(),
+    });
+}
+
+/// Reads a session that was found in the records; answers `SessionLoaded`.
+pub(crate) fn load_session(driver: &Arc<Driver>, id: EffectId, session: SessionId) {
+    block(Arc::clone(driver), move |driver| {
+        let found = load(driver, &session).unwrap_or_else(|error| {
+            tracing::warn!(%session, %error, "session_not_read");
+            Found::Unavailable
+        });
+        driver
+            .inboxes
+            .post(Input::SessionLoaded { id, session, found });
+    });
+}
+
+fn load_log(driver: &Driver, id: EffectId, session: SessionId, range: LogRange) {
+    let events = log(driver, &session, range);
+    let events = events.inspect_err(|error| {
+        tracing::warn!(%session, %error, "log_not_read");
+    });
+    driver.inboxes.post(Input::LogLoaded {
+        id,
+        session,
+        events: events.ok(),
+    });
 }
 
 /// Reads a session; one of a dead process is taken over.

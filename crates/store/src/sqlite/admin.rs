@@ -9,9 +9,8 @@ use protocol::record::Fence;
 use protocol::time::{Now, Wall};
 use rusqlite::{Connection, Error, OptionalExtension, TransactionBehavior, params};
 
-use crate::rows::{Adopted, Forgotten, Kind, Reaped};
+use crate::rows::{Adopted, Forgotten, Kind};
 use crate::sqlite::columns::{self, number};
-use crate::sqlite::read::{Amiss, MISSING_ROWS, is_stale};
 use crate::sqlite::save::is_missing_table;
 
 /// How long the row of a boot that owns nothing is kept.
@@ -282,92 +281,6 @@ pub(crate) fn clear_active(connection: &mut Connection, user: &UserId) -> Result
     let gone = without_table(gone)?;
     transaction.commit()?;
     Ok(gone > 0)
-}
-
-/// Rows that come into `active_interview_sessions` in one transaction. Each has two times as text and
-/// a place in four trees; a save must not wait longer than 20 ms behind them.
-pub(crate) const COME_ROWS: u32 = 2_500;
-
-/// Pages the writer keeps while it works at that table, KiB. With as few as it keeps otherwise
-/// every row's pages would be read, and written, many times over.
-const REAP_CACHE_KIB: i64 = 8_192;
-
-/// Puts `active_interview_sessions` right as far as something is `amiss`; see
-/// [`crate::Store::reap_active`]. At most [`COME_ROWS`] come.
-pub(crate) fn reap_active(
-    connection: &mut Connection,
-    amiss: &Amiss,
-    now: Wall,
-    age_ms: u64,
-) -> Result<Reaped, Error> {
-    let usual: i64 = connection.pragma_query_value(None, "cache_size", |row| row.get(0))?;
-    connection.pragma_update(None, "cache_size", -REAP_CACHE_KIB)?;
-    let reaped = put_right(connection, amiss, now.0.saturating_sub(number(age_ms)));
-    let back = connection.pragma_update(None, "cache_size", usual);
-    let reaped = reaped?;
-    back?;
-    Ok(reaped)
-}
-
-fn put_right(connection: &mut Connection, amiss: &Amiss, before: i64) -> Result<Reaped, Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(super::schema::ACTIVE_TABLE)?;
-    let gone = match &amiss.stale {
-        Some(places) => delete_stale(&transaction, places, before)?,
-        None => 0,
-    };
-    let come = if amiss.missing {
-        insert_missing(&transaction)?
-    } else {
-        0
-    };
-    transaction.commit()?;
-    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-    Ok(Reaped {
-        gone: count(gone),
-        come: count(come),
-    })
-}
-
-/// Deletes those of the rows in these places that must go, also by what the writer sees.
-fn delete_stale(connection: &Connection, places: &str, before: i64) -> Result<usize, Error> {
-    connection
-        .execute_batch("CREATE TEMP TABLE IF NOT EXISTS stale (place INTEGER PRIMARY KEY)")?;
-    connection
-        .prepare_cached("DELETE FROM temp.stale")?
-        .execute([])?;
-    let sql = format!(
-        "INSERT INTO temp.stale SELECT a.rowid FROM json_each(?2) places
-             CROSS JOIN active_interview_sessions a ON a.rowid = places.value {}",
-        is_stale()
-    );
-    let stale = connection
-        .prepare_cached(&sql)?
-        .execute(params![before, places])?;
-    let all: usize = connection
-        .prepare_cached("SELECT count(*) FROM active_interview_sessions")?
-        .query_row([], |row| columns::unsigned(row, 0))?;
-    // Without a condition SQLite gives the pages back instead of visiting every row in the table
-    // and its three indexes: a tenth of the time.
-    let delete = if stale == all {
-        "DELETE FROM active_interview_sessions"
-    } else {
-        "DELETE FROM active_interview_sessions WHERE rowid IN (SELECT place FROM temp.stale)"
-    };
-    connection.prepare_cached(delete)?.execute([])
-}
-
-/// Inserts a row for what runs without one.
-fn insert_missing(connection: &Connection) -> Result<usize, Error> {
-    let sql = format!(
-        "INSERT OR IGNORE INTO active_interview_sessions
-             (user_id, session_id, status, created_at, updated_at)
-         SELECT candidate, session, status,
-             strftime('%Y-%m-%d %H:%M:%f', coalesce(started_at, created_at) / 1000.0, 'unixepoch'),
-             strftime('%Y-%m-%d %H:%M:%f', last_activity_at / 1000.0, 'unixepoch')
-         {MISSING_ROWS} LIMIT ?1"
-    );
-    connection.prepare_cached(&sql)?.execute([COME_ROWS])
 }
 
 /// A missing table has no rows.

@@ -13,6 +13,7 @@ mod pool;
 mod queue;
 mod read;
 mod reader;
+mod reap;
 mod save;
 pub(crate) mod schema;
 mod stopwatch;
@@ -44,7 +45,7 @@ use crate::rows::{
 };
 use crate::sqlite::pool::Pool;
 use crate::sqlite::queue::{Queue, Queued};
-use crate::sqlite::stopwatch::Stopwatch;
+pub use crate::sqlite::stopwatch::{Shown, Stopwatch};
 use crate::sqlite::writer::{Settings, Writer};
 use crate::{Callbacks, Store};
 
@@ -430,7 +431,7 @@ impl Store for Sqlite {
         let mut all = Reaped::default();
         // Readers look; the writer is asked only for what there is to do, so much at a time.
         loop {
-            let look = |connection: &mut Connection| read::amiss(connection, now, age_ms);
+            let look = |connection: &mut Connection| reap::amiss(connection, now, age_ms);
             let amiss = self.pool.ask(look)?;
             if !amiss.anything() {
                 break;
@@ -438,7 +439,7 @@ impl Store for Sqlite {
             let metrics = Arc::clone(&self.metrics);
             let reaped = self.command(move |connection| {
                 let watch = Stopwatch::start();
-                let reaped = admin::reap_active(connection, &amiss, now, age_ms);
+                let reaped = reap::put_right(connection, amiss, now, age_ms);
                 let shown = watch.show();
                 metrics.reap_us.record(shown.us);
                 metrics

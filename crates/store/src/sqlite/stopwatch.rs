@@ -1,31 +1,35 @@
-//! How long the writer's thread was busy with something, and how much of that it only stood in line
-//! for a processor that others had. No SQL here.
+//! How long a thread, the writer's above all, was busy with something, and how much of that it only
+//! stood in line for a processor that others had. No SQL here.
 
 use std::time::{Duration, Instant};
 
-/// Begun on the thread that is measured.
-pub(crate) struct Stopwatch {
+/// Begun and shown on the thread that is measured.
+pub struct Stopwatch {
     begun: Instant,
     waited: Duration,
 }
 
 /// What it shows, microseconds.
-pub(crate) struct Shown {
+pub struct Shown {
     /// From the beginning.
-    pub(crate) us: u64,
+    pub us: u64,
     /// Of that, in line for a processor; 0 where the system does not say.
-    pub(crate) waited_us: u64,
+    pub waited_us: u64,
 }
 
 impl Stopwatch {
-    pub(crate) fn start() -> Self {
+    /// Begins.
+    #[must_use]
+    pub fn start() -> Self {
         Self {
             waited: in_line(),
             begun: Instant::now(),
         }
     }
 
-    pub(crate) fn show(&self) -> Shown {
+    /// How long it has been since.
+    #[must_use]
+    pub fn show(&self) -> Shown {
         let took = self.begun.elapsed();
         let waited = in_line().saturating_sub(self.waited).min(took);
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);

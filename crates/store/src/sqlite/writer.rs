@@ -18,8 +18,7 @@ use rusqlite::{Connection, Error, ErrorCode, TransactionBehavior};
 
 use crate::metrics::Metrics;
 use crate::sqlite::queue::{Item, Queue, Work};
-use crate::sqlite::read::Amiss;
-use crate::sqlite::{admin, save, schema};
+use crate::sqlite::{admin, reap, save, schema};
 use crate::{Answers, Callbacks, StoreError};
 
 /// How often other programs' changes are looked for (S8).
@@ -239,14 +238,11 @@ impl Writer {
             return;
         };
         let now = (self.settings.now)().wall;
-        let amiss = Amiss {
-            stale: None,
-            missing: true,
-        };
-        match admin::reap_active(connection, &amiss, now, u64::MAX) {
+        let amiss = reap::amiss_alone(connection);
+        match amiss.and_then(|amiss| reap::put_right(connection, amiss, now, u64::MAX)) {
             Ok(reaped) => {
                 self.commits += 1;
-                if reaped.come < u64::from(admin::COME_ROWS) {
+                if reaped.come < u64::from(reap::ALONE_ROWS) {
                     self.remake_at = None;
                     self.warned_table = false;
                     tracing::warn!("table active_interview_sessions was made anew");
