@@ -23,6 +23,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) const HEAD_BYTES: usize = 16 * 1024;
 /// Lines of a request's head.
 pub(crate) const HEAD_LINES: usize = 64;
+
 /// The task of one socket, until it closes. An enum and no `async` block, since a WebSocket stays
 /// in it for its whole life: it is as large as that and no larger.
 #[expect(

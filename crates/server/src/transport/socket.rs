@@ -28,8 +28,9 @@ use crate::core::{Core, dirty};
 const READ_BYTES: usize = 64 * 1024;
 /// After our close frame is out: how long we read and discard until the peer's comes.
 const LINGER_MS: u64 = 1_000;
-/// And how much.
-const LINGER_BYTES: usize = 64 * 1024;
+/// And how much: the rest of a message that was too big. A socket that is closed with bytes unread
+/// is reset, and what it was told last is lost to a client that had not read it yet.
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());

@@ -1,5 +1,5 @@
 //! Every way the bytes of an upgrade may arrive: at once, torn, behind another request, with frames
-//! behind them. All end in the same connection.
+//! behind them. All end in the same connection. And what becomes of bytes nobody wants.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -152,4 +152,22 @@ fn a_socket_that_says_nothing_is_closed() {
     // And one that goes away is nobody's error.
     drop(connect(&server));
     server.wait_until_empty();
+}
+
+#[test]
+fn whoever_sends_too_much_may_send_it_to_its_end_and_is_told_why() {
+    let server = TestServer::start();
+    let mut stream = connect(&server);
+    stream.write_all(&upgrade("")).unwrap();
+    read_until(&mut stream, "connection:success");
+    // A frame of 400,000 bytes: the first few say that it is too big.
+    let head = [0x81, 0xff, 0, 0, 0, 0, 0, 0x06, 0x1a, 0x80, 0, 0, 0, 0];
+    stream.write_all(&head).unwrap();
+    for sent in 0..40 {
+        // A server that closes meanwhile resets the socket, and what it said may be lost.
+        let more = stream.write_all(&[b'x'; 10_000]);
+        more.unwrap_or_else(|e| panic!("{e} after {sent} of 40 pieces"));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    read_until(&mut stream, "too_big");
 }
