@@ -35,8 +35,10 @@ pub fn init(log: &Log) -> anyhow::Result<()> {
         LogFormat::Json => true,
     };
     let layer = layer(json, terminal, Lines);
+    // For all at once, so that what is asked of a line's level is asked once in a process.
     tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
+        .with(filter)
+        .with(layer)
         .try_init()?;
     Ok(())
 }

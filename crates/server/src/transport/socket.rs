@@ -160,8 +160,9 @@ impl Socket {
         }
     }
 
-    /// Reads once.
-    fn read(&mut self, cx: &mut Context<'_>) -> Poll<Got> {
+    /// Reads once. `now` is looked at if it is given: a call that has just been made need not be
+    /// made again for each message.
+    fn read(&mut self, cx: &mut Context<'_>, now: Option<Now>) -> Poll<Got> {
         READ.with_borrow_mut(|shared| {
             let mut buffer = ReadBuf::new(shared);
             let read = ready!(Pin::new(&mut self.read).poll_read(cx, &mut buffer));
@@ -169,7 +170,7 @@ impl Socket {
             if read.is_err() || filled.is_empty() {
                 return Poll::Ready(Got::End);
             }
-            let now = self.core.clock().now();
+            let now = now.unwrap_or_else(|| self.core.clock().now());
             if self.linger.is_some() || !self.conn.is_open() {
                 self.discarded = self.discarded.saturating_add(filled.len() as u32);
             }
@@ -224,19 +225,27 @@ impl Socket {
         } else {
             self.stuck = None;
         }
-        let due = self.clocks(now);
-        if !self.conn.is_open() {
-            return Poll::Ready(Next::Again);
+        // What has run out comes before what is read: a token that is over lets nothing in.
+        if self.conn.is_due(now.mono) {
+            self.clocks(now);
         }
-        match self.read(cx) {
-            Poll::Ready(Got::Some) => Poll::Ready(Next::Again),
-            Poll::Ready(Got::End) => Poll::Ready(Next::Done),
-            Poll::Pending => {
-                // Asked again: what was read since may have set another clock.
-                self.conn.set_due(due);
-                Poll::Pending
+        let mut time = Some(now);
+        while self.conn.is_open() {
+            match self.read(cx, time.take()) {
+                Poll::Ready(Got::Some) => {}
+                Poll::Ready(Got::End) => return Poll::Ready(Next::Done),
+                Poll::Pending => {
+                    // After reading, since what was read may have set another clock.
+                    let due = self.clocks(now);
+                    self.conn.set_due(due);
+                    return match self.conn.is_open() {
+                        true => Poll::Pending,
+                        false => Poll::Ready(Next::Again),
+                    };
+                }
             }
         }
+        Poll::Ready(Next::Again)
     }
 
     /// Closing: write what is left, then wait for the peer's close frame, each to a deadline.
@@ -282,7 +291,7 @@ impl Socket {
                 return Poll::Pending;
             }
         }
-        match ready!(self.read(cx)) {
+        match ready!(self.read(cx, None)) {
             Got::Some => Poll::Ready(Next::Again),
             Got::End => Poll::Ready(Next::Done),
         }

@@ -21,15 +21,18 @@ pub(crate) fn find(
 ) -> Result<Vec<Trace>, Error> {
     let moment = connection.transaction()?;
     let found = {
-        let mut kept = moment.prepare_cached("SELECT 1 FROM sessions WHERE session = ?1")?;
-        let mut deleted = moment.prepare_cached("SELECT 1 FROM tombstones WHERE session = ?1")?;
+        let mut look = moment.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sessions WHERE session = ?1),
+                    EXISTS (SELECT 1 FROM tombstones WHERE session = ?1)",
+        )?;
+        let trace = |kept, deleted| match (kept, deleted) {
+            (true, _) => Trace::Kept,
+            (false, true) => Trace::Deleted,
+            (false, false) => Trace::Nothing,
+        };
         let mut look = |session: &SessionId| {
-            Ok(if kept.exists([session.as_str()])? {
-                Trace::Kept
-            } else if deleted.exists([session.as_str()])? {
-                Trace::Deleted
-            } else {
-                Trace::Nothing
+            look.query_row([session.as_str()], |row| {
+                Ok(trace(row.get(0)?, row.get(1)?))
             })
         };
         sessions
