@@ -230,7 +230,9 @@ impl Socket {
             self.clocks(now);
         }
         let mut time = Some(now);
-        while self.conn.is_open() {
+        let attended = Arc::as_ptr(&self.conn);
+        // A carrier that was just upgraded to serves another connection, which has no waker of ours.
+        while self.conn.is_open() && std::ptr::eq(attended, Arc::as_ptr(&self.conn)) {
             match self.read(cx, time.take()) {
                 Poll::Ready(Got::Some) => {}
                 Poll::Ready(Got::End) => return Poll::Ready(Next::Done),
