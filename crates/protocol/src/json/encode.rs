@@ -30,9 +30,18 @@ pub fn encode_reply(key: &ReplyKey, reply: &Reply) -> Option<String> {
 
 /// A push as a whole WebSocket frame; nothing is copied from a buffer of its own.
 pub fn encode_frame(message: &ServerMessage, now: Wall) -> Bytes {
-    let mut out = room(256);
+    let mut out = room(length(message));
     encode_into(&mut out, message, now);
     finish(out, Opcode::Text).0
+}
+
+/// Bytes that a message will nearly always fit in: what grows is copied.
+fn length(message: &ServerMessage) -> usize {
+    match message {
+        ServerMessage::ConnectionSuccess(_) => 512,
+        ServerMessage::Joined(_) => 1024,
+        _ => 256,
+    }
 }
 
 /// The reply to one request as a whole WebSocket frame; none if the client did not ask for one.

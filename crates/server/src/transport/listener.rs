@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -19,8 +19,6 @@ use super::served::serve;
 const BACKLOG: i32 = 4_096;
 /// How long written bytes may stay unacknowledged before the kernel gives the socket up.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
-/// When the kernel asks a silent peer whether it is there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -115,8 +113,9 @@ fn prepare(listener: &TcpListener, options: SocketOptions) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(options.send_buffer)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+    // No keepalive: a silent peer is found by its heartbeat, or by the deadline of a request's head,
+    // long before, and each socket would have a timer in the kernel.
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
 /// One of the open sockets; given back when dropped.
@@ -160,8 +159,6 @@ mod tests {
         let (stream, _) = listener.accept().await.unwrap();
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay().unwrap());
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
         // The kernel doubles it, for its own bookkeeping.
         assert_eq!(socket.send_buffer_size().unwrap(), 2 * options.send_buffer);
