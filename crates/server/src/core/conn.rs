@@ -238,12 +238,6 @@ impl Conn {
             .store(at.map_or(u64::MAX, |at| at.0), Ordering::Release);
     }
 
-    /// Whether the owner must look at its clocks first; also when it was woken for that.
-    pub(crate) fn is_due(&self, now: Mono) -> bool {
-        let due = self.due.load(Ordering::Acquire);
-        due <= now.0 || due == u64::MAX
-    }
-
     /// Wakes the owner if its time has come.
     pub(crate) fn wake_if_due(&self, now: Mono) {
         if self.due.load(Ordering::Acquire) <= now.0 {

@@ -51,7 +51,7 @@ pub(crate) enum Began {
     Connected(Socket),
     /// Something else.
     Other(Boxed<()>),
-    /// Nothing: it closed or took too long, or the server stops.
+    /// Nothing: it closed or took too long.
     Nothing,
 }
 

@@ -225,20 +225,20 @@ impl Socket {
         } else {
             self.stuck = None;
         }
-        // What has run out comes before what is read: a token that is over lets nothing in.
-        if self.conn.is_due(now.mono) {
-            self.clocks(now);
-        }
-        let mut time = Some(now);
+        // Before anything is read: a token that is over, or was taken back, lets nothing in.
+        let mut due = self.clocks(now);
+        let (mut time, mut heard) = (Some(now), false);
         let attended = Arc::as_ptr(&self.conn);
         // A carrier that was just upgraded to serves another connection, which has no waker of ours.
         while self.conn.is_open() && std::ptr::eq(attended, Arc::as_ptr(&self.conn)) {
             match self.read(cx, time.take()) {
-                Poll::Ready(Got::Some) => {}
+                Poll::Ready(Got::Some) => heard = true,
                 Poll::Ready(Got::End) => return Poll::Ready(Next::Done),
                 Poll::Pending => {
-                    // After reading, since what was read may have set another clock.
-                    let due = self.clocks(now);
+                    // What was read may have set another clock.
+                    if heard {
+                        due = self.clocks(now);
+                    }
                     self.conn.set_due(due);
                     return match self.conn.is_open() {
                         true => Poll::Pending,
