@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use protocol::id::UserId;
 use protocol::time::Mono;
 
+use crate::by_id::ById;
+
 /// Bounds of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateLimits {
@@ -41,7 +43,7 @@ const SWEEP_MS: u64 = 1_000;
 pub struct Gate {
     limits: GateLimits,
     connections: usize,
-    users: BTreeMap<UserId, u32>,
+    users: ById<UserId, u32>,
     addresses: BTreeMap<IpAddr, Bucket>,
     /// When full buckets were last thrown away: a flood must not make every handshake walk the
     /// table.
@@ -61,7 +63,7 @@ impl Gate {
         Self {
             limits,
             connections: 0,
-            users: BTreeMap::new(),
+            users: ById::new(),
             addresses: BTreeMap::new(),
             swept: None,
         }

@@ -20,6 +20,7 @@
 //! and by the crate `sim`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic))]
 
+mod by_id;
 pub mod config;
 pub mod effect;
 pub mod event;

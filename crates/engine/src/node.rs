@@ -6,8 +6,9 @@
 
 mod loading;
 mod look;
+mod wakes;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use protocol::id::{BootId, ConnectionId, Generation, PlanId, SessionId};
 use protocol::record::{Fence, Loaded};
 use protocol::time::{Mono, Now};
 use protocol::value::{Plan, Status};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
+use crate::by_id::ById;
 use crate::config::{Config, WAITING_MAX};
 use crate::effect::{Answer, Effect};
 use crate::event::Event;
@@ -29,6 +31,7 @@ use crate::session::{Ctx, Session};
 
 use self::loading::{Loading, Waiting};
 pub use self::look::{Counts, Look};
+use self::wakes::{Wake, Wakes};
 
 /// The plans an interview can be started with, by id.
 pub type Plans = BTreeMap<PlanId, Arc<Plan>>;
@@ -51,10 +54,10 @@ pub struct Node {
     no_title: Arc<str>,
     rng: Rng,
     now: Now,
-    slots: BTreeMap<SessionId, Slot>,
+    slots: ById<SessionId, Slot>,
     /// Connection → the sessions it has a seat in.
-    seated: BTreeMap<ConnectionId, SmallVec<[SessionId; 1]>>,
-    wakes: BTreeSet<(Mono, SessionId)>,
+    seated: ById<ConnectionId, SmallVec<[SessionId; 1]>>,
+    wakes: Wakes,
     effects: VecDeque<Effect>,
     events: VecDeque<Event>,
     /// Effects already looked at by the registry.
@@ -67,13 +70,35 @@ pub struct Node {
 struct Slot {
     what: What,
     /// The entry in `wakes`.
-    armed: Option<Mono>,
+    armed: Option<Wake>,
 }
 
 #[derive(Debug)]
 enum What {
     Loading(Box<Loading>),
     Live(Box<Session>),
+}
+
+impl Slot {
+    /// Puts the session's next wake-up into the order. A later one than armed is left: it wakes
+    /// early, finds nothing due, and arms anew; that spares the order on every input.
+    fn arm(&mut self, id: &SessionId, wakes: &mut Wakes, config: &Config) {
+        let next = match &self.what {
+            What::Loading(loading) => Some(loading.by),
+            What::Live(session) => session.next_timeout(config),
+        };
+        match (next, self.armed) {
+            (Some(next), Some(armed)) if armed.at() <= next => {}
+            (Some(next), armed) => {
+                wakes.forget(armed);
+                self.armed = Some(wakes.add(next, id.clone()));
+            }
+            (None, armed) => {
+                wakes.forget(armed);
+                self.armed = None;
+            }
+        }
+    }
 }
 
 impl Node {
@@ -89,9 +114,9 @@ impl Node {
             no_title: Arc::from(""),
             rng: Rng::new(seed),
             now: Now::default(),
-            slots: BTreeMap::new(),
-            seated: BTreeMap::new(),
-            wakes: BTreeSet::new(),
+            slots: ById::new(),
+            seated: ById::new(),
+            wakes: Wakes::default(),
             effects: VecDeque::new(),
             events: VecDeque::new(),
             noted: 0,
@@ -203,25 +228,17 @@ impl Node {
         self.advance(now);
         // Each due session once: what it arms for this very moment waits for the next call, so
         // that one session cannot keep a shard.
-        let due: Vec<SessionId> = self
-            .wakes
-            .iter()
-            .take_while(|(at, _)| *at <= self.now.mono)
-            .map(|(_, session)| session.clone())
-            .collect();
-        for id in due {
+        for id in self.wakes.due(self.now.mono) {
             let Some(slot) = self.slots.get_mut(&id) else {
                 continue;
             };
-            if let Some(at) = slot.armed.take() {
-                self.wakes.remove(&(at, id.clone()));
-            }
+            self.wakes.forget(slot.armed.take());
             match &slot.what {
                 What::Loading(loading) if loading.by <= self.now.mono => {
                     let effect = loading.id;
                     self.loaded(&id, effect, Found::Unavailable);
                 }
-                What::Loading(_) => self.arm(&id),
+                What::Loading(_) => slot.arm(&id, &mut self.wakes, &self.config),
                 What::Live(_) => self.turn(&id, |session, ctx| session.handle_timeout(ctx)),
             }
         }
@@ -250,7 +267,7 @@ impl Node {
             })
         );
         Some((
-            *at,
+            at,
             if loading {
                 Reason::Loading
             } else {
@@ -387,7 +404,8 @@ impl Node {
     /// Nothing new from here on, and nobody who is away is given up (L9).
     fn drain(&mut self) {
         self.draining = true;
-        let live: Vec<SessionId> = self.slots.keys().cloned().collect();
+        let live = self.slots.sorted().into_iter();
+        let live: Vec<SessionId> = live.map(|(id, _)| id.clone()).collect();
         for session in live {
             self.turn(&session, |session, ctx| session.drain(ctx));
         }
@@ -395,7 +413,7 @@ impl Node {
 
     fn recover(&mut self, loaded: Loaded) {
         let id = loaded.row.session.clone();
-        if self.slots.contains_key(&id) || loaded.row.status == Status::Ended {
+        if self.slots.get(&id).is_some() || loaded.row.status == Status::Ended {
             return;
         }
         self.read_back(loaded, false);
@@ -412,8 +430,15 @@ impl Node {
             what: What::Live(Box::new(session)),
             armed: None,
         };
-        self.slots.insert(id.clone(), slot);
-        self.arm(&id);
+        self.put(id, slot);
+    }
+
+    /// Into memory, with its wake-up in the order.
+    fn put(&mut self, id: SessionId, mut slot: Slot) {
+        slot.arm(&id, &mut self.wakes, &self.config);
+        if let Some(slot) = self.slots.insert(id, slot) {
+            self.wakes.forget(slot.armed);
+        }
     }
 
     fn with_ctx<T>(&mut self, make: impl FnOnce(&mut Ctx<'_>) -> T) -> T {
@@ -433,11 +458,10 @@ impl Node {
     /// One session's turn. A panic is ours: its half-made orders are dropped, and this session
     /// alone ends.
     fn turn(&mut self, id: &SessionId, act: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
-        let Some(Slot {
-            what: What::Live(session),
-            ..
-        }) = self.slots.get_mut(id)
-        else {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        let What::Live(session) = &mut slot.what else {
             return;
         };
         let (effects, events) = (self.effects.len(), self.events.len());
@@ -471,7 +495,11 @@ impl Node {
                 return;
             }
         }
-        self.drop_if_done(id);
+        if session.is_over() || session.is_unloadable(self.now.mono) {
+            self.drop_done(id);
+        } else {
+            slot.arm(id, &mut self.wakes, &self.config);
+        }
     }
 
     /// A session that cannot even end: its members are sent away, and it is ended from its
@@ -506,7 +534,8 @@ impl Node {
         }
     }
 
-    fn drop_if_done(&mut self, id: &SessionId) {
+    /// A session that is over, or whom nobody needs in memory.
+    fn drop_done(&mut self, id: &SessionId) {
         let Some(Slot {
             what: What::Live(session),
             ..
@@ -520,47 +549,17 @@ impl Node {
             if again {
                 self.load(id.clone(), None);
             }
-        } else if session.is_unloadable(self.now.mono) {
+        } else {
             self.events.push_back(Event::Unloaded {
                 session: id.clone(),
             });
             self.remove(id);
-        } else {
-            self.arm(id);
         }
     }
 
     fn remove(&mut self, id: &SessionId) {
-        if let Some(at) = self.slots.remove(id).and_then(|slot| slot.armed) {
-            self.wakes.remove(&(at, id.clone()));
-        }
-    }
-
-    /// Puts the session's next wake-up into the order. A later one than armed is left: it wakes
-    /// early, finds nothing due, and arms anew; that spares the set on every input.
-    fn arm(&mut self, id: &SessionId) {
-        let Some(slot) = self.slots.get_mut(id) else {
-            return;
-        };
-        let next = match &slot.what {
-            What::Loading(loading) => Some(loading.by),
-            What::Live(session) => session.next_timeout(&self.config),
-        };
-        let Some(next) = next else {
-            if let Some(at) = slot.armed.take() {
-                self.wakes.remove(&(at, id.clone()));
-            }
-            return;
-        };
-        match slot.armed {
-            Some(armed) if armed <= next => {}
-            armed => {
-                if let Some(at) = armed {
-                    self.wakes.remove(&(at, id.clone()));
-                }
-                slot.armed = Some(next);
-                self.wakes.insert((next, id.clone()));
-            }
+        if let Some(slot) = self.slots.remove(id) {
+            self.wakes.forget(slot.armed);
         }
     }
 
@@ -569,9 +568,13 @@ impl Node {
         for effect in self.effects.iter().skip(self.noted) {
             match effect {
                 Effect::Seat(seat) => {
-                    let sessions = self.seated.entry(seat.conn).or_default();
-                    if !sessions.contains(&seat.session) {
-                        sessions.push(seat.session.clone());
+                    match self.seated.get_mut(&seat.conn) {
+                        Some(sessions) if sessions.contains(&seat.session) => {}
+                        Some(sessions) => sessions.push(seat.session.clone()),
+                        None => {
+                            let sessions = smallvec![seat.session.clone()];
+                            self.seated.insert(seat.conn, sessions);
+                        }
                     }
                 }
                 Effect::Unseat { session, conn, .. } => {

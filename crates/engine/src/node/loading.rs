@@ -64,14 +64,11 @@ impl Node {
             waiting: first.into_iter().collect(),
             must_end,
         });
-        self.slots.insert(
-            session.clone(),
-            Slot {
-                what: What::Loading(loading),
-                armed: None,
-            },
-        );
-        self.arm(&session);
+        let slot = Slot {
+            what: What::Loading(loading),
+            armed: None,
+        };
+        self.put(session.clone(), slot);
         self.effects.push_back(Effect::LoadSession { id, session });
     }
 
@@ -112,7 +109,9 @@ impl Node {
             }
             self.admit(session, waiting, Some(&missing));
         }
-        self.turn(session, |_, _| {});
+        if matches!(missing, Missing::Found) {
+            self.turn(session, |_, _| {});
+        }
     }
 
     /// A session comes back into memory. One that waits goes on waiting; any other lives on or

@@ -107,7 +107,7 @@ impl Node {
     /// simulator: it walks everything.
     pub fn audit(&self) -> Result<(), String> {
         let mut seats: SmallVec<[(ConnectionId, &SessionId); 16]> = SmallVec::new();
-        for (id, slot) in &self.slots {
+        for (id, slot) in self.slots.sorted() {
             let What::Live(session) = &slot.what else {
                 continue;
             };
@@ -124,7 +124,7 @@ impl Node {
             if session.status() != Status::Ended && next.is_none() {
                 return Err(format!("{id}: {} without a deadline", session.status()));
             }
-            if let Some(next) = next.filter(|next| slot.armed.is_none_or(|armed| armed > *next)) {
+            if let Some(next) = next.filter(|next| slot.armed.is_none_or(|armed| armed.at() > *next)) {
                 return Err(format!("{id}: wants to be woken at {next:?}, will not be"));
             }
             let (committed, last) = session.seq();

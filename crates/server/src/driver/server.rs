@@ -586,7 +586,7 @@ impl Running {
         }
         // Who polls fetches its last words with another request, and must find somebody.
         let fetched = Instant::now() + LAST_WORDS;
-        while !over() && Instant::now() < fetched && self.core.gauges().connections > 0 {
+        while !over() && Instant::now() < fetched && self.core.connections() > 0 {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.stop_accepting.send_replace(true);

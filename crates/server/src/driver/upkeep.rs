@@ -50,7 +50,7 @@ impl Upkeep {
     pub(crate) fn is_due(&self, driver: &Driver) -> bool {
         driver.core().is_some_and(|core| {
             let ever = core.counters().opened.get();
-            self.0.lock().look(core.gauges().connections, ever)
+            self.0.lock().look(core.connections(), ever)
         })
     }
 }

@@ -53,7 +53,8 @@ pub(crate) struct Refused;
 
 #[derive(Default)]
 struct Inner {
-    saves: HashMap<SessionId, Item>,
+    /// Boxed: a crowd's saves of one moment would leave a table of their size behind.
+    saves: HashMap<SessionId, Box<Item>>,
     order: VecDeque<SessionId>,
     bytes: usize,
     commands: VecDeque<Command>,
@@ -106,12 +107,12 @@ impl Queue {
             .map_or_else(Instant::now, |older| older.since);
         let older = inner.saves.insert(
             session.clone(),
-            Item {
+            Box::new(Item {
                 id,
                 save,
                 since,
                 bytes,
-            },
+            }),
         );
         if older.is_none() {
             inner.order.push_back(session);
@@ -186,7 +187,7 @@ impl Queue {
             };
             if let Some(item) = inner.saves.remove(&session) {
                 inner.bytes -= item.bytes;
-                batch.push(item);
+                batch.push(*item);
             }
         }
         Work {
