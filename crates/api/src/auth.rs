@@ -17,6 +17,7 @@ use protocol::time::Wall;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::claims::{Claim, ClaimsSet};
 use crate::identity::{Identity, NAME_CHARS_MAX, TokenRole, Via};
 use crate::keyring::{Algorithm, Fetching, Keyring};
 use crate::secret::{Private, Secret};
@@ -237,12 +238,12 @@ pub struct Verifier {
     seen: Mutex<Seen>,
 }
 
-/// Claims of tokens whose signature was found right, by the hash of the whole token.
+/// Claims of tokens whose signature was found right, by the hash of the whole token; as they stand.
 #[derive(Default)]
 struct Seen {
     /// The keys they were checked with.
     keys: u64,
-    claims: HashMap<[u8; 32], Arc<Map<String, Value>>>,
+    claims: HashMap<[u8; 32], Arc<[u8]>>,
 }
 
 /// Tokens whose signature is remembered.
@@ -250,7 +251,7 @@ const SEEN_MAX: usize = 2_048;
 
 impl Seen {
     /// What was checked with other keys counts no more.
-    fn with(&mut self, keys: u64) -> &mut HashMap<[u8; 32], Arc<Map<String, Value>>> {
+    fn with(&mut self, keys: u64) -> &mut HashMap<[u8; 32], Arc<[u8]>> {
         if self.keys < keys {
             self.keys = keys;
             self.claims.clear();
@@ -258,11 +259,11 @@ impl Seen {
         &mut self.claims
     }
 
-    fn get(&mut self, keys: u64, hash: &[u8; 32]) -> Option<Arc<Map<String, Value>>> {
+    fn get(&mut self, keys: u64, hash: &[u8; 32]) -> Option<Arc<[u8]>> {
         self.with(keys).get(hash).cloned()
     }
 
-    fn insert(&mut self, keys: u64, hash: [u8; 32], claims: &Arc<Map<String, Value>>) {
+    fn insert(&mut self, keys: u64, hash: [u8; 32], claims: Arc<[u8]>) {
         if self.keys > keys {
             return;
         }
@@ -271,7 +272,7 @@ impl Seen {
         if known.len() >= SEEN_MAX {
             known.clear();
         }
-        known.insert(hash, Arc::clone(claims));
+        known.insert(hash, claims);
     }
 }
 
@@ -319,12 +320,13 @@ impl Verifier {
 
     /// Who the bearer of this token is, at this time.
     pub fn verify(&self, token: &str, now: Wall) -> Result<Identity, AuthError> {
-        let claims = self.read(token)?;
+        let claims = self.signed(token)?;
+        let claims = ClaimsSet::read(&claims).ok_or(AuthError::Malformed)?;
         self.judge(&claims, now)
     }
 
-    /// Signature and form; the claims as they stand.
-    fn read(&self, token: &str) -> Result<Arc<Map<String, Value>>, AuthError> {
+    /// The claims of a token whose signature is right, as they stand.
+    fn signed(&self, token: &str) -> Result<Vec<u8>, AuthError> {
         if token.is_empty() {
             return Err(AuthError::Required);
         }
@@ -344,7 +346,7 @@ impl Verifier {
         };
         if algorithm == Algorithm::Hs256 {
             return match check(&self.decoding) {
-                Ok(true) => object(claims).map(Arc::new).ok_or(AuthError::Malformed),
+                Ok(true) => decoded(claims).ok_or(AuthError::Malformed),
                 Ok(false) => Err(AuthError::Signature),
                 Err(_) => Err(AuthError::Malformed),
             };
@@ -353,7 +355,7 @@ impl Verifier {
         let keyring = &self.settings.keyring;
         let keys = keyring.version();
         if let Some(claims) = self.seen.lock().get(keys, &hash) {
-            return Ok(claims);
+            return Ok(claims.to_vec());
         }
         let fits = |key: &crate::keyring::PublicKey| check(key.decoding()).unwrap_or(false);
         match keyring.any(kid.as_deref(), fits) {
@@ -362,8 +364,9 @@ impl Verifier {
             None if keyring.is_empty() => return Err(AuthError::NoKeys),
             None => return Err(AuthError::UnknownKey),
         }
-        let claims = Arc::new(object(claims).ok_or(AuthError::Malformed)?);
-        self.seen.lock().insert(keys, hash, &claims);
+        let claims = decoded(claims).ok_or(AuthError::Malformed)?;
+        let known = Arc::from(claims.as_slice());
+        self.seen.lock().insert(keys, hash, known);
         Ok(claims)
     }
 
@@ -389,7 +392,7 @@ impl Verifier {
         Ok(kid.map(str::to_owned))
     }
 
-    fn judge(&self, claims: &Map<String, Value>, now: Wall) -> Result<Identity, AuthError> {
+    fn judge(&self, claims: &ClaimsSet<'_>, now: Wall) -> Result<Identity, AuthError> {
         let leeway = i64::try_from(self.settings.leeway_ms).unwrap_or(i64::MAX);
         let expires_at = time(claims, "exp")?.ok_or_else(|| AuthError::Missing("exp".into()))?;
         let past = now.0.saturating_sub(expires_at.0);
@@ -430,7 +433,7 @@ impl Verifier {
     }
 
     /// `iss` and `aud`, where configured.
-    fn judge_parties(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
+    fn judge_parties(&self, claims: &ClaimsSet<'_>) -> Result<(), AuthError> {
         if let Some(expected) = &self.settings.issuer {
             let issuer = text(claims, "iss", "a text")?;
             match issuer {
@@ -448,8 +451,8 @@ impl Verifier {
         };
         let named = match claims.get("aud") {
             None => return Err(AuthError::Missing("aud".into())),
-            Some(Value::String(one)) => one == expected,
-            Some(Value::Array(many)) if many.iter().all(Value::is_string) => {
+            Some(Claim::Text(one)) => one == expected,
+            Some(Claim::Other(Value::Array(many))) if many.iter().all(Value::is_string) => {
                 many.iter().any(|one| one.as_str() == Some(expected))
             }
             Some(_) => {
@@ -470,7 +473,7 @@ impl Verifier {
 
     /// A word that is no role of ours gives no role: identity providers have words of their own,
     /// and less than asked for is the safe reading.
-    fn role(&self, claims: &Map<String, Value>) -> Result<Option<TokenRole>, AuthError> {
+    fn role(&self, claims: &ClaimsSet<'_>) -> Result<Option<TokenRole>, AuthError> {
         let word = text(claims, &self.settings.role_claim, "a text")?;
         Ok(word.and_then(TokenRole::parse))
     }
@@ -545,8 +548,12 @@ pub fn query_value<'q>(query: Option<&'q str>, name: &str) -> Option<&'q str> {
         .filter(|value| !value.is_empty())
 }
 
+fn decoded(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
 fn object(part: &str) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    serde_json::from_slice(&decoded(part)?).ok()
 }
 
 /// What the header calls its algorithm, made fit to be shown.
@@ -556,13 +563,13 @@ fn showable(algorithm: &str) -> String {
 }
 
 fn text<'a>(
-    claims: &'a Map<String, Value>,
+    claims: &'a ClaimsSet<'_>,
     claim: &str,
     expected: &'static str,
 ) -> Result<Option<&'a str>, AuthError> {
     match claims.get(claim) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Claim::Other(Value::Null)) => Ok(None),
+        Some(Claim::Text(text)) => Ok(Some(text)),
         Some(_) => Err(AuthError::Claim {
             claim: claim.into(),
             expected,
@@ -571,13 +578,17 @@ fn text<'a>(
 }
 
 /// A NumericDate: seconds since the epoch, fractions allowed.
-fn time(claims: &Map<String, Value>, claim: &str) -> Result<Option<Wall>, AuthError> {
+fn time(claims: &ClaimsSet<'_>, claim: &str) -> Result<Option<Wall>, AuthError> {
     /// The year 9999; beyond it lies only nonsense.
     const SECONDS_MAX: f64 = 253_402_300_799.0;
     let Some(value) = claims.get(claim) else {
         return Ok(None);
     };
-    match value.as_f64() {
+    let number = match value {
+        Claim::Other(value) => value.as_f64(),
+        Claim::Text(_) => None,
+    };
+    match number {
         Some(seconds) if (0.0..=SECONDS_MAX).contains(&seconds) => {
             Ok(Some(Wall((seconds * 1000.0) as i64)))
         }
@@ -588,7 +599,7 @@ fn time(claims: &Map<String, Value>, claim: &str) -> Result<Option<Wall>, AuthEr
     }
 }
 
-fn user(claims: &Map<String, Value>, claim: &str) -> Result<UserId, AuthError> {
+fn user(claims: &ClaimsSet<'_>, claim: &str) -> Result<UserId, AuthError> {
     const EXPECTED: &str = "a user id: 1 to 64 letters, digits and . _ : @ + | ~ = -";
     let found = text(claims, claim, EXPECTED)?;
     let found = found.ok_or_else(|| AuthError::Missing(claim.into()))?;
@@ -598,7 +609,7 @@ fn user(claims: &Map<String, Value>, claim: &str) -> Result<UserId, AuthError> {
     })
 }
 
-fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, AuthError> {
+fn session(claims: &ClaimsSet<'_>) -> Result<Option<SessionId>, AuthError> {
     const EXPECTED: &str = "a session id: 1 to 64 letters, digits and . _ : @ + | ~ = -";
     text(claims, "session", EXPECTED)?
         .map(SessionId::parse)
@@ -609,7 +620,7 @@ fn session(claims: &Map<String, Value>) -> Result<Option<SessionId>, AuthError> 
         })
 }
 
-fn name(claims: &Map<String, Value>) -> Result<Option<Private<Arc<str>>>, AuthError> {
+fn name(claims: &ClaimsSet<'_>) -> Result<Option<Private<Arc<str>>>, AuthError> {
     let found = text(claims, "name", "a text")?;
     Ok(found.and_then(|name| {
         let kept: String = name

@@ -14,6 +14,7 @@ pub mod access;
 pub mod apikey;
 pub mod app;
 pub mod auth;
+mod claims;
 pub mod cors;
 pub mod describe;
 pub mod extract;

@@ -567,16 +567,14 @@ impl Node {
     fn note_seats(&mut self) {
         for effect in self.effects.iter().skip(self.noted) {
             match effect {
-                Effect::Seat(seat) => {
-                    match self.seated.get_mut(&seat.conn) {
-                        Some(sessions) if sessions.contains(&seat.session) => {}
-                        Some(sessions) => sessions.push(seat.session.clone()),
-                        None => {
-                            let sessions = smallvec![seat.session.clone()];
-                            self.seated.insert(seat.conn, sessions);
-                        }
+                Effect::Seat(seat) => match self.seated.get_mut(&seat.conn) {
+                    Some(sessions) if sessions.contains(&seat.session) => {}
+                    Some(sessions) => sessions.push(seat.session.clone()),
+                    None => {
+                        let sessions = smallvec![seat.session.clone()];
+                        self.seated.insert(seat.conn, sessions);
                     }
-                }
+                },
                 Effect::Unseat { session, conn, .. } => {
                     if planted::on(&self.config, Bug::SkipUnregister) {
                         continue;

@@ -124,7 +124,9 @@ impl Node {
             if session.status() != Status::Ended && next.is_none() {
                 return Err(format!("{id}: {} without a deadline", session.status()));
             }
-            if let Some(next) = next.filter(|next| slot.armed.is_none_or(|armed| armed.at() > *next)) {
+            if let Some(next) =
+                next.filter(|next| slot.armed.is_none_or(|armed| armed.at() > *next))
+            {
                 return Err(format!("{id}: wants to be woken at {next:?}, will not be"));
             }
             let (committed, last) = session.seq();
