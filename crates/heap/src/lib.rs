@@ -1,9 +1,31 @@
-//! One call of the C library: giving free memory back to the system. Nothing else may ever be here;
-//! it is a crate of its own because it is the one place of the project with `unsafe`.
+//! Two calls of the C library about its heap: how many arenas there may be, and giving free memory
+//! back to the system. Nothing else may ever be here; it is a crate of its own because it is the one
+//! place of the project with `unsafe`.
 //!
 //! The measured need: after 100,000 connections came and vanished, the bytes in use were what they
 //! were before, and the process was 1 to 3 MiB larger, since each thread's arena keeps what it once
-//! needed (`make bench-churn`). Other allocators kept less and cost more for each connection.
+//! needed, and every thread that ever worked had one (`make bench-churn`). Other allocators kept less
+//! and cost more for each connection.
+
+/// Threads started from now on share at most this many arenas. Whether it was taken; elsewhere than
+/// with glibc it is not.
+pub fn share_arenas(most: usize) -> bool {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let most = libc::c_int::try_from(most.max(1)).unwrap_or(libc::c_int::MAX);
+        #[expect(
+            unsafe_code,
+            reason = "takes two numbers, touches only the allocator's own settings, under its own lock"
+        )]
+        let taken = unsafe { libc::mallopt(libc::M_ARENA_MAX, most) };
+        taken == 1
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    {
+        let _ = most;
+        false
+    }
+}
 
 /// Gives the free pages of all arenas back; whether there were any. Takes each arena's lock in turn,
 /// for some milliseconds in all: not for a moment in which every one of them counts. Elsewhere than
@@ -24,6 +46,11 @@ pub fn give_back() -> bool {
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 mod tests {
+    use std::sync::{Barrier, Mutex, PoisonError};
+
+    /// Both look at what the whole process holds.
+    static ALONE: Mutex<()> = Mutex::new(());
+
     /// Of this process, in pages.
     fn resident() -> u64 {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -31,8 +58,43 @@ mod tests {
         pages.unwrap_or_default()
     }
 
+    /// Arenas beside the first: each takes 64 MiB of addresses, aligned, and makes some of it usable.
+    fn arenas() -> usize {
+        let text = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let starts = text.lines().filter_map(|line| line.split_once('-'));
+        let is_one = |start: &str| {
+            let start = u64::from_str_radix(start, 16).unwrap_or_default();
+            start >= 0x7000_0000_0000 && start.is_multiple_of(64 << 20)
+        };
+        starts.filter(|(start, _)| is_one(start)).count()
+    }
+
+    #[test]
+    fn threads_share_the_arenas_there_may_be() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = arenas();
+        assert!(super::share_arenas(1));
+        let (ready, wait) = (Barrier::new(33), Barrier::new(33));
+        std::thread::scope(|scope| {
+            for n in 0..32_u8 {
+                let (ready, wait) = (&ready, &wait);
+                scope.spawn(move || {
+                    let kept = vec![n; 10_000];
+                    ready.wait();
+                    wait.wait();
+                    assert_eq!(kept[9_999], n);
+                });
+            }
+            ready.wait();
+            let now = arenas();
+            wait.wait();
+            assert!(now <= before + 1, "{before} -> {now} arenas");
+        });
+    }
+
     #[test]
     fn what_was_freed_between_what_lives_goes_back() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         // Every twentieth lives: no page at the heap's end is free for the library to return alone.
         let mut all: Vec<Box<[u8; 1_000]>> =
             (0..100_000).map(|n| Box::new([n as u8; 1_000])).collect();

@@ -28,12 +28,17 @@ use crate::hooks::target::Endpoint;
 use crate::identity;
 use crate::jwks::Fetcher;
 
+/// Arenas of the heap beside those of the io threads. The other threads come and go and work little,
+/// and each arena keeps some of what it once needed.
+const SHARED_ARENAS: usize = 3;
+
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// When it cannot start; nothing is left running.
 pub fn run(start: Start) -> anyhow::Result<()> {
     let settings = settings(&start.config)?;
+    heap::share_arenas(settings.io_threads + SHARED_ARENAS);
     let running = Server::start(settings)?;
     let signals = running.signals().context("cannot listen for signals")?;
     start.announce(running.addr(), wall_now())?;
