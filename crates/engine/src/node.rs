@@ -79,6 +79,18 @@ enum What {
     Live(Box<Session>),
 }
 
+/// Room that an emptied queue keeps, in entries.
+const QUEUE_KEPT: usize = 128;
+
+/// The first; a queue found empty gives back what a crowd's moment took.
+fn next_of<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let next = queue.pop_front();
+    if next.is_none() && queue.capacity() > QUEUE_KEPT {
+        queue.shrink_to(QUEUE_KEPT);
+    }
+    next
+}
+
 impl Slot {
     /// Puts the session's next wake-up into the order. A later one than armed is left: it wakes
     /// early, finds nothing due, and arms anew; that spares the order on every input.
@@ -248,12 +260,12 @@ impl Node {
     /// The next order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.noted = self.noted.saturating_sub(1);
-        self.effects.pop_front()
+        next_of(&mut self.effects)
     }
 
     /// The next news.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        next_of(&mut self.events)
     }
 
     /// When to call [`Self::handle_timeout`], and why.
@@ -590,5 +602,22 @@ impl Node {
             }
         }
         self.noted = self.effects.len();
+    }
+}
+
+#[cfg(test)]
+mod queue_tests {
+    use super::{QUEUE_KEPT, next_of};
+    use std::collections::VecDeque;
+
+    #[test]
+    fn a_queue_found_empty_gives_a_crowds_room_back() {
+        let mut queue: VecDeque<u64> = (0..10_000).collect();
+        for n in 0..10_000 {
+            assert_eq!(next_of(&mut queue), Some(n));
+        }
+        assert!(queue.capacity() >= 10_000);
+        assert_eq!(next_of(&mut queue), None);
+        assert!(queue.capacity() <= 2 * QUEUE_KEPT);
     }
 }
