@@ -47,6 +47,8 @@ use crate::transport::listener::{SocketOptions, accept_loop, bind};
 const BLOCKING_THREADS: usize = 16;
 /// How often it is looked whether memory should go back to the system.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long io threads have to make ready for it; one that is late gives back less.
+const TIDY_LIMIT: Duration = Duration::from_millis(100);
 /// How often the reaper looks.
 const REAP_EVERY: Duration = Duration::from_secs(60);
 /// How long what is being recognized may take when the server stops.
@@ -225,6 +227,8 @@ pub struct Running {
     work: Option<tokio::runtime::Runtime>,
     stop_accepting: watch::Sender<bool>,
     stop: watch::Sender<bool>,
+    /// Has io threads renew what they keep of the heap.
+    tidy: watch::Sender<()>,
     threads: Vec<JoinHandle<()>>,
     drain_window: Duration,
     drain_deadline: Duration,
@@ -345,6 +349,7 @@ impl Server {
         let (stop_accepting, _) = watch::channel(false);
         let (stop, _) = watch::channel(false);
         let (go, _) = watch::channel(false);
+        let (tidy, _) = watch::channel(());
         let mut running = Running {
             addr,
             core,
@@ -353,6 +358,7 @@ impl Server {
             work: Some(work),
             stop_accepting,
             stop,
+            tidy,
             threads: Vec::new(),
             drain_window: settings.drain_window,
             drain_deadline: settings.drain_deadline,
@@ -369,6 +375,7 @@ impl Server {
                 go: go.subscribe(),
                 stop_accepting: running.stop_accepting.subscribe(),
                 stop: running.stop.subscribe(),
+                tidy: running.tidy.subscribe(),
             };
             running.threads.push(thread.start(listener)?);
         }
@@ -390,6 +397,7 @@ struct IoThread {
     go: watch::Receiver<bool>,
     stop_accepting: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
+    tidy: watch::Receiver<()>,
 }
 
 impl IoThread {
@@ -422,6 +430,7 @@ impl IoThread {
             stop_accepting,
             mut go,
             mut stop,
+            mut tidy,
             ..
         } = self;
         tokio::select! {
@@ -429,8 +438,13 @@ impl IoThread {
             _ = stop.wait_for(|stop| *stop) => return,
         }
         tokio::spawn(accept_loop(listener, http, sockets, stop_accepting));
-        // The other end lives as long as the server.
-        let _ = stop.wait_for(|stop| *stop).await;
+        loop {
+            // The other ends live as long as the server.
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                Ok(()) = tidy.changed() => heap::renew_kept_pieces(),
+            }
+        }
     }
 }
 
@@ -462,7 +476,7 @@ impl Running {
     /// The look is on a task of its own: on a thread of the pool it would keep idle ones from ending.
     fn keep_memory_down(&self) {
         let (driver, mut stop) = (Arc::clone(&self.driver), self.stop.subscribe());
-        let Some(work) = &self.work else {
+        let (tidy, Some(work)) = (self.tidy.clone(), &self.work) else {
             return;
         };
         work.spawn(async move {
@@ -472,6 +486,8 @@ impl Running {
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
                 if driver.upkeep.is_due(&driver) {
+                    tidy.send_replace(());
+                    tokio::time::sleep(TIDY_LIMIT).await;
                     let given = tokio::task::spawn_blocking(heap::give_back).await;
                     tracing::debug!(?given, "memory_given_back");
                 }
