@@ -1,7 +1,7 @@
-//! What is sent behind the end of a token, its revocation or its `exp`, is not acted on: the
-//! message itself is what wakes the server here, before anything else tells it to look.
+//! What is sent behind the end of a token, its revocation or its `exp`, is not acted on: nothing but
+//! the message itself tells the server here that it is time to look.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use api::auth::Claims;
@@ -14,13 +14,20 @@ use protocol::ws::{Opcode, client};
 use serde_json::{Value, json};
 use store::desk::{RevocationRow, Revokes};
 
-use crate::support::{Client, Got, TestServer, admin, http, invitation, now, token, verifier};
+use crate::support::{
+    Client, Got, PATIENCE, TestServer, admin, http, invitation, now, token, verifier,
+};
 
 /// What each connection put into the engine.
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// A server, what it judges tokens with, and its engine's log. Tokens have no leeway.
 fn watched() -> (TestServer, Arc<Guard>, Log) {
+    watched_by(|_| {})
+}
+
+/// The same; `held` is shown each line of the log, on the thread that reads from the sender.
+fn watched_by(held: impl Fn(&str) + Send + Sync + 'static) -> (TestServer, Arc<Guard>, Log) {
     let log = Log::default();
     let kept = Arc::clone(&log);
     let watch = move |input: &Input| {
@@ -29,7 +36,8 @@ fn watched() -> (TestServer, Arc<Guard>, Log) {
         } = input
         {
             let line = format!("{} {message:?}", caller.who.user);
-            kept.lock().unwrap().push(line);
+            kept.lock().unwrap().push(line.clone());
+            held(&line);
         }
     };
     let mut guard = None;
@@ -191,11 +199,19 @@ fn of_ana(log: &Log) -> Vec<String> {
     lines
 }
 
-/// Ana sends late, is put out with this code, and nothing comes of what she sent. What she was
-/// told.
-fn late(log: &Log, (ana, ivo): &mut (Person, Client), code: u16) -> String {
-    let (door, before) = (ana.door, of_ana(log));
-    ana.send_late();
+/// Ana sends late and is put out with this code; nothing comes of what she sent. What she was told.
+fn late(log: &Log, both: &mut (Person, Client), code: u16) -> String {
+    let before = of_ana(log);
+    both.0.send_late();
+    nothing_came_of_it((log, &before), both, code)
+}
+
+fn nothing_came_of_it(
+    (log, before): (&Log, &[String]),
+    (ana, ivo): &mut (Person, Client),
+    code: u16,
+) -> String {
+    let door = ana.door;
     let (said, close) = ana.closed();
     assert_eq!(close.0, code, "{door:?}: {close:?} {said}");
     for nth in LATE {
@@ -273,5 +289,56 @@ fn what_comes_right_behind_the_end_of_the_senders_token_is_not_acted_on() {
         let left = u64::try_from(ends + 3 - now().0).unwrap_or(0);
         std::thread::sleep(Duration::from_millis(left));
         late(&log, &mut both, 4410);
+    }
+}
+
+/// A ping that takes more than one read.
+fn long_ping(ana: &Person, nth: u32) -> Vec<u8> {
+    let spaces = " ".repeat(100_000);
+    let text = match ana.door {
+        Door::Plain => format!("{{\"type\":\"ping\",{spaces}\"ref\":{nth}}}"),
+        Door::SocketIo => format!("42/interview,{nth}[\"ping\",{{{spaces}}}]"),
+    };
+    client::frame(Opcode::Text, text.as_bytes(), [1, 2, 3, 4])
+}
+
+#[test]
+fn who_never_pauses_is_not_heard_beyond_a_revocation_either() {
+    for door in DOORS {
+        let (stands, standing) = mpsc::channel();
+        let (go, going) = mpsc::channel::<()>();
+        let going = Mutex::new(going);
+        let (server, guard, log) = watched_by(move |line| {
+            if line.starts_with("ana Visibility") {
+                // In the middle of what was read from her, until we say so.
+                stands.send(()).unwrap();
+                going.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+            }
+        });
+        let mut both = together(&server, door, &token("ana", Role::Candidate));
+        let ana = &mut both.0;
+        // The kernel gives a socket room for more than one read once it has read a lot.
+        for nth in 10..30 {
+            let (ping, answer) = (long_ping(ana, nth), ana.answer_to(nth));
+            ana.client.bytes(&ping);
+            ana.until(&answer);
+        }
+        let hidden =
+            |nth, ana: &Person| ana.frame(nth, "user:visibility", &json!({"state": "hidden"}));
+        let first = hidden(40, ana);
+        ana.client.bytes(&first);
+        standing.recv_timeout(PATIENCE).unwrap();
+        // More than one read takes is there at the next wake.
+        let more = [hidden(41, ana), long_ping(ana, 42)].concat();
+        ana.client.bytes(&more);
+        go.send(()).unwrap();
+        standing.recv_timeout(PATIENCE).unwrap();
+
+        let before = of_ana(&log);
+        take_back(&guard, Revokes::User, "ana");
+        ana.send_late();
+        go.send(()).unwrap();
+        let said = nothing_came_of_it((&log, &before), &mut both, 4401);
+        assert!(said.contains("token_revoked"), "{door:?}: {said}");
     }
 }
