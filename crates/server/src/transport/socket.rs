@@ -66,8 +66,8 @@ fn violated(core: &Core, conn: &Arc<Conn>, now: Mono, violation: Violation) {
 
 /// What one attempt to read brought.
 enum Got {
-    /// Bytes, all of them dealt with.
-    Some,
+    /// Bytes, all of them dealt with, read at this time.
+    Some(Now),
     /// The end: nothing more comes, or the socket failed.
     End,
 }
@@ -176,7 +176,7 @@ impl Socket {
             }
             self.take_in(now, filled);
             dirty::flush();
-            Poll::Ready(Got::Some)
+            Poll::Ready(Got::Some(now))
         })
     }
 
@@ -227,18 +227,16 @@ impl Socket {
         }
         // Before anything is read: a token that is over, or was taken back, lets nothing in.
         let mut due = self.clocks(now);
-        let (mut time, mut heard) = (Some(now), false);
+        let mut time = Some(now);
         let attended = Arc::as_ptr(&self.conn);
         // A carrier that was just upgraded to serves another connection, which has no waker of ours.
         while self.conn.is_open() && std::ptr::eq(attended, Arc::as_ptr(&self.conn)) {
             match self.read(cx, time.take()) {
-                Poll::Ready(Got::Some) => heard = true,
+                // Again before the next read: whoever never pauses is no exception. What was read
+                // may have set another clock, too.
+                Poll::Ready(Got::Some(at)) => due = self.clocks(at),
                 Poll::Ready(Got::End) => return Poll::Ready(Next::Done),
                 Poll::Pending => {
-                    // What was read may have set another clock.
-                    if heard {
-                        due = self.clocks(now);
-                    }
                     self.conn.set_due(due);
                     return match self.conn.is_open() {
                         true => Poll::Pending,
@@ -294,7 +292,7 @@ impl Socket {
             }
         }
         match ready!(self.read(cx, None)) {
-            Got::Some => Poll::Ready(Next::Again),
+            Got::Some(_) => Poll::Ready(Next::Again),
             Got::End => Poll::Ready(Next::Done),
         }
     }

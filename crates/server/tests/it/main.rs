@@ -20,5 +20,6 @@ mod race;
 mod secrets;
 mod socketio;
 mod support;
+mod taken_back;
 mod tokens;
 mod wire;
